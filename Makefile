@@ -1,19 +1,58 @@
 # Works with GNU make 3.81 (macOS) and later.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+PYTHON    ?= python3
+LAB_IP    ?= 127.0.0.1
+LAB_FLAGS ?=
+NOTEBOOKS ?=
 
-.PHONY: help venv lab test check notebooks lock clean
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+
 .DEFAULT_GOAL := help
+.PHONY: help lab test check notebooks venv lock clean rebuild
 
-venv: $(READY)  ## set up .venv with everything that the lock file names
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+lab: $(READY)  ## open the tutorial in JupyterLab (more flags: LAB_FLAGS=--no-browser)
+	@echo "Starting JupyterLab; Ctrl-C here, twice, stops it."
+	@$(BIN)/python -m jupyterlab --ServerApp.ip=$(LAB_IP) --log-level=WARN \
+	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+	  $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
+
+test: $(READY)  ## run the unit, notebook and browser tests
+	$(BIN)/python tools/run_tests.py
+
+check: $(READY)  ## check format and style, notebooks included
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOKS=02_losses)
+	$(BIN)/python tools/save_notebooks.py $(NOTEBOOKS)
+
+venv: $(READY)  ## set up .venv with what requirements.lock names
+
+lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
+	$(BIN)/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --extra test --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	  --output-file requirements.lock pyproject.toml
+
+clean:  ## remove .venv and all caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Half made, or its Python does not start (the one below it was upgraded away): begin anew.
+ifneq ($(shell test -f $(READY) && $(BIN)/python -c 'print("starts")' 2>/dev/null),starts)
+$(READY): rebuild
+endif
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "This tutorial needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "This needs Python 3.11 or newer, which $(PYTHON) is not; name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	  exit 1; }
+	@echo "Setting up $(VENV); the first time this downloads PyTorch, which takes minutes."
+	$(PYTHON) -m venv $(if $(filter rebuild,$^),--clear) $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
 	@touch $@
