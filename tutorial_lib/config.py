@@ -1,0 +1,110 @@
+"""The settings of a training, checked the moment they are given."""
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
+LOSSES = ("cross_entropy", "mse", "l1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """What is chosen before training, rather than learned by it.
+
+    The defaults are those of the MindSpore r1.8 tutorial "Model Training".
+
+    Raises:
+        TypeError: A value is of the wrong kind (a string, None, True, 2.5 images).
+        ValueError: A value lies outside its range. Both name field, value and range.
+    """
+
+    epochs: int = 10  # passes over the training set, 1 or more
+    batch_size: int = 32  # images per step, 1 to the size of the training set
+    learning_rate: float = 1e-2  # step length along the gradient, above 0
+    momentum: float = 0.9  # in [0, 1): mu of momentum and nesterov, beta1 of adam and adamw
+    optimizer: str = "momentum"  # one of OPTIMIZERS
+    loss: str = "cross_entropy"  # one of LOSSES
+    weight_decay: float = 0.0  # pull of every weight towards 0, 0 or more
+    seed: int = 0  # decides the order of the data, 0 or more
+
+    def __post_init__(self) -> None:
+        check_whole("epochs", self.epochs, low=1)
+        check_whole("batch_size", self.batch_size, low=1)
+        check_number("learning_rate", self.learning_rate, "(0, inf)", lambda value: value > 0)
+        check_number("momentum", self.momentum, "[0, 1)", lambda value: 0 <= value < 1)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("loss", self.loss, LOSSES)
+        check_number("weight_decay", self.weight_decay, "[0, inf)", lambda value: value >= 0)
+        check_whole("seed", self.seed, low=0)
+        for field in dataclasses.fields(self):  # numpy scalars become plain numbers
+            object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed; unknown names and bad values are refused."""
+        names = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            check_choice("the field to change", name, names)
+        return dataclasses.replace(self, **changes)
+
+
+def check_number(field: str, value: Any, interval: str, inside: Callable[[Any], bool]) -> None:
+    """Refuse a value that is not a finite number inside the interval."""
+    wanted = f"{field} must be a finite number in {interval}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{wanted}; got {value!r}, which is a {type(value).__name__}")
+    if not math.isfinite(value) or not inside(value):
+        raise ValueError(f"{wanted}; got {value!r}")
+
+
+def check_whole(field: str, value: Any, *, low: int, high: int | None = None, why: str = "") -> None:
+    """Refuse a value that is not a whole number from low to high, both included."""
+    span = f"{low} or more" if high is None else f"from {low} to {high:,}"
+    wanted = f"{field} must be a whole number, {span}{why}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{wanted}; got {value!r}, which is a {type(value).__name__}")
+    if value < low or (high is not None and value > high):
+        raise ValueError(f"{wanted}; got {value!r}")
+
+
+def check_choice(field: str, value: Any, choices: Iterable[str]) -> None:
+    """Refuse a value that is not one of the choices."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{field} must be one of {', '.join(choices)}; got {value!r}")
+
+
+SHORT_NAMES = {
+    "epochs": "epochs",
+    "batch_size": "batch",
+    "learning_rate": "lr",
+    "momentum": "momentum",
+    "optimizer": "",
+    "loss": "",
+    "weight_decay": "decay",
+    "seed": "seed",
+}
+
+
+def labels_by_difference(settings: Sequence[Hyperparameters]) -> list[str]:
+    """Name each of several settings by the fields in which they differ, in a few letters.
+
+    A single one, or several equal ones, are named by learning rate and batch size.
+    """
+    names = [
+        name for name in SHORT_NAMES if len({getattr(setting, name) for setting in settings}) > 1
+    ]
+    names = names or ["learning_rate", "batch_size"]
+    labels: list[str] = []
+    for setting in settings:
+        parts = [f"{SHORT_NAMES[name]} {_short(getattr(setting, name))}".strip() for name in names]
+        label = ", ".join(parts)
+        repeats = sum(earlier.split(" (again")[0] == label for earlier in labels)
+        labels.append(f"{label} (again{f' {repeats}' if repeats > 1 else ''})" if repeats else label)
+    return labels
+
+
+def _short(value: Any) -> str:
+    return value.replace("_", " ") if isinstance(value, str) else f"{value:.3g}"

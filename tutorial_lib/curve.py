@@ -1,0 +1,248 @@
+"""The live picture of a training: cheap enough to draw five times a second."""
+
+import io
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from tutorial_lib.config import SHORT_NAMES
+from tutorial_lib.plots import MAX_LOSS, decimate, label_ends, plain_log_ticks
+from tutorial_lib.records import Change, EvaluationRecord, StepRecord
+from tutorial_lib.theme import COLOURS, STYLE, run_colour
+
+MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
+
+
+@dataclass
+class Trace:
+    """One run on the picture. Positions are in epochs: images seen by images in the set."""
+
+    label: str
+    colour: str
+    epochs: int
+    span: float  # steps that the smoothing spans
+    x: array = field(default_factory=lambda: array("d"))
+    loss: array = field(default_factory=lambda: array("d"))
+    smoothed: array = field(default_factory=lambda: array("d"))
+    accuracy_x: array = field(default_factory=lambda: array("d"))
+    accuracy: array = field(default_factory=lambda: array("d"))  # in percent
+    marks: list[tuple[float, str]] = field(default_factory=list)  # (x, what changed)
+    diverged: bool = False
+    _mean: float = 0.0
+    _weight: float = 0.0
+
+    def add(self, record: StepRecord | EvaluationRecord, images_per_epoch: int) -> None:
+        """Take in what one record tells."""
+        x = record.images_seen / images_per_epoch
+        if isinstance(record, EvaluationRecord):
+            self.accuracy_x.append(x)
+            self.accuracy.append(100 * record.accuracy)
+            return
+        keep = 1 - 2 / (self.span + 1)  # the bias-corrected mean of plots.smooth, one at a time
+        self._mean = keep * self._mean + (1 - keep) * record.loss
+        self._weight = keep * self._weight + (1 - keep)
+        self.x.append(x)
+        self.loss.append(record.loss)
+        self.smoothed.append(self._mean / self._weight)
+
+
+class LiveCurve:
+    """The loss of each batch and the accuracy after each epoch, for a run and those before it.
+
+    The picture is rendered without pyplot. All that stands still is rendered once and kept; a
+    frame restores it and draws the lines of the present run. The whole is rendered again only
+    when the axes must grow, a run begins or ends, or a change is marked.
+
+    Args:
+        images_per_epoch: The size of the training set.
+        images_held_out: The size of the set that accuracy is measured on.
+    """
+
+    def __init__(
+        self, images_per_epoch: int, images_held_out: int, *, size: tuple[float, float] = (9, 3.5)
+    ) -> None:
+        self.traces: list[Trace] = []
+        self.full_redraws = 0
+        self._images_per_epoch = images_per_epoch
+        self._number = 0
+        self._live = False  # whether the last trace is still growing
+        self._background: Any = None
+        with matplotlib.style.context(STYLE):
+            self._figure = Figure(figsize=size, dpi=100, layout="none")
+            self._canvas = FigureCanvasAgg(self._figure)
+            self._loss_axes = self._figure.add_axes((0.065, 0.14, 0.48, 0.77))
+            self._accuracy_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
+            self._raw, self._bold, self._points = self._add_live_lines()
+            self._dress(self._loss_axes, "Loss: each batch faint, smoothed bold", "loss")
+            accuracy_title = f"Accuracy on {images_held_out:,} held-out digits"
+            self._dress(self._accuracy_axes, accuracy_title, "digits named right (%)")
+            self._loss_axes.set_yscale("log")
+            plain_log_ticks(self._loss_axes)
+        self._rest: list[Any] = []  # artists of the background that the next one replaces
+        self.clear()
+
+    def _add_live_lines(self) -> list[Line2D]:
+        raw, bold = (self._loss_axes.plot([], [], animated=True)[0] for _ in range(2))
+        (points,) = self._accuracy_axes.plot([], [], marker="o", animated=True, clip_on=False)
+        raw.set(alpha=0.3, linewidth=0.8)
+        return [raw, bold, points]
+
+    def _dress(self, axes: Axes, title: str, unit: str) -> None:
+        axes.set_title(title, color=COLOURS["ink"])
+        axes.set_ylabel(unit)
+        axes.set_xlabel("epochs")
+
+    def clear(self) -> None:
+        """Take every run off the picture."""
+        self.traces.clear()
+        self._number = 0
+        self._live = False
+        self._background = None
+        self._loss_axes.set_ylim(0.05, 5)
+        self._accuracy_axes.set_ylim(80, 100.5)
+
+    def begin(self, label: str, epochs: int, num_steps: int) -> Trace:
+        """Start a new curve that is to go on for so many epochs and steps."""
+        span = min(max(num_steps / 50, 10), 400)
+        trace = Trace(label, run_colour(self._number), epochs, span)
+        self._number += 1
+        self.traces = [*self.traces[1 - MAX_RUNS :], trace]
+        self._live = True
+        self._background = None
+        return trace
+
+    def relabel(self, labels: Iterable[str]) -> None:
+        """Name the runs anew, the oldest first."""
+        for trace, label in zip(self.traces, labels, strict=True):
+            trace.label = label
+        self._background = None
+
+    def add(self, records: Iterable[StepRecord | EvaluationRecord]) -> None:
+        """Let the present curve grow by these records."""
+        for record in records:
+            self.traces[-1].add(record, self._images_per_epoch)
+
+    def mark(self, change: Change) -> None:
+        """Mark a hyperparameter changed mid-run, at the place where it began to act."""
+        trace = self.traces[-1]
+        name = SHORT_NAMES[change.field]
+        x = change.images_seen / self._images_per_epoch
+        if trace.marks and x - trace.marks[-1][0] < 0.02 * trace.epochs:
+            if trace.marks[-1][1].split()[0] == name:  # the same knob, turned further
+                trace.marks.pop()
+        trace.marks.append((x, f"{name} {change.after:.3g}"))
+        self._background = None
+
+    def end(self, *, diverged: bool = False) -> None:
+        """The present run is over; a cross marks where it diverged, if it did."""
+        self.traces[-1].diverged = diverged
+        self._live = False
+        self._background = None
+
+    def png(self) -> bytes:
+        """Render the picture as it stands, as PNG."""
+        if self._grow_axes() or self._background is None:
+            self._render_background()
+        self._canvas.restore_region(self._background)
+        if self._live:
+            self._draw_live_lines()
+        buffer = io.BytesIO()
+        pixels = Image.fromarray(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
+        pixels.convert("RGB").save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
+
+    def _draw_live_lines(self) -> None:
+        trace = self.traces[-1]
+        self._raw.set_data(*decimate(np.array(trace.x), np.array(trace.loss)))
+        self._bold.set_data(*decimate(np.array(trace.x), np.array(trace.smoothed)))
+        self._points.set_data(np.array(trace.accuracy_x), np.array(trace.accuracy))
+        for line in (self._raw, self._bold, self._points):
+            line.set_color(trace.colour)
+            line.axes.draw_artist(line)
+
+    def _grow_axes(self) -> bool:
+        """Widen the axes until everything is inside; say whether that was needed."""
+        losses = [value for trace in self.traces for value in (trace.loss, trace.smoothed)]
+        low, high = self._loss_axes.get_ylim()
+        lowest = min((min(loss) for loss in losses if loss), default=low)
+        highest = min(max((max(loss) for loss in losses if loss), default=high), MAX_LOSS)
+        wanted = (lowest / 3 if 0 < lowest < low else low, highest * 2 if highest > high else high)
+        floor = min((min(trace.accuracy) for trace in self.traces if trace.accuracy), default=100)
+        bottom, top = self._accuracy_axes.get_ylim()
+        wanted_bottom = max(0, floor // 20 * 20) if floor < bottom else bottom
+        grown = wanted != (low, high) or wanted_bottom != bottom
+        if grown:
+            self._loss_axes.set_ylim(wanted)
+            self._accuracy_axes.set_ylim(wanted_bottom, top)
+        return grown
+
+    def _render_background(self) -> None:
+        self.full_redraws += 1
+        for artist in self._rest:
+            artist.remove()
+        self._rest = []
+        last = max([1, *(trace.epochs for trace in self.traces)])
+        for axes in (self._loss_axes, self._accuracy_axes):
+            axes.set_xlim(0, last)
+        for trace in self.traces[:-1] if self._live else self.traces:
+            self._draw_still(trace)
+        for row, trace in enumerate(self.traces):
+            self._draw_marks(trace, height=0.985 - 0.16 * row)
+        ends = [(t.smoothed[-1] if t.smoothed else 2.3, t.label, t.colour) for t in self.traces]
+        self._rest += label_ends(self._loss_axes, ends)
+        if not self.traces:
+            self._rest.append(self._hint())
+        self._canvas.draw()
+        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
+
+    def _draw_still(self, trace: Trace) -> None:
+        x = np.array(trace.x)
+        self._rest += self._loss_axes.plot(
+            *decimate(x, np.array(trace.loss)), color=trace.colour, alpha=0.18, lw=0.8
+        )
+        self._rest += self._loss_axes.plot(
+            *decimate(x, np.array(trace.smoothed)), color=trace.colour
+        )
+        self._rest += self._accuracy_axes.plot(
+            trace.accuracy_x, trace.accuracy, color=trace.colour, marker="o", clip_on=False
+        )
+        if trace.diverged and len(x):
+            y = min(trace.smoothed[-1], MAX_LOSS)
+            self._rest += self._loss_axes.plot(
+                x[-1], y, "X", color=trace.colour, ms=10, mec="white", clip_on=False
+            )
+
+    def _draw_marks(self, trace: Trace, height: float) -> None:
+        for x, text in trace.marks:
+            line = self._loss_axes.axvline(x, color=trace.colour, lw=1, ls=(0, (4, 3)))
+            label = self._loss_axes.annotate(
+                text,
+                (x, height),
+                (3, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                va="top",
+                size=8,
+                color=trace.colour,
+            )
+            self._rest += [line, label]
+
+    def _hint(self) -> Any:
+        return self._loss_axes.text(
+            0.5,
+            0.5,
+            "Press Train: the curve appears here.",
+            transform=self._loss_axes.transAxes,
+            ha="center",
+            color=COLOURS["muted"],
+            size=11,
+        )

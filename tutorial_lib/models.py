@@ -1,0 +1,55 @@
+"""LeNet-5, the network of the tutorial."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.config import check_choice, check_whole
+
+INITS = ("torch", "mindspore")
+
+
+class LeNet5(nn.Module):
+    """Two convolutions and three dense layers that map a digit to ten logits.
+
+    Args:
+        init: "torch" takes torch's own initialisation (61,706 parameters). "mindspore" does as the
+            original tutorial: convolutions without bias from N(0, 0.01), dense weights from
+            N(0, 0.02) with zero biases, where the second number is the standard deviation (61,684).
+        seed: Decides the initial weights; torch's global random state is neither used nor changed.
+
+    Source: LeCun, Bottou, Bengio and Haffner, "Gradient-based learning applied to document
+    recognition", 1998; with ReLU and max pooling as in the MindSpore r1.8 tutorial.
+    """
+
+    def __init__(self, init: str = "torch", seed: int = 0) -> None:
+        check_choice("init", init, INITS)
+        check_whole("seed", seed, low=0, high=2**63 - 1)
+        super().__init__()
+        original = init == "mindspore"
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(seed))
+            self.conv1 = nn.Conv2d(1, 6, kernel_size=5, bias=not original)
+            self.conv2 = nn.Conv2d(6, 16, kernel_size=5, bias=not original)
+            self.fc1 = nn.Linear(16 * 5 * 5, 120)
+            self.fc2 = nn.Linear(120, 84)
+            self.fc3 = nn.Linear(84, 10)
+            if original:
+                self._init_as_mindspore()
+
+    def _init_as_mindspore(self) -> None:
+        for conv in (self.conv1, self.conv2):
+            nn.init.normal_(conv.weight, std=0.01)
+        for dense in (self.fc1, self.fc2, self.fc3):
+            nn.init.normal_(dense.weight, std=0.02)
+            nn.init.zeros_(dense.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, 10) for images (B, 1, 32, 32)."""
+        # ReLU after pooling gives the same numbers as before it, on a quarter of the elements.
+        x = F.relu(F.max_pool2d(self.conv1(images), 2))  # (B, 6, 14, 14)
+        x = F.relu(F.max_pool2d(self.conv2(x), 2))  # (B, 16, 5, 5)
+        x = x.flatten(1)  # (B, 400)
+        x = F.relu(self.fc1(x))  # (B, 120)
+        x = F.relu(self.fc2(x))  # (B, 84)
+        return self.fc3(x)  # (B, 10)

@@ -1,0 +1,103 @@
+"""The controls that the panels share, and their look."""
+
+from typing import Any
+
+import ipywidgets as widgets
+
+from tutorial_lib.config import OPTIMIZERS
+
+BATCH_SIZES = tuple(2**power for power in range(11))  # 1 to 1024
+_STYLE = {"description_width": "98px"}
+
+
+def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
+    """Return a slider from 0.0001 to 1; any value in between can be typed into its readout."""
+    return widgets.FloatLogSlider(
+        value=value,
+        min=-4,  # exponents of ten
+        max=0,
+        step=0.1,
+        readout_format=".4g",
+        description="learning rate",
+        tooltip="Length of a step along the gradient. Acts at once, also mid-run.",
+        **_row(),
+    )
+
+
+def batch_size_slider(value: int, largest: int) -> widgets.SelectionSlider:
+    """Return a slider over the powers of two from 1 to 1024, as far as the data reaches."""
+    return widgets.SelectionSlider(
+        options=sorted({size for size in BATCH_SIZES if size <= largest} | {value}),
+        value=value,
+        description="batch size",
+        tooltip="Images per step. Acts at the next batch, also mid-run.",
+        **_row(),
+    )
+
+
+def momentum_slider(value: float) -> widgets.FloatSlider:
+    """Return a slider over [0, 0.99]."""
+    return widgets.FloatSlider(
+        value=value,
+        min=0.0,
+        max=0.99,
+        step=0.01,
+        description="momentum",
+        tooltip="How much of the last step's velocity is kept. Acts at once, also mid-run.",
+        **_row(),
+    )
+
+
+def optimizer_dropdown(value: str) -> widgets.Dropdown:
+    """Return a choice among the optimizers."""
+    return widgets.Dropdown(
+        options=OPTIMIZERS,
+        value=value,
+        description="optimizer",
+        tooltip="How a gradient becomes a step. For a new run.",
+        style=_STYLE,
+        layout=widgets.Layout(width="215px"),
+    )
+
+
+def epochs_field(value: int) -> widgets.BoundedIntText:
+    """Return a number field from 1 to 100."""
+    return widgets.BoundedIntText(
+        value=value,
+        min=1,
+        max=100,
+        description="epochs",
+        tooltip="Passes over the training set. For a new run.",
+        style={"description_width": "60px"},
+        layout=widgets.Layout(width="135px"),
+    )
+
+
+def button(text: str, icon: str, tooltip: str, *, style: str = "") -> widgets.Button:
+    """Return a button; the icon is a Font Awesome name."""
+    return widgets.Button(
+        description=text,
+        icon=icon,
+        tooltip=tooltip,
+        button_style=style,
+        layout=widgets.Layout(width="104px"),
+    )
+
+
+def close_all(widget: widgets.Widget) -> None:
+    """Close a widget with all that hangs on it, so that the kernel forgets them."""
+    for child in getattr(widget, "children", ()):
+        close_all(child)
+    for name in ("layout", "style"):
+        part = getattr(widget, name, None)
+        if isinstance(part, widgets.Widget):
+            part.close()
+    widgets.Widget.close(widget)
+
+
+def _row() -> dict[str, Any]:
+    return {
+        "style": _STYLE,
+        "layout": widgets.Layout(width="430px"),
+        "continuous_update": False,  # one change when the hand lets go, not fifty on the way
+    }

@@ -1,0 +1,99 @@
+"""What a panel says about its run, in words."""
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from tutorial_lib.records import EvaluationRecord, StepRecord
+from tutorial_lib.train import Diverged
+
+WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
+
+
+class Progress:
+    """How far a run has come, and how fast it goes."""
+
+    def __init__(self, num_held_out: int) -> None:
+        self._num_held_out = num_held_out
+        self.begin(0)
+
+    def begin(self, num_steps: int) -> None:
+        """Forget the last run; this one is to take so many steps."""
+        self.num_steps = num_steps
+        self.last: StepRecord | None = None
+        self.score: EvaluationRecord | None = None
+        self.resume()
+
+    def resume(self) -> None:
+        """Measure the speed anew, after a pause."""
+        self._ticks: deque[tuple[float, int, int]] = deque()  # (time, step, images seen)
+
+    def add(self, records: Iterable[StepRecord | EvaluationRecord], num_steps: int) -> None:
+        """Take in new records, now; num_steps is what the run plans to take in all."""
+        self.num_steps = num_steps
+        for record in records:
+            if isinstance(record, StepRecord):
+                self.last = record
+            else:
+                self.score = record
+        if self.last is not None:
+            self._ticks.append((time.monotonic(), self.last.step, self.last.images_seen))
+            while self._ticks[-1][0] - self._ticks[0][0] > WINDOW_SECONDS:
+                self._ticks.popleft()
+
+    @property
+    def step(self) -> int:
+        """How many steps have been taken."""
+        return self.last.step if self.last else 0
+
+    def position(self) -> str:
+        """Say where the run stands: epoch, step, loss and accuracy."""
+        last = self.last
+        if last is None:
+            return f"step 0 of {self.num_steps:,}"
+        text = (
+            f"epoch {last.epoch + 1} of {last.epochs}, step {last.step:,} of {self.num_steps:,}, "
+            f"loss {last.mean_loss:.3f} (mean of this epoch)"
+        )
+        if self.score is not None:
+            text += f", {self.score.accuracy:.1%} of {self._num_held_out:,} held-out digits right"
+        return text
+
+    def pace(self) -> str:
+        """Say how many images a second, and how long it will take; "" while that is unknown."""
+        if len(self._ticks) < 2 or self._ticks[-1][1] == self._ticks[0][1]:
+            return ""
+        (start, first_step, first_images), (now, step, images) = self._ticks[0], self._ticks[-1]
+        seconds = now - start
+        left = (self.num_steps - step) * seconds / (step - first_step)
+        return f"{(images - first_images) / seconds:,.0f} images a second, {_duration(left)} left"
+
+
+def status_text(
+    state: str, progress: Progress, error: BaseException | None, *, warm: bool
+) -> tuple[str, str]:
+    """Return the headline and the sentence about a run in this state."""
+    if not warm and progress.last is None:
+        waiting = " Your run starts right after." if state == "running" else ""
+        return "Getting ready.", f"torch loads its optimizers, once per kernel.{waiting}"
+    match state:
+        case "ready":
+            return "Ready.", "Set the sliders and press Train."
+        case "running":
+            pace = progress.pace()
+            return "Training:", progress.position() + (f"; {pace}." if pace else ".")
+        case "paused":
+            return "Paused:", f"{progress.position()}. Press Resume to go on."
+        case "stopped":
+            return "Stopped:", f"{progress.position()}. The model keeps what it has learned."
+        case "finished":
+            return "Finished:", f"{progress.position()}."
+    if isinstance(error, Diverged):
+        return "Diverged:", f"{error}"
+    return "Failed:", f"{type(error).__name__}: {error}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min"

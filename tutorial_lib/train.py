@@ -1,0 +1,315 @@
+"""Training, one optimizer step at a time."""
+
+import copy
+import dataclasses
+import math
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tutorial_lib.config import Hyperparameters, check_choice, check_whole
+from tutorial_lib.data import Digits, Split
+from tutorial_lib.hardware import use_available_cores
+from tutorial_lib.losses import LossFunction, loss_function
+from tutorial_lib.models import LeNet5
+from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
+from tutorial_lib.records import Change, EvaluationRecord, StepRecord
+
+ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a model does on a whole set of digits."""
+
+    loss: float  # mean cross-entropy
+    accuracy: float  # share of digits named right, 0 to 1
+    confusion: tuple[tuple[int, ...], ...]  # 10 x 10: row = true digit, column = answer
+
+
+class Diverged(ArithmeticError):
+    """The loss became NaN or infinite; the weights are those before that step."""
+
+    def __init__(self, step: int, loss: float, learning_rate: float) -> None:
+        super().__init__(step, loss, learning_rate)
+        self.step, self.loss, self.learning_rate = step, loss, learning_rate
+
+    def __str__(self) -> str:
+        return (
+            f"the loss became {self.loss} at step {self.step:,} with learning rate "
+            f"{self.learning_rate:g}: the steps were too long. Try a tenth of that rate."
+        )
+
+
+class TrainingRun:
+    """A model, the data it learns from, and the hyperparameters: iterate to train.
+
+    Each record that is asked for is one optimizer step; not asking for the next one is stopping.
+    The order of the data depends on (seed, epoch) alone, so nothing that is drawn from torch's or
+    numpy's global random state changes a run. The last images of an epoch that do not fill a
+    batch are left out, as in the original tutorial.
+
+    Args:
+        model: Maps images (B, 1, 32, 32) float32 to logits (B, 10). Moved to the data's device
+            and trained in place.
+        data: From `load_digits`.
+        hyperparameters: The defaults are those of the original tutorial.
+
+    Raises:
+        ValueError: batch_size exceeds the training set.
+    """
+
+    def __init__(
+        self, model: nn.Module, data: Digits, hyperparameters: Hyperparameters | None = None
+    ) -> None:
+        self.threads = use_available_cores()
+        self.data = data
+        self.model = model.to(data.device)
+        self.hyperparameters = hyperparameters or Hyperparameters()
+        self._check_batch_size(self.hyperparameters)
+        self._loss_function = loss_function(self.hyperparameters.loss)
+        self.optimizer = make_optimizer(
+            self.hyperparameters.optimizer, self.model.parameters(), **self._optimizer_settings()
+        )
+        self.history: list[StepRecord] = []
+        self.changes: list[Change] = []
+        self._asked: deque[dict[str, Any]] = deque()  # filled by any thread, emptied between steps
+        self._epoch = 0
+        self._epoch_step = 0
+        self._epoch_images = 0  # seen in this epoch
+        self._epoch_loss = 0.0  # summed over this epoch's steps
+        self._order = self._order_of(0)
+
+    def __repr__(self) -> str:
+        done = f"{self.step_number:,} of {self.num_steps:,} steps"
+        return f"TrainingRun({type(self.model).__name__} on {self.data.name}, {done})"
+
+    @property
+    def step_number(self) -> int:
+        """How many steps have been taken."""
+        return len(self.history)
+
+    @property
+    def images_seen(self) -> int:
+        """How many images the steps so far have used."""
+        return self.history[-1].images_seen if self.history else 0
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in a whole epoch at the batch size in force."""
+        return len(self.data.train) // self.hyperparameters.batch_size
+
+    @property
+    def num_steps(self) -> int:
+        """Steps taken and still to come, at the batch size in force."""
+        left_in_epoch = self._images_left() // self.hyperparameters.batch_size
+        whole_epochs = self.hyperparameters.epochs - self._epoch - 1
+        return self.step_number + max(0, left_in_epoch + whole_epochs * self.steps_per_epoch)
+
+    def __iter__(self) -> Iterator[StepRecord]:
+        return self
+
+    def __next__(self) -> StepRecord:
+        return self.step()
+
+    def step(self) -> StepRecord:
+        """Take one optimizer step and say what happened.
+
+        Raises:
+            Diverged: The loss is NaN or infinite; weights and position are those before this step.
+            StopIteration: All epochs are done.
+        """
+        self._apply_changes()
+        if self._images_left() < self.hyperparameters.batch_size:
+            self._begin_epoch(self._epoch + 1)
+        if self._epoch >= self.hyperparameters.epochs:
+            raise StopIteration
+        images, labels = self._next_batch()  # (B, 1, 32, 32), (B,)
+
+        start = time.perf_counter()
+        loss = self._loss_function(self.model(images), labels)  # ()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        seconds = time.perf_counter() - start
+        return self._record(value, seconds)
+
+    def adjust(self, **changes: Any) -> None:
+        """Change learning_rate, momentum, weight_decay or batch_size from the next step on.
+
+        Safe to call from any thread while the run is going on. Bad values are refused at once
+        and change nothing.
+        """
+        for name in changes:
+            check_choice("the field to adjust", name, ADJUSTABLE)
+        self._check_batch_size(self.hyperparameters.replace(**changes))
+        self._asked.append(changes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that is needed to go on exactly: tensors and plain values, copied.
+
+        Call it between steps, from the thread that takes them.
+        """
+        self._apply_changes()
+        fields = [field.name for field in dataclasses.fields(StepRecord)]
+        columns = {name: [getattr(record, name) for record in self.history] for name in fields}
+        return {
+            "hyperparameters": dataclasses.asdict(self.hyperparameters),
+            "model": copy.deepcopy(self.model.state_dict()),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "position": [self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss],
+            "history": columns,
+            "changes": [dataclasses.astuple(change) for change in self.changes],
+            "data": [self.data.name, len(self.data.train)],
+            "threads": self.threads,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the run whose `state_dict` this is, where it stood."""
+        hyperparameters = Hyperparameters(**state["hyperparameters"])
+        optimizer = make_optimizer(
+            hyperparameters.optimizer, self.model.parameters(), **settings_of(hyperparameters)
+        )
+        self.model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        self.optimizer, self.hyperparameters = optimizer, hyperparameters
+        self._loss_function = loss_function(hyperparameters.loss)
+        self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss = state["position"]
+        self._order = self._order_of(self._epoch)
+        rows = zip(*state["history"].values(), strict=True)
+        self.history = [StepRecord(*row) for row in rows]
+        self.changes = [Change(*row) for row in state["changes"]]
+        self._asked.clear()
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        start = self._epoch_images
+        indices = self._order[start : start + self.hyperparameters.batch_size]  # (B,)
+        return self.data.train.images[indices], self.data.train.labels[indices]
+
+    def _record(self, loss: float, seconds: float) -> StepRecord:
+        settings = self.hyperparameters
+        self._epoch_step += 1
+        self._epoch_images += settings.batch_size
+        self._epoch_loss += loss
+        record = StepRecord(
+            step=self.step_number + 1,
+            epoch=self._epoch,
+            epochs=settings.epochs,
+            epoch_step=self._epoch_step,
+            epoch_steps=self._epoch_step + self._images_left() // settings.batch_size,
+            images_seen=self.images_seen + settings.batch_size,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            loss=loss,
+            mean_loss=self._epoch_loss / self._epoch_step,
+            seconds=seconds,
+        )
+        self.history.append(record)
+        return record
+
+    def _apply_changes(self) -> None:
+        while self._asked:
+            before = self.hyperparameters
+            self.hyperparameters = before.replace(**self._asked.popleft())
+            for name in ADJUSTABLE:
+                old, new = getattr(before, name), getattr(self.hyperparameters, name)
+                if old != new:
+                    change = Change(self.step_number + 1, self.images_seen, name, old, new)
+                    self.changes.append(change)
+            adjust_optimizer(
+                self.optimizer, self.hyperparameters.optimizer, **self._optimizer_settings()
+            )
+
+    def _optimizer_settings(self) -> dict[str, float]:
+        return settings_of(self.hyperparameters)
+
+    def _check_batch_size(self, hyperparameters: Hyperparameters) -> None:
+        count = len(self.data.train)
+        why = f" (the training set of {self.data.name!r} has {count:,} images)"
+        check_whole("batch_size", hyperparameters.batch_size, low=1, high=count, why=why)
+
+    def _images_left(self) -> int:
+        return len(self.data.train) - self._epoch_images
+
+    def _begin_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._epoch_step = self._epoch_images = 0
+        self._epoch_loss = 0.0
+        self._order = self._order_of(epoch)
+
+    def _order_of(self, epoch: int) -> Tensor:
+        """Return the order of the training images in this epoch: (N,) int64, on the device."""
+        order = np.random.default_rng((self.hyperparameters.seed, epoch))
+        return torch.from_numpy(order.permutation(len(self.data.train))).to(self.data.device)
+
+
+def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:
+    """Return what an optimizer is given besides its name and the parameters."""
+    return {
+        "learning_rate": hyperparameters.learning_rate,
+        "momentum": hyperparameters.momentum,
+        "weight_decay": hyperparameters.weight_decay,
+    }
+
+
+def evaluate(
+    model: nn.Module, split: Split, *, loss: str = "cross_entropy", chunk: int = 1000
+) -> Evaluation:
+    """Score a model on every image of a split; the model is left as it was.
+
+    Args:
+        split: Images (N, 1, 32, 32) float32 and labels (N,) int64, on the model's device.
+        loss: The name of the loss to average over the images.
+        chunk: Images per forward pass; it changes the memory used, not the result.
+    """
+    loss_of = loss_function(loss)
+    was_training = model.training
+    model.eval()
+    total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
+    with torch.inference_mode():
+        for images, labels in zip(
+            split.images.split(chunk), split.labels.split(chunk), strict=True
+        ):
+            logits = model(images)  # (chunk, 10)
+            total += loss_of(logits, labels).item() * len(labels)
+            pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer
+            confusion += pairs.bincount(minlength=100).cpu()
+    model.train(was_training)
+    table = confusion.view(10, 10)  # row = true digit, column = answer
+    return Evaluation(
+        loss=total / len(split),
+        accuracy=table.diagonal().sum().item() / len(split),
+        confusion=tuple(map(tuple, table.tolist())),
+    )
+
+
+def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | EvaluationRecord]:
+    """Yield the run's records, and after each epoch one on how it does on the split."""
+    for record in run:
+        yield record
+        if record.epoch_step == record.epoch_steps:
+            score = evaluate(run.model, split)
+            yield EvaluationRecord(
+                record.step, record.epoch, record.images_seen, score.loss, score.accuracy
+            )
+
+
+def warm_up(device: torch.device) -> None:
+    """Pay now for what torch loads when it first trains (seconds, once per process)."""
+    use_available_cores()
+    model = LeNet5().to(device)
+    optimizer = make_optimizer("momentum", model.parameters(), learning_rate=0.01)
+    F.cross_entropy(
+        model(torch.zeros(2, 1, 32, 32, device=device)), torch.tensor([0, 1], device=device)
+    ).backward()
+    optimizer.step()
