@@ -163,7 +163,12 @@ def _writable_folder() -> Path | None:
 
 
 def _prepare(
-    train_images: Tensor, train_labels: Tensor, test_images: Tensor, test_labels: Tensor, *, title
+    train_images: Tensor,
+    train_labels: Tensor,
+    test_images: Tensor,
+    test_labels: Tensor,
+    *,
+    title: str,
 ) -> dict[str, Tensor]:
     """Return the set as LeNet wants it, from images (N, 28, 28) uint8 and labels (N,)."""
     from tqdm.auto import tqdm

@@ -15,7 +15,7 @@ import threading
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -244,7 +244,9 @@ def _download(
                 before = bar.n
                 try:
                     url = f"{remaining[0].rstrip('/')}/{name}.gz"
-                    data = _receive(url, seconds=seconds, limit=source.download_bytes, bar=bar)
+                    data = _receive(
+                        url, seconds=seconds, limit=source.download_bytes, progress=bar.update
+                    )
                     content = _genuine(data, source.sha256[name])
                 except (OSError, ValueError, http.client.HTTPException) as error:
                     failures.append(f"{remaining.pop(0)} {_in_words(error, seconds)}")
@@ -254,7 +256,7 @@ def _download(
                 break
 
 
-def _receive(url: str, *, seconds: float, limit: int, bar) -> bytes:
+def _receive(url: str, *, seconds: float, limit: int, progress: Callable[[int], object]) -> bytes:
     """Return what the address sends; TimeoutError if it sends nothing for `seconds`.
 
     A thread reads, because a look-up of a host name can neither be timed nor interrupted. It
@@ -271,6 +273,8 @@ def _receive(url: str, *, seconds: float, limit: int, bar) -> bytes:
                     arrived.put(chunk)
             arrived.put(b"")
         except Exception as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # it carries the open connection
             arrived.put(error)
 
     threading.Thread(target=read, name=f"download {url}", daemon=True).start()
@@ -280,7 +284,7 @@ def _receive(url: str, *, seconds: float, limit: int, bar) -> bytes:
             if isinstance(chunk, Exception):
                 raise chunk
             data += chunk
-            bar.update(len(chunk))
+            progress(len(chunk))
             if len(data) > limit:
                 raise ValueError("too long")
         return bytes(data)
@@ -295,7 +299,7 @@ def _in_words(error: Exception, seconds: float) -> str:
         return f"answers {error.code} {error.reason}"
     cause = getattr(error, "reason", error)
     if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
-        return f"sends nothing for {seconds:.0f} seconds"
+        return f"sends nothing for {seconds:g} seconds"
     if isinstance(error, OSError):
         return f"cannot be reached ({cause})"
     return "sends a damaged file"
