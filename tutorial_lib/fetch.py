@@ -12,6 +12,7 @@ import http.client
 import os
 import queue
 import threading
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -24,8 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SILENCE_SECONDS = 5.0  # a mirror that sends nothing for so long is given up
-GIVE_UP_SECONDS = 10.0  # all mirrors together may be silent for so long
+GIVE_UP_SECONDS = 12.0  # until then, every mirror has had its chance to send something
+SILENCE_SECONDS = 2.0, 6.0  # between these, a mirror that sends nothing for its share is given up
 CHUNK_BYTES = 1 << 14
 MAX_RAW_BYTES = 1 << 26  # no genuine file is larger, so a wrong one cannot fill the memory
 
@@ -230,15 +231,18 @@ def _download(
     """
     from tqdm.auto import tqdm
 
-    try:
-        remaining = mirrors(source)
-    except (ImportError, RuntimeError) as error:  # a torchvision that does not fit this torch
-        failures.append(f"torchvision does not load ({error})")
-        return
-    seconds = min(SILENCE_SECONDS, GIVE_UP_SECONDS / max(1, len(remaining)))
     with tqdm(
         total=source.download_bytes, desc=f"Downloading {source.title}", unit="B", unit_scale=True
     ) as bar:
+        started = time.monotonic()
+        try:
+            remaining = mirrors(source)
+        except (ImportError, RuntimeError) as error:  # a torchvision that does not fit this torch
+            failures.append(f"torchvision does not load ({error})")
+            return
+        budget = GIVE_UP_SECONDS - (time.monotonic() - started)  # the import took its share
+        shortest, longest = SILENCE_SECONDS
+        seconds = min(longest, max(shortest, budget / max(1, len(remaining))))
         for name in names:
             while remaining:
                 before = bar.n
@@ -299,7 +303,7 @@ def _in_words(error: Exception, seconds: float) -> str:
         return f"answers {error.code} {error.reason}"
     cause = getattr(error, "reason", error)
     if isinstance(error, TimeoutError) or isinstance(cause, TimeoutError):
-        return f"sends nothing for {seconds:g} seconds"
+        return f"sends nothing for {seconds:.2g} seconds"
     if isinstance(error, OSError):
         return f"cannot be reached ({cause})"
     return "sends a damaged file"
