@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-GIVE_UP_SECONDS = 12.0  # until then, every mirror has had its chance to send something
+GIVE_UP_SECONDS = 11.0  # until then, every mirror has had its chance to send something
 SILENCE_SECONDS = 2.0, 6.0  # between these, a mirror that sends nothing for its share is given up
 CHUNK_BYTES = 1 << 14
 MAX_RAW_BYTES = 1 << 26  # no genuine file is larger, so a wrong one cannot fill the memory
