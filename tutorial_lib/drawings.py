@@ -1,0 +1,193 @@
+"""Pictures that explain one idea each: draw_*(axes, data) on what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from tutorial_lib.plots import label_ends, plain_log_ticks
+from tutorial_lib.theme import BLUE, GRID, INK, MUTED, VERMILION, run_colour
+
+
+def draw_lines(
+    axes: Axes,
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    *,
+    ylim: tuple[float, float] | None = None,
+    styles: Sequence[str] = ("o-",),
+    log: bool = False,
+) -> None:
+    """One line for each name, labelled at its right end.
+
+    Args:
+        lines: The x values and the y values of each line.
+        xlabel: What x is, with its unit.
+        ylabel: What y is, with its unit.
+        ylim: Set here rather than later, so that the labels keep apart.
+        styles: How the lines are drawn, in turn: "o-" with a dot at each point, "-", "--".
+        log: Whether both axes are logarithmic.
+    """
+    for number, (x, y) in enumerate(lines.values()):
+        axes.plot(x, y, styles[number % len(styles)], color=run_colour(number))
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if ylim is not None:
+        axes.set_ylim(*ylim)
+    if log:
+        axes.set(xscale="log", yscale="log")
+        places = sorted({value for x, _ in lines.values() for value in x})
+        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.xaxis.minorticks_off()
+        plain_log_ticks(axes)
+    ends = [(y[-1], name, run_colour(i)) for i, (name, (_, y)) in enumerate(lines.items())]
+    label_ends(axes, ends)
+
+
+def draw_errors(axes: Axes, output: Tensor, target: Tensor, *, squares: bool = False) -> None:
+    """Guesses, true values, and between them the errors: as sticks, or as squares.
+
+    Args:
+        output: The guesses, of any shape.
+        target: The true values, of the same shape.
+        squares: Draw a square on each error, whose area is the squared error.
+    """
+    guesses, truths = output.flatten().tolist(), target.flatten().tolist()
+    places = [3.6 * index for index in range(len(guesses))] if squares else range(len(guesses))
+    for place, guess, truth in zip(places, guesses, truths, strict=True):
+        size = abs(guess - truth)
+        if squares:
+            corner = (place, min(guess, truth))
+            axes.add_patch(Rectangle(corner, size, size, color=BLUE, alpha=0.25))
+        axes.plot([place, place], [guess, truth], color=BLUE, linewidth=3)
+        shown, across = (size**2, size + 0.2) if squares else (size, 0.09)
+        axes.text(place + max(across, 0.35 if squares else 0), (guess + truth) / 2, f"{shown:g}",
+                  va="center")  # fmt: skip
+    axes.plot(places, truths, "o", color=INK, zorder=3, label="true value")
+    axes.plot(places, guesses, "D", color=VERMILION, zorder=3, markersize=5.5, label="guess")
+    axes.set_xticks(places, [f"{number}" for number in range(1, len(guesses) + 1)])
+    axes.set(xlabel="element i", ylabel="value")
+    axes.set_ylim(-0.6, max(guesses + truths) + 0.7)
+    if squares:
+        axes.set_aspect("equal")
+    else:
+        axes.set_xlim(-0.4, len(guesses) - 0.4)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2, frameon=False)
+
+
+def draw_loss_and_slope(
+    pair: Sequence[Axes], errors: Tensor, curves: Mapping[str, tuple[Tensor, Tensor]]
+) -> None:
+    """The loss of one element against its error, and beside it the slope.
+
+    Args:
+        pair: The left axes, for the loss, and the right axes, for the slope.
+        errors: The errors, (N,), rising.
+        curves: The loss (N,) and its slope (N,) for each name.
+    """
+    x = errors.numpy()
+    for part, axes in enumerate(pair):
+        for line in (axes.axhline, axes.axvline):
+            line(0, color=MUTED, linewidth=0.8)
+        ends = []
+        for number, (name, curve) in enumerate(curves.items()):
+            y = curve[part].detach().numpy()
+            axes.plot(x, y, color=run_colour(number))
+            ends.append((y[-1], name, run_colour(number)))
+        axes.set(xlabel="error e = guess - target", ylabel=("loss", "slope of the loss")[part])
+        label_ends(axes, ends)
+
+
+def draw_valley(axes: Axes, candidates: Tensor, losses: Tensor, name: str, *, best: str) -> None:
+    """A loss against the one number that is looked for, with its lowest point marked."""
+    lowest = int(losses.argmin())
+    axes.plot(candidates.numpy(), losses.numpy(), color=BLUE)
+    axes.plot(candidates[lowest], losses[lowest], "o", color=VERMILION, markersize=8)
+    span = float(losses.max() - losses.min())
+    axes.set_ylim(float(losses.min()) - 0.25 * span, float(losses.max()) + 0.05 * span)
+    axes.annotate(best, (float(candidates[lowest]), float(losses[lowest])), xytext=(0, -9),
+                  textcoords="offset points", ha="left" if lowest < 8 else "center", va="top",
+                  fontweight="bold")  # fmt: skip
+    axes.set(title=name, xlabel="the one number", ylabel=f"{name} over the five values")
+
+
+def draw_classes(axes: Axes, values: Tensor, ylabel: str, *, true_class: int | None = None) -> None:
+    """One bar for each class, with its value; the true class in a colour of its own.
+
+    Args:
+        values: One for each class, (K,).
+        ylabel: What the values are.
+        true_class: Which class is the right one, if that is to be shown.
+    """
+    numbers = values.detach().tolist()
+    colours = [BLUE] * len(numbers)
+    if true_class is not None:
+        colours[true_class] = VERMILION
+    bars = axes.bar(range(len(numbers)), numbers, color=colours, width=0.6)
+    axes.bar_label(bars, [f"{number:.2f}" for number in numbers], padding=3)
+    names = [f"class {index}" for index in range(len(numbers))]
+    if true_class is not None:
+        names[true_class] += "\n(the true one)"
+    axes.set_xticks(range(len(numbers)), names)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.margins(y=0.18)
+    axes.set_ylabel(ylabel)
+    axes.grid(False)
+
+
+def draw_surprise(
+    axes: Axes, probabilities: Tensor, losses: Tensor, *, marks: Sequence[float]
+) -> None:
+    """Cross-entropy against the probability of the true class, with some points marked."""
+    axes.plot(probabilities.numpy(), losses.numpy(), color=BLUE)
+    for mark in marks:
+        height = -np.log(mark)
+        axes.plot(mark, height, "o", color=VERMILION, markersize=7)
+        axes.annotate(f"p = {mark:g}: {height:.2f}", (mark, height), xytext=(8, 5),
+                      textcoords="offset points", ha="left", va="bottom")  # fmt: skip
+    axes.set(xlim=(-0.02, 1.12), ylim=(-0.2, 5.4))
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set(xlabel="probability of the true class", ylabel="cross-entropy (nats)")
+
+
+def draw_paths(
+    axes: Axes,
+    height: Callable[[Tensor], Tensor],
+    paths: Mapping[str, Tensor],
+    *,
+    xlim: tuple[float, float] = (-9.5, 4.5),
+    ylim: tuple[float, float] = (-3, 3),
+) -> None:
+    """A surface seen from above, and the way that each optimizer took down it to (0, 0).
+
+    Args:
+        height: Maps points (..., 2) to heights (...).
+        paths: For each name, the points it visited, (steps + 1, 2).
+        xlim: Left and right edge of the map.
+        ylim: Lower and upper edge of the map.
+    """
+    x, y = torch.linspace(*xlim, 161), torch.linspace(*ylim, 121)
+    heights = height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (121, 161)
+    levels = np.linspace(0, float(heights.max()) ** 0.5, 14)[1:] ** 2
+    axes.contour(x, y, heights, levels=levels, colors=GRID, linewidths=0.9, zorder=0)
+    handles = []
+    for number, (name, path) in enumerate(paths.items()):
+        points = path.detach().numpy()
+        handles += axes.plot(
+            *points.T, "o-", color=run_colour(number), markersize=3, linewidth=1.4, label=name
+        )
+    start = next(iter(paths.values()))[0].detach().numpy()
+    axes.plot(*start, "s", color=INK, markersize=6)
+    axes.annotate("start", start, xytext=(0, 8), textcoords="offset points", ha="center")
+    axes.plot(0, 0, "*", color=INK, markersize=13, zorder=4)
+    axes.set(xlim=xlim, ylim=ylim, xlabel="weight 1", ylabel="weight 2")
+    axes.legend(handles=handles, loc="upper right", framealpha=0.95)
+    axes.grid(False)
