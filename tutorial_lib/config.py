@@ -77,12 +77,11 @@ def check_choice(field: str, value: Any, choices: Iterable[str]) -> None:
 
 
 SHORT_NAMES = {
-    "epochs": "epochs",
-    "batch_size": "batch",
-    "learning_rate": "lr",
-    "momentum": "momentum",
     "optimizer": "",
     "loss": "",
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "momentum": "momentum",
     "weight_decay": "decay",
     "seed": "seed",
 }
@@ -91,12 +90,11 @@ SHORT_NAMES = {
 def labels_by_difference(settings: Sequence[Hyperparameters]) -> list[str]:
     """Name each of several settings by the fields in which they differ, in a few letters.
 
-    A single one, or several equal ones, are named by learning rate and batch size.
+    A single one, or several equal ones, are named by learning rate and batch size. The number of
+    epochs is left out: a curve shows it.
     """
-    names = [
-        name for name in SHORT_NAMES if len({getattr(setting, name) for setting in settings}) > 1
-    ]
-    names = names or ["learning_rate", "batch_size"]
+    differing = [name for name in SHORT_NAMES if len({getattr(s, name) for s in settings}) > 1]
+    names = differing or ["learning_rate", "batch_size"]
     labels: list[str] = []
     for setting in settings:
         parts = [f"{SHORT_NAMES[name]} {_short(getattr(setting, name))}".strip() for name in names]

@@ -1,6 +1,7 @@
 """The live picture of a training: cheap enough to draw five times a second."""
 
 import io
+import textwrap
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from tutorial_lib.config import SHORT_NAMES
@@ -85,6 +87,7 @@ class LiveCurve:
             self._dress(self._loss_axes, "Loss: each batch faint, smoothed bold", "loss")
             accuracy_title = f"Accuracy on {images_held_out:,} held-out digits"
             self._dress(self._accuracy_axes, accuracy_title, "digits named right (%)")
+            self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             self._loss_axes.set_yscale("log")
             plain_log_ticks(self._loss_axes)
         self._rest: list[Any] = []  # artists of the background that the next one replaces
@@ -100,6 +103,7 @@ class LiveCurve:
         axes.set_title(title, color=COLOURS["ink"])
         axes.set_ylabel(unit)
         axes.set_xlabel("epochs")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
     def clear(self) -> None:
         """Take every run off the picture."""
@@ -197,7 +201,10 @@ class LiveCurve:
             self._draw_still(trace)
         for row, trace in enumerate(self.traces):
             self._draw_marks(trace, height=0.985 - 0.16 * row)
-        ends = [(t.smoothed[-1] if t.smoothed else 2.3, t.label, t.colour) for t in self.traces]
+        ends = [
+            (t.smoothed[-1] if t.smoothed else 2.3, textwrap.fill(t.label, 18), t.colour)
+            for t in self.traces
+        ]
         self._rest += label_ends(self._loss_axes, ends)
         if not self.traces:
             self._rest.append(self._hint())

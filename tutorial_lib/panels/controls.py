@@ -17,10 +17,9 @@ def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
         min=-4,  # exponents of ten
         max=0,
         step=0.1,
-        readout_format=".4g",
         description="learning rate",
         tooltip="Length of a step along the gradient. Acts at once, also mid-run.",
-        **_row(),
+        **_slider(),
     )
 
 
@@ -31,7 +30,7 @@ def batch_size_slider(value: int, largest: int) -> widgets.SelectionSlider:
         value=value,
         description="batch size",
         tooltip="Images per step. Acts at the next batch, also mid-run.",
-        **_row(),
+        **_slider(),
     )
 
 
@@ -44,7 +43,7 @@ def momentum_slider(value: float) -> widgets.FloatSlider:
         step=0.01,
         description="momentum",
         tooltip="How much of the last step's velocity is kept. Acts at once, also mid-run.",
-        **_row(),
+        **_slider(),
     )
 
 
@@ -84,6 +83,12 @@ def button(text: str, icon: str, tooltip: str, *, style: str = "") -> widgets.Bu
     )
 
 
+def row(*children: widgets.Widget) -> widgets.HBox:
+    """Return the widgets side by side, on a line of their own where the page is narrow."""
+    layout = widgets.Layout(flex_flow="row wrap", align_items="center", max_width="900px")
+    return widgets.HBox(children, layout=layout)
+
+
 def close_all(widget: widgets.Widget) -> None:
     """Close a widget with all that hangs on it, so that the kernel forgets them."""
     for child in getattr(widget, "children", ()):
@@ -95,7 +100,7 @@ def close_all(widget: widgets.Widget) -> None:
     widgets.Widget.close(widget)
 
 
-def _row() -> dict[str, Any]:
+def _slider() -> dict[str, Any]:
     return {
         "style": _STYLE,
         "layout": widgets.Layout(width="430px"),

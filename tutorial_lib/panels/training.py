@@ -290,16 +290,14 @@ class TrainingPanel(widgets.VBox):
         self.stop_button.on_click(lambda _: self.stop())
         self.clear_button.on_click(lambda _: self._at_home(self.clear))
 
-        self.progress_bar = widgets.IntProgress(layout={"width": "100%", "margin": "8px 4px"})
+        self.progress_bar = widgets.IntProgress(layout={"flex": "1 1 auto", "width": "auto"})
         self.status = widgets.HTML()
         self.image = widgets.Image(format="png", layout={"max_width": "900px", "width": "100%"})
         buttons = [self.train_button, self.pause_button, self.stop_button, self.clear_button]
         return [
-            widgets.HBox([self.learning_rate, self.batch_size], layout={"flex_flow": "row wrap"}),
-            widgets.HBox(
-                [self.momentum, self.optimizer, self.epochs], layout={"flex_flow": "row wrap"}
-            ),
-            widgets.HBox([*buttons, self.progress_bar], layout={"max_width": "880px"}),
+            controls.row(self.learning_rate, self.batch_size),
+            controls.row(self.momentum, self.optimizer, self.epochs),
+            controls.row(*buttons, self.progress_bar),
             self.status,
             self.image,
         ]

@@ -1,0 +1,70 @@
+"""What a learner does in JupyterLab, in a few words."""
+
+from playwright.sync_api import Locator, Page
+
+RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+READY = """() => {
+    const widget = window.jupyterapp && window.jupyterapp.shell.currentWidget;
+    return Boolean(widget && widget.sessionContext && widget.sessionContext.isReady
+        && widget.sessionContext.session && widget.sessionContext.session.kernel);
+}"""
+PROMPTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+    .filter(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim())
+    .map(cell => [cell.model.executionCount, cell.node.querySelector('.jp-InputPrompt').innerText])
+"""
+
+
+def open_notebook(page: Page, lab: str, name: str) -> None:
+    """Open a notebook and wait for its kernel."""
+    page.goto(f"{lab}/lab/tree/{name}?reset")
+    page.wait_for_function(READY, timeout=120_000)
+
+
+def run_all(page: Page, *, timeout: float = 240) -> None:
+    """Run all cells and wait until the last one has its number."""
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate(RUN_ALL)
+    page.wait_for_function(
+        f"() => ({PROMPTS})().every(([count, text]) => count && !text.includes('*'))",
+        timeout=timeout * 1000,
+    )
+
+
+def errors(page: Page) -> list[str]:
+    """Return what cells printed as tracebacks."""
+    selector = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+    return page.locator(selector).all_inner_texts()
+
+
+def panel(page: Page) -> Locator:
+    """Return the first training panel of the notebook."""
+    has_train = page.locator("button", has_text="Train")
+    return page.locator(".widget-vbox", has=has_train).first
+
+
+def press(panel: Locator, text: str) -> None:
+    """Press one of the panel's buttons."""
+    panel.locator("button", has_text=text).click()
+
+
+def status(panel: Locator) -> str:
+    """Return the status line."""
+    return panel.locator(".widget-html-content").inner_text()
+
+
+def turn_learning_rate(panel: Locator, presses: int) -> tuple[str, str]:
+    """Press arrow keys on the slider; return its readout before and after."""
+    row = panel.locator(".widget-hslider", has_text="learning rate")
+    readout = row.locator(".widget-readout")
+    before = readout.inner_text()
+    row.locator(".noUi-handle").focus()
+    for _ in range(abs(presses)):
+        row.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+    return before, readout.inner_text()
+
+
+def set_epochs(panel: Locator, epochs: int) -> None:
+    """Type a number of epochs."""
+    field = panel.locator(".widget-text", has_text="epochs").locator("input")
+    field.fill(str(epochs))
+    field.press("Enter")

@@ -1,0 +1,39 @@
+"""What tests share: the sample, tiny sets of digits, and short runs."""
+
+import os
+
+os.environ.setdefault("TUTORIAL_OFFLINE", "1")
+
+import pytest
+import torch
+
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
+from tutorial_lib.data import Digits, Split
+
+
+@pytest.fixture(scope="session")
+def sample() -> Digits:
+    return load_digits("sample", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def few(sample: Digits) -> Digits:
+    """Return 100 training and 50 test digits of the sample."""
+    return Digits(
+        name="few",
+        notice="A few digits of the sample, for tests.",
+        train=Split(sample.train.images[:100], sample.train.labels[:100]),
+        test=Split(sample.test.images[:50], sample.test.labels[:50]),
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.fixture
+def new_run(few: Digits):
+    """Return a maker of short runs: 3 epochs of 10 steps unless told otherwise."""
+
+    def make(**settings) -> TrainingRun:
+        settings = {"epochs": 3, "batch_size": 10} | settings
+        return TrainingRun(LeNet5(seed=0), few, Hyperparameters(**settings))
+
+    return make
