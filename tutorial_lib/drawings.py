@@ -191,3 +191,96 @@ def draw_paths(
     axes.set(xlim=xlim, ylim=ylim, xlabel="weight 1", ylabel="weight 2")
     axes.legend(handles=handles, loc="upper right", framealpha=0.95)
     axes.grid(False)
+
+
+def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
+    """One bar a layer: how many parameters it holds.
+
+    Args:
+        counts: Parameters of each layer, first layer first.
+    """
+    names = list(counts)
+    bars = axes.barh(names, list(counts.values()), color=BLUE)
+    axes.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.18 * max(counts.values()))
+    axes.set_xlabel("parameters")
+    axes.grid(False)
+
+
+def draw_batches(axes: Axes, num_images: int, batch_sizes: Sequence[int]) -> None:
+    """One row a batch size: an epoch cut into batches, and the remainder that is dropped."""
+    labels = []
+    for row, batch_size in enumerate(batch_sizes):
+        num_steps, rest = divmod(num_images, batch_size)
+        starts = batch_size * np.arange(num_steps)
+        axes.barh(
+            [row] * num_steps, batch_size, left=starts, height=0.6,
+            color=BLUE, edgecolor="white", linewidth=0.8,
+        )  # fmt: skip
+        if rest:
+            axes.barh(
+                row, rest, left=num_images - rest, height=0.6,
+                color="white", edgecolor=MUTED, hatch="////", linewidth=0.8,
+            )  # fmt: skip
+        dropped = f"{rest} dropped" if rest else "none dropped"
+        axes.text(1.02 * num_images, row, f"{num_steps} steps\n{dropped}", va="center")
+        labels.append(f"B = {batch_size}")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.2 * num_images)
+    axes.set_xticks(np.linspace(0, num_images, 5))
+    axes.set_xlabel("training images, in the order of this epoch")
+    axes.grid(False)
+    axes.spines[["left", "top", "right"]].set_visible(False)
+
+
+def draw_kernels(axes: Axes, kernels: np.ndarray, titles: Sequence[str]) -> None:
+    """Small square pictures in a row, all on one colour scale around zero.
+
+    Args:
+        kernels: Shape (K, rows, columns); negative is blue, zero white, positive red.
+        titles: One for each picture.
+    """
+    limit = float(np.abs(kernels).max())
+    size = kernels.shape[-1]
+    for index, (kernel, title) in enumerate(zip(kernels, titles, strict=True)):
+        left = index * (size + 1.5)
+        axes.imshow(
+            kernel, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(left, left + size, 0, size)
+        )
+        axes.text(left + size / 2, size + 0.4, title, ha="center", va="bottom")
+    axes.set_xlim(-0.2, len(kernels) * (size + 1.5) - 1.3)
+    axes.set_ylim(-0.2, size + 1.8)
+    axes.axis("off")
+
+
+def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
+    """The steps of gradient descent on the bowl loss(w) = w**2 / 2.
+
+    Args:
+        positions: The weight before each step, and after the last one.
+        title: What the picture shows.
+    """
+    curve = np.linspace(-3.2, 3.2, 200)
+    axes.plot(curve, curve**2 / 2, color=MUTED, linewidth=1)
+    path = np.array(positions)
+    axes.plot(path, path**2 / 2, "o-", color=BLUE, markersize=4, linewidth=1)
+    axes.set(xlim=(-3.2, 3.2), ylim=(-0.25, 5.2), title=title, xlabel="weight w")
+
+
+def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
+    """The spread of a batch gradient against the batch size, and the line 1 / sqrt(B).
+
+    Args:
+        spreads: Measured spread for each batch size.
+    """
+    sizes = np.array(list(spreads))
+    measured = np.array(list(spreads.values()))
+    # the line of slope -1/2 that lies closest to the points
+    scale = np.exp(np.mean(np.log(measured) + np.log(sizes) / 2))
+    axes.loglog(sizes, scale / np.sqrt(sizes), color=MUTED, linewidth=1.5)
+    axes.loglog(sizes, measured, "o", color=BLUE, markersize=8)
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.set(xlabel="batch size B (images)", ylabel="spread of the gradient")
