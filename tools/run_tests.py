@@ -15,7 +15,13 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 PHASES = {
     "unit": ["tests", "--ignore=tests/browser", "--continue-on-collection-errors"],
-    "notebooks": ["notebooks", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"],
+    "notebooks": [
+        "notebooks",
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=120",
+        "--override-ini=xfail_strict=false",  # nbval expects every cell after a time-out to fail
+    ],
     "browser": ["tests/browser"],
 }
 
