@@ -139,6 +139,17 @@ def test_an_interrupt_ends_the_download_at_once_and_leaves_nothing(
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("manners", ["silent", "stalls", "endless"])
+def test_a_reader_that_is_left_behind_ends_by_itself(tmp_path, use_mirrors, manners):
+    use_mirrors(manners)
+    with pytest.raises(DataUnavailable):
+        load(tmp_path)
+    readers = [thread for thread in threading.enumerate() if thread.name.startswith("download")]
+    for reader in readers:  # the server is still there, so nothing else ends them
+        reader.join(timeout=10)
+    assert not any(reader.is_alive() for reader in readers)
+
+
 def test_the_download_shows_a_bar_and_prints_nothing(tmp_path, use_mirrors, capsys):
     use_mirrors("truncated", "good")
     load(tmp_path)
