@@ -46,6 +46,9 @@ class TrainingPanel(widgets.VBox):
         ValueError: batch_size exceeds the training set.
     """
 
+    _session: Session | None = None
+    _poll: asyncio.Task[None] | None = None
+
     def __init__(
         self,
         data: Digits,
@@ -62,7 +65,6 @@ class TrainingPanel(widgets.VBox):
         self.data = data
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
         self._new_model = new_model
-        self._session: Session | None = None
         self._progress = Progress(len(data.test))
         self._settings_drawn: list[Hyperparameters] = []
         self._records_drawn = self._changes_drawn = 0
@@ -70,7 +72,6 @@ class TrainingPanel(widgets.VBox):
         self._curve = LiveCurve(len(data.train), len(data.test))
         self._home = threading.current_thread()
         self._loop = _running_loop()
-        self._poll: asyncio.Task[None] | None = None
         super().__init__(children=self._make_controls(), layout={"width": "100%"})
         self._draw()
         self._show_state()

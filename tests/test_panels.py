@@ -1,0 +1,233 @@
+"""The panel does what its controls say, without a frontend too."""
+
+import base64
+import threading
+
+import ipywidgets as widgets
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+from tutorial_lib import Hyperparameters
+from tutorial_lib.panels import TrainingPanel
+from tutorial_lib.panels.status import Progress, status_text
+from tutorial_lib.train import Diverged
+
+PATIENCE = 60
+
+
+@pytest.fixture
+def panel(few):
+    panel = TrainingPanel(few, settings=Hyperparameters(epochs=2, batch_size=8))
+    yield panel
+    panel.close()
+
+
+def finish(panel: TrainingPanel) -> None:
+    """Let the run end, and the panel see it, as its polling task would."""
+    panel._session.wait(PATIENCE)
+    panel._refresh()
+
+
+def test_controls_stand_at_the_settings_given(panel):
+    assert panel.settings == Hyperparameters(epochs=2, batch_size=8)
+
+
+def test_the_learning_rate_slider_spans_exponents(panel):
+    assert (panel.learning_rate.min, panel.learning_rate.max) == (-4, 0)
+
+
+def test_batch_sizes_are_powers_of_two_as_far_as_the_data_goes(panel, sample):
+    assert panel.batch_size.options == (1, 2, 4, 8, 16, 32, 64)
+    large = TrainingPanel(sample)
+    assert large.batch_size.options[-1] == 1024
+    large.close()
+
+
+def test_train_runs_with_what_the_sliders_say(panel):
+    panel.learning_rate.value, panel.batch_size.value = 0.05, 16
+    panel.train()
+    finish(panel)
+    assert panel.state == "finished"
+    assert {(r.learning_rate, r.batch_size) for r in panel.last_run.history} == {(0.05, 16)}
+    assert panel.status.value.startswith("<b>Finished:</b> epoch 2 of 2, step 12 of 12")
+    assert panel.progress_bar.value == panel.progress_bar.max == 12
+
+
+def test_run_gives_the_numbers_of_train(panel):
+    panel.train()
+    finish(panel)
+    losses = [record.loss for record in panel.last_run.history]
+    assert [record.loss for record in panel.run().history] == losses
+
+
+def test_run_takes_settings_that_have_no_control(panel):
+    run = panel.run(loss="mse", learning_rate=0.2, epochs=1)
+    assert (run.hyperparameters.loss, run.hyperparameters.learning_rate) == ("mse", 0.2)
+    assert panel.settings.loss == "cross_entropy"
+
+
+@pytest.mark.parametrize("bad", [{"learning_rate": 0}, {"batch_size": 101}, {"epoch": 3}])
+def test_bad_settings_are_refused_and_nothing_is_lost(panel, bad):
+    run = panel.run(epochs=1)
+    with pytest.raises((ValueError, TypeError), match=next(iter(bad))):
+        panel.run(**bad)
+    assert panel.last_run is run
+    assert panel.state == "finished"
+    assert len(panel._curve.traces) == 1
+
+
+def test_stop_ends_the_run_and_keeps_the_model(panel):
+    panel.epochs.value = 100
+    panel.train()
+    assert panel.train_button.disabled
+    assert not panel.stop_button.disabled
+    panel.stop()
+    finish(panel)
+    assert panel.state == "stopped"
+    assert "Stopped:" in panel.status.value
+    assert not panel.train_button.disabled
+
+
+def test_pause_turns_into_resume_and_back(panel):
+    panel.epochs.value = 100
+    panel.train()
+    panel.pause()
+    finish(panel)
+    assert (panel.state, panel.pause_button.description) == ("paused", "Resume")
+    taken = panel.last_run.step_number
+    panel.pause()
+    assert panel.pause_button.description == "Pause"
+    panel.stop()
+    finish(panel)
+    assert panel.last_run.step_number >= taken
+
+
+def test_a_slider_moved_mid_run_acts_and_is_marked(panel):
+    panel.epochs.value = 100
+    panel.train()
+    panel.learning_rate.value = 0.002
+    while not panel.last_run.changes:
+        panel._session.wait(0.01)
+    panel.stop()
+    finish(panel)
+    assert panel.last_run.history[-1].learning_rate == 0.002
+    assert [text for _, text in panel._curve.traces[-1].marks] == ["lr 0.002"]
+
+
+def test_runs_stay_on_the_picture_named_by_what_differs(panel):
+    for rate in (0.01, 0.1):
+        panel.run(learning_rate=rate, epochs=1)
+    panel.run(optimizer="adam", epochs=1, learning_rate=0.01)
+    labels = [trace.label for trace in panel._curve.traces]
+    assert labels == ["momentum, lr 0.01", "momentum, lr 0.1", "adam, lr 0.01"]
+    panel.clear()
+    assert panel._curve.traces == []
+
+
+def test_a_diverging_run_says_so_and_the_next_one_works(panel):
+    run = panel.run(loss="mse", learning_rate=100.0, optimizer="sgd", epochs=50)
+    assert panel.state == "failed"
+    assert "Diverged:" in panel.status.value
+    assert f"at step {len(run.history) + 1}" in panel.status.value
+    assert panel._curve.traces[-1].diverged
+    panel.run(epochs=1)
+    assert panel.state == "finished"
+
+
+def test_an_exception_in_a_step_reaches_the_caller_and_the_status(few):
+    def broken_model():
+        from torch import nn
+
+        return nn.Linear(32, 3)  # gives (B, 1, 32, 3): the loss cannot take that
+
+    panel = TrainingPanel(few, new_model=broken_model, settings=Hyperparameters(batch_size=8))
+    with pytest.raises((RuntimeError, ValueError, IndexError)):
+        panel.run(epochs=1)
+    assert "Failed:" in panel.status.value
+    assert not panel.train_button.disabled
+    panel.close()
+
+
+def test_starting_one_panel_pauses_the_other(panel, few):
+    other = TrainingPanel(few, settings=Hyperparameters(epochs=1, batch_size=8))
+    panel.epochs.value = 100
+    panel.train()
+    while not panel._session.records():
+        panel._session.wait(0.01)
+    other.train()
+    finish(other)
+    finish(panel)
+    assert (panel.state, other.state) == ("paused", "finished")
+    assert "Press Resume" in panel.status.value
+    other.close()
+
+
+def test_the_panel_shows_itself_with_a_plain_picture_beside(panel):
+    bundle = panel._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/plain"] == "TrainingPanel('few')"
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_the_static_picture_has_a_text_alternative(panel):
+    panel.run(epochs=1)
+    picture = panel.picture()
+    assert picture.data.startswith(b"\x89PNG")
+    assert picture.alt == "Loss and accuracy: lr 0.01, batch 8"
+
+
+def test_closing_gives_every_widget_back(few):
+    before = set(_instances)
+    panel = TrainingPanel(few, settings=Hyperparameters(batch_size=8))
+    assert len(_instances) > len(before)
+    panel.close()
+    assert set(_instances) - before == set()
+
+
+def test_a_callback_from_another_thread_does_not_draw(panel):
+    panel.epochs.value = 100
+    panel.train()
+    before = panel.image.value
+    thread = threading.Thread(target=panel.stop_button.click)
+    thread.start()
+    thread.join(PATIENCE)
+    assert panel._session.wait(PATIENCE) == "stopped"
+    assert panel.image.value == before
+
+
+def test_every_control_has_a_tooltip(panel):
+    def walk(widget):
+        yield widget
+        for child in getattr(widget, "children", ()):
+            yield from walk(child)
+
+    controls = (widgets.Button, widgets.FloatSlider, widgets.FloatLogSlider, widgets.Dropdown)
+    controls += (widgets.SelectionSlider, widgets.BoundedIntText)
+    assert all(w.tooltip for w in walk(panel) if isinstance(w, controls))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"data": "sample"}, "data must come from load_digits"),
+        ({"new_model": 3}, "new_model must be callable"),
+        ({"settings": Hyperparameters(batch_size=128)}, "batch_size must be .* from 1 to 100"),
+    ],
+)
+def test_bad_arguments_are_refused(few, arguments, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        TrainingPanel(**({"data": few} | arguments))
+
+
+def test_the_status_says_why_nothing_moves_yet():
+    headline, text = status_text("running", Progress(100), None, warm=False)
+    assert headline == "Getting ready."
+    assert "Your run starts right after" in text
+
+
+def test_the_status_of_a_diverged_run_names_step_loss_and_rate():
+    error = Diverged(7, float("nan"), 0.5)
+    headline, text = status_text("failed", Progress(100), error, warm=True)
+    assert headline == "Diverged:"
+    assert all(part in text for part in ("nan", "step 7", "0.5"))
