@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from tutorial_lib.plots import label_ends, plain_log_ticks
-from tutorial_lib.theme import BLUE, GRID, INK, MUTED, VERMILION, run_colour
+from tutorial_lib.records import EvaluationRecord, StepRecord
+from tutorial_lib.theme import BLUE, COLOURS, GRID, INK, MUTED, VERMILION, run_colour
 
 
 def draw_lines(
@@ -204,6 +205,7 @@ def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
     axes.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18 * max(counts.values()))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("parameters")
     axes.grid(False)
 
@@ -230,6 +232,7 @@ def draw_batches(axes: Axes, num_images: int, batch_sizes: Sequence[int]) -> Non
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * num_images)
     axes.set_xticks(np.linspace(0, num_images, 5))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("training images, in the order of this epoch")
     axes.grid(False)
     axes.spines[["left", "top", "right"]].set_visible(False)
@@ -269,18 +272,82 @@ def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
     axes.set(xlim=(-3.2, 3.2), ylim=(-0.25, 5.2), title=title, xlabel="weight w")
 
 
+def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) -> None:
+    """Loss against epoch, one curve a run: each batch faint, the median of 25 steps bold.
+
+    A median lets a single huge loss pass without a trace; where a run leaves the picture at the
+    top, its largest loss is written there.
+
+    Args:
+        runs: Label -> the steps of a run.
+    """
+    top = 4
+    axes.set(xlabel="epochs", ylabel="loss", ylim=(0, top))
+    ends, leaving = [], []
+    for number, (label, steps) in enumerate(runs.items()):
+        x = np.array([step.epoch + step.epoch_step / step.epoch_steps for step in steps])
+        loss = np.array([step.loss for step in steps])
+        bold = [np.median(loss[max(0, i - 12) : i + 13]) for i in range(len(loss))]
+        axes.plot(x, np.minimum(loss, 2 * top), color=run_colour(number), alpha=0.25, lw=0.8)
+        axes.plot(x, np.minimum(bold, 2 * top), color=run_colour(number))
+        ends.append((min(bold[-1], top), label, run_colour(number)))
+        if loss.max() > 2 * top:
+            leaving.append((x[loss.argmax()], f"up to {loss.max():.0e}", run_colour(number)))
+    for place, text, colour in leaving:
+        axes.annotate(text, (place, top), xytext=(6, -4), textcoords="offset points", va="top",
+                      color=colour)  # fmt: skip
+    axes.axhline(np.log(10), color=MUTED, linewidth=1, linestyle=":")
+    axes.annotate("knows nothing: ln 10 = 2.303", (1, np.log(10)), xytext=(0, 5),
+                  textcoords="offset points", color=MUTED)  # fmt: skip
+    label_ends(axes, ends)
+
+
 def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
     """The spread of a batch gradient against the batch size, and the line 1 / sqrt(B).
 
     Args:
         spreads: Measured spread for each batch size.
     """
-    sizes = np.array(list(spreads))
-    measured = np.array(list(spreads.values()))
+    sizes, measured = np.array(list(spreads)), np.array(list(spreads.values()))
     # the line of slope -1/2 that lies closest to the points
     scale = np.exp(np.mean(np.log(measured) + np.log(sizes) / 2))
     axes.loglog(sizes, scale / np.sqrt(sizes), color=MUTED, linewidth=1.5)
     axes.loglog(sizes, measured, "o", color=BLUE, markersize=8)
+    for size, spread in spreads.items():
+        axes.annotate(f"{spread:.2f}", (size, spread), xytext=(8, 3), textcoords="offset points",
+                      color=BLUE)  # fmt: skip
+    middle = np.sqrt(sizes[0] * sizes[-1]) * 2.2
+    axes.annotate(r"$\propto 1/\sqrt{B}$", (middle, scale / np.sqrt(middle)), xytext=(6, 6),
+                  textcoords="offset points", color=MUTED)  # fmt: skip
+    axes.margins(0.12)
     axes.set_xticks(sizes, [str(size) for size in sizes])
+    plain_log_ticks(axes)
     axes.minorticks_off()
     axes.set(xlabel="batch size B (images)", ylabel="spread of the gradient")
+
+
+def draw_overfitting(
+    pair: Sequence[Axes], training: Sequence[float], scores: Sequence[EvaluationRecord]
+) -> None:
+    """Loss on training and on test digits after each epoch, and beside it the test accuracy.
+
+    Args:
+        pair: The left axes, for the losses, and the right axes, for the accuracy.
+        training: The mean training loss of each epoch.
+        scores: What the test digits said after each epoch.
+    """
+    epochs = np.arange(1, len(training) + 1)
+    test = [score.loss for score in scores]
+    best = int(np.argmin(test))
+    pair[0].semilogy(epochs, training, color=COLOURS["train"])
+    pair[0].semilogy(epochs, test, color=COLOURS["validation"])
+    pair[0].plot(epochs[best], test[best], "o", color=COLOURS["validation"], markersize=7)
+    pair[0].annotate("lowest", (epochs[best], test[best]), xytext=(0, 8), ha="center",
+                     textcoords="offset points", color=COLOURS["validation"])  # fmt: skip
+    plain_log_ticks(pair[0])
+    ends = [(training[-1], "training", COLOURS["train"])]
+    label_ends(pair[0], [*ends, (test[-1], "test", COLOURS["validation"])])
+    pair[1].plot(epochs, [100 * score.accuracy for score in scores], color=COLOURS["validation"])
+    pair[1].set_ylim(0, 100)
+    for axes, what in zip(pair, ["loss", "test digits right (%)"], strict=True):
+        axes.set(xlabel="epochs", ylabel=what)
