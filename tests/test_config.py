@@ -51,7 +51,11 @@ def test_replace_refuses_unknown_fields():
 def test_labels_name_what_differs():
     base = Hyperparameters()
     settings = [base, base.replace(learning_rate=0.1), base.replace(optimizer="adam")]
-    assert labels_by_difference(settings) == ["momentum, lr 0.01", "momentum, lr 0.1", "adam, lr 0.01"]
+    assert labels_by_difference(settings) == [
+        "momentum, lr 0.01",
+        "momentum, lr 0.1",
+        "adam, lr 0.01",
+    ]
 
 
 def test_a_single_run_is_named_by_rate_and_batch_size():
@@ -60,4 +64,8 @@ def test_a_single_run_is_named_by_rate_and_batch_size():
 
 def test_equal_settings_get_different_labels():
     labels = labels_by_difference([Hyperparameters()] * 3)
-    assert labels == ["lr 0.01, batch 32", "lr 0.01, batch 32 (again)", "lr 0.01, batch 32 (again 2)"]
+    assert labels == [
+        "lr 0.01, batch 32",
+        "lr 0.01, batch 32 (again)",
+        "lr 0.01, batch 32 (again 2)",
+    ]

@@ -71,5 +71,5 @@ def test_nesterov_without_momentum_is_plain_sgd():
 
 
 def test_an_unknown_optimizer_is_refused():
-    with pytest.raises(ValueError, match="optimizer must be one of sgd, .*; got 'lion'"):
+    with pytest.raises(ValueError, match=r"optimizer must be one of sgd, .*; got 'lion'"):
         optimizers.make_optimizer("lion", [nn.Parameter(torch.ones(1))], learning_rate=0.1)

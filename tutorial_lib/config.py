@@ -60,7 +60,9 @@ def check_number(field: str, value: Any, interval: str, inside: Callable[[Any], 
         raise ValueError(f"{wanted}; got {value!r}")
 
 
-def check_whole(field: str, value: Any, *, low: int, high: int | None = None, why: str = "") -> None:
+def check_whole(
+    field: str, value: Any, *, low: int, high: int | None = None, why: str = ""
+) -> None:
     """Refuse a value that is not a whole number from low to high, both included."""
     span = f"{low} or more" if high is None else f"from {low} to {high:,}"
     wanted = f"{field} must be a whole number, {span}{why}"
@@ -100,7 +102,9 @@ def labels_by_difference(settings: Sequence[Hyperparameters]) -> list[str]:
         parts = [f"{SHORT_NAMES[name]} {_short(getattr(setting, name))}".strip() for name in names]
         label = ", ".join(parts)
         repeats = sum(earlier.split(" (again")[0] == label for earlier in labels)
-        labels.append(f"{label} (again{f' {repeats}' if repeats > 1 else ''})" if repeats else label)
+        labels.append(
+            f"{label} (again{f' {repeats}' if repeats > 1 else ''})" if repeats else label
+        )
     return labels
 
 

@@ -140,9 +140,9 @@ class LiveCurve:
         trace = self.traces[-1]
         name = SHORT_NAMES[change.field]
         x = change.images_seen / self._images_per_epoch
-        if trace.marks and x - trace.marks[-1][0] < 0.02 * trace.epochs:
-            if trace.marks[-1][1].split()[0] == name:  # the same knob, turned further
-                trace.marks.pop()
+        last_x, last_text = trace.marks[-1] if trace.marks else (-1.0, "")
+        if last_text.startswith(name) and x - last_x < 0.02 * trace.epochs:
+            trace.marks.pop()  # the same knob, turned further
         trace.marks.append((x, f"{name} {change.after:.3g}"))
         self._background = None
 

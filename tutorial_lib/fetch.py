@@ -68,7 +68,7 @@ FASHION = Source(
 )
 
 
-class DataUnavailable(RuntimeError):  # noqa: N818 - it reads as what happened
+class DataUnavailable(RuntimeError):
     """The data is neither on disk nor to be had from the network; `reason` says why, in short."""
 
     reason: str = ""

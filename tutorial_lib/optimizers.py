@@ -65,14 +65,16 @@ def _options(
 
 
 def sgd_update(weight: Tensor, gradient: Tensor, *, learning_rate: float) -> Tensor:
-    """w <- w - lr g: one step downhill."""
+    """Take one step downhill: w <- w - lr g."""
     return weight - learning_rate * gradient
 
 
 def momentum_update(
     weight: Tensor, gradient: Tensor, velocity: Tensor, *, learning_rate: float, momentum: float
 ) -> tuple[Tensor, Tensor]:
-    """v <- mu v + g; w <- w - lr v. Returns (weight, velocity); the velocity starts at 0.
+    """Let the gradient push a velocity: v <- mu v + g; w <- w - lr v.
+
+    Returns (weight, velocity); the velocity starts at 0.
 
     Source: Polyak, "Some methods of speeding up the convergence of iteration methods", 1964,
     in the form of torch.optim.SGD: the learning rate stands outside the velocity.
@@ -84,7 +86,9 @@ def momentum_update(
 def nesterov_update(
     weight: Tensor, gradient: Tensor, velocity: Tensor, *, learning_rate: float, momentum: float
 ) -> tuple[Tensor, Tensor]:
-    """v <- mu v + g; w <- w - lr (g + mu v). Returns (weight, velocity).
+    """Look one step ahead along the velocity: v <- mu v + g; w <- w - lr (g + mu v).
+
+    Returns (weight, velocity); the velocity starts at 0.
 
     Source: Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum
     in deep learning", 2013, in the form of torch.optim.SGD.
@@ -102,7 +106,9 @@ def rmsprop_update(
     alpha: float = 0.99,
     epsilon: float = 1e-8,
 ) -> tuple[Tensor, Tensor]:
-    """s <- alpha s + (1 - alpha) g^2; w <- w - lr g / (sqrt(s) + eps). Returns (weight, s).
+    """Divide by the recent size: s <- alpha s + (1 - alpha) g^2; w <- w - lr g / (sqrt(s) + eps).
+
+    Returns (weight, s); s starts at 0.
 
     Source: Tieleman and Hinton, "Neural networks for machine learning", lecture 6.5, 2012.
     """
@@ -122,8 +128,10 @@ def adam_update(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; both divided by 1 - b^t; then
-    w <- w - lr m / (sqrt(s) + eps). The step t counts from 1. Returns (weight, m, s).
+    """Divide a mean gradient by its recent size, both freed of their start at 0.
+
+    m <- b1 m + (1 - b1) g; s <- b2 s + (1 - b2) g^2; with t the step, which counts from 1:
+    w <- w - lr (m / (1 - b1^t)) / (sqrt(s / (1 - b2^t)) + eps). Returns (weight, m, s).
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
     """
@@ -148,7 +156,9 @@ def adamw_update(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """w <- (1 - lr lambda) w, and then the step of Adam. Returns (weight, m, s).
+    """Shrink the weights, w <- (1 - lr lambda) w, and then take the step of Adam.
+
+    Returns (weight, m, s).
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """

@@ -110,7 +110,9 @@ def label_ends(axes: Axes, ends: Iterable[tuple[float, str, str]], *, size: floa
     lines = np.array([text.count("\n") + 1 for _, text, _ in ends])
     places = spread(heights, lines * size * 1.35 / axes_points)
     return [
-        axes.text(1.015, place, text, color=colour, size=size, va="center", transform=axes.transAxes)
+        axes.text(
+            1.015, place, text, color=colour, size=size, va="center", transform=axes.transAxes
+        )
         for place, (_, text, colour) in zip(places, ends, strict=True)
     ]
 

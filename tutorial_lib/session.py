@@ -6,6 +6,7 @@ another one can train meanwhile.
 """
 
 import atexit
+import contextlib
 import itertools
 import queue
 import threading
@@ -183,10 +184,8 @@ def in_background(job: Callable[[], None]) -> None:
     """Run a short job in the training thread, in its turn; an exception in it ends it silently."""
 
     def quietly() -> None:
-        try:
+        with contextlib.suppress(Exception):
             job()
-        except Exception:
-            pass
 
     _worker.submit(quietly)
 

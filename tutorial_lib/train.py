@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole
 from tutorial_lib.data import Digits, Split
 from tutorial_lib.hardware import use_available_cores
-from tutorial_lib.losses import LossFunction, loss_function
+from tutorial_lib.losses import loss_function
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
