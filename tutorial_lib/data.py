@@ -21,6 +21,7 @@ from torch.nn.functional import interpolate
 
 from tutorial_lib import fetch
 from tutorial_lib.fetch import DataUnavailable
+from tutorial_lib.files import replacing
 from tutorial_lib.hardware import choose_device
 
 __all__ = ["DataUnavailable", "Digits", "Split", "load_digits"]
@@ -202,7 +203,7 @@ def _cached(folder: Path, name: str, build: Callable[[], dict[str, Tensor]]) -> 
             if tensors is None:
                 tensors = build()
                 # A disk that is full or read-only is no error: the tensors are here.
-                with contextlib.suppress(OSError, RuntimeError), fetch.replacing(path) as file:
+                with contextlib.suppress(OSError, RuntimeError), replacing(path) as file:
                     torch.save(tensors, file)
     return tensors
 

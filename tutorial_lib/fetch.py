@@ -9,7 +9,6 @@ up in seconds.
 import contextlib
 import hashlib
 import http.client
-import os
 import queue
 import threading
 import time
@@ -19,11 +18,12 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from tutorial_lib.files import replacing
 
 GIVE_UP_SECONDS = 11.0  # until then, every mirror has had its chance to send something
 SILENCE_SECONDS = 2.0, 6.0  # between these, a mirror that sends nothing for its share is given up
@@ -189,21 +189,6 @@ def _parse(content: bytes) -> Tensor:
 
 
 # ---- written ----
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes the place of `path` at the end, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _keep(path: Path, content: bytes) -> None:

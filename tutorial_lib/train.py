@@ -23,6 +23,7 @@ from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
 
 ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
+_STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class TrainingRun:
         )
         self.history: list[StepRecord] = []
         self.changes: list[Change] = []
+        self.scores: list[EvaluationRecord] = []  # filled by `with_accuracy`
         self._asked: deque[dict[str, Any]] = deque()  # filled by any thread, emptied between steps
         self._epoch = 0
         self._epoch_step = 0
@@ -161,8 +163,9 @@ class TrainingRun:
         Call it between steps, from the thread that takes them.
         """
         self._apply_changes()
-        fields = [field.name for field in dataclasses.fields(StepRecord)]
-        columns = {name: [getattr(record, name) for record in self.history] for name in fields}
+        columns = {
+            name: [getattr(record, name) for record in self.history] for name in _STEP_FIELDS
+        }
         return {
             "hyperparameters": dataclasses.asdict(self.hyperparameters),
             "model": copy.deepcopy(self.model.state_dict()),
@@ -170,26 +173,68 @@ class TrainingRun:
             "position": [self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss],
             "history": columns,
             "changes": [dataclasses.astuple(change) for change in self.changes],
+            "scores": [dataclasses.astuple(score) for score in self.scores],
             "data": [self.data.name, len(self.data.train)],
             "threads": self.threads,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the run whose `state_dict` this is, where it stood."""
-        hyperparameters = Hyperparameters(**state["hyperparameters"])
-        optimizer = make_optimizer(
-            hyperparameters.optimizer, self.model.parameters(), **settings_of(hyperparameters)
-        )
+        """Take up the run whose `state_dict` this is, where it stood.
+
+        The model, the data, the optimizer and the loss must be those of that run; everything else
+        comes from the state, which is copied.
+
+        Raises:
+            ValueError: They are not, or the state is not whole. All differences are named, and
+                this run is left as it was.
+        """
+        try:
+            hyperparameters = Hyperparameters(**state["hyperparameters"])
+            if differences := self._differences(state, hyperparameters):
+                raise ValueError(f"the state is of another run: {'; '.join(differences)}")
+            self._check_batch_size(hyperparameters)
+            position = _checked_position(state["position"])
+            rows = zip(*(state["history"][name] for name in _STEP_FIELDS), strict=True)
+            history = [StepRecord(*row) for row in rows]
+            changes = [Change(*row) for row in state["changes"]]
+            scores = [EvaluationRecord(*row) for row in state["scores"]]
+            optimizer = make_optimizer(
+                hyperparameters.optimizer, self.model.parameters(), **settings_of(hyperparameters)
+            )
+            optimizer.load_state_dict(
+                copy.deepcopy(state["optimizer"])
+            )  # it keeps what it is given
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(f"this is not the whole state of a run ({what})") from error
+
         self.model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
         self.optimizer, self.hyperparameters = optimizer, hyperparameters
-        self._loss_function = loss_function(hyperparameters.loss)
-        self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss = state["position"]
+        self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss = position
         self._order = self._order_of(self._epoch)
-        rows = zip(*state["history"].values(), strict=True)
-        self.history = [StepRecord(*row) for row in rows]
-        self.changes = [Change(*row) for row in state["changes"]]
+        self.history, self.changes, self.scores = history, changes, scores
         self._asked.clear()
+
+    def _differences(self, state: dict[str, Any], hyperparameters: Hyperparameters) -> list[str]:
+        """Say in what the state is of another run than this one can be."""
+        differences = []
+        for field in ("optimizer", "loss"):
+            theirs, ours = getattr(hyperparameters, field), getattr(self.hyperparameters, field)
+            if theirs != ours:
+                differences.append(f"its {field} is {theirs}, here it is {ours}")
+        name, count = state["data"]
+        if (name, count) != (self.data.name, len(self.data.train)):
+            here = f"{len(self.data.train):,} images of {self.data.name!r}"
+            differences.append(f"it learned from {count:,} images of {name!r}, here are {here}")
+        differences += _tensor_differences(state["model"], self.model.state_dict())
+        if not differences:
+            memory = state["optimizer"]["state"]
+            for index, parameter in enumerate(self.model.parameters()):
+                for key, value in memory.get(index, {}).items():
+                    if isinstance(value, Tensor) and value.shape not in ((), parameter.shape):
+                        shapes = f"{list(value.shape)}, for a weight {list(parameter.shape)}"
+                        differences.append(f"the optimizer's {key} {index} is {shapes}")
+        return differences
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         start = self._epoch_images
@@ -262,6 +307,30 @@ def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:
     }
 
 
+def _tensor_differences(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> list[str]:
+    """Say which tensors of a model's state are missing, unknown, or of another shape or type."""
+    differences = []
+    for name in [*theirs, *(name for name in ours if name not in theirs)]:
+        if name not in ours:
+            differences.append(f"it has {name} {list(theirs[name].shape)}, the model here has not")
+        elif name not in theirs:
+            differences.append(f"the model here has {name} {list(ours[name].shape)}, it has not")
+        elif theirs[name].shape != ours[name].shape:
+            shapes = f"{list(theirs[name].shape)}, here it is {list(ours[name].shape)}"
+            differences.append(f"its {name} is {shapes}")
+        elif theirs[name].dtype != ours[name].dtype:
+            differences.append(f"its {name} is {theirs[name].dtype}, here {ours[name].dtype}")
+    return differences
+
+
+def _checked_position(position: list[Any]) -> tuple[int, int, int, float]:
+    """Return (epoch, steps, images and summed loss of this epoch), if it can be a position."""
+    epoch, epoch_step, epoch_images, epoch_loss = position
+    for field, value in (("epoch", epoch), ("step", epoch_step), ("image", epoch_images)):
+        check_whole(f"the {field} that the state stands at", value, low=0)
+    return epoch, epoch_step, epoch_images, float(epoch_loss)
+
+
 def evaluate(
     model: nn.Module, split: Split, *, loss: str = "cross_entropy", chunk: int = 1000
 ) -> Evaluation:
@@ -294,14 +363,33 @@ def evaluate(
 
 
 def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | EvaluationRecord]:
-    """Yield the run's records, and after each epoch one on how it does on the split."""
+    """Yield the run's records, and after each epoch one on how it does on the split.
+
+    The latter are kept in `run.scores`, too. One that was due when a run stopped comes first when
+    it is taken up again.
+    """
+    if _score_is_due(run):
+        yield _score(run, split)
     for record in run:
         yield record
-        if record.epoch_step == record.epoch_steps:
-            score = evaluate(run.model, split)
-            yield EvaluationRecord(
-                record.step, record.epoch, record.images_seen, score.loss, score.accuracy
-            )
+        if _score_is_due(run):
+            yield _score(run, split)
+
+
+def _score_is_due(run: TrainingRun) -> bool:
+    """Say whether an epoch has just ended and has no score yet."""
+    if not run.history:
+        return False
+    last = run.history[-1]
+    scored = bool(run.scores) and run.scores[-1].step == last.step
+    return last.epoch_step == last.epoch_steps and not scored
+
+
+def _score(run: TrainingRun, split: Split) -> EvaluationRecord:
+    score, last = evaluate(run.model, split), run.history[-1]
+    record = EvaluationRecord(last.step, last.epoch, last.images_seen, score.loss, score.accuracy)
+    run.scores.append(record)
+    return record
 
 
 def warm_up(device: torch.device) -> None:
