@@ -8,6 +8,10 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
+ifdef TUTORIAL_DATA_DIR  # the kernels of the notebooks start in another folder
+export TUTORIAL_DATA_DIR := $(abspath $(TUTORIAL_DATA_DIR))
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test check notebooks venv lock clean rebuild
 

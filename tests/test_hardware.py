@@ -45,10 +45,11 @@ def test_threads_follow_the_affinity():
     assert threads_of_a_process(("taskset", "-c", "0")) == ["1", "1"]
 
 
-def test_threads_follow_a_quota():
-    # LOKY_MAX_CPU_COUNT takes the same path in joblib.cpu_count as a cgroup quota does
-    assert threads_of_a_process(LOKY_MAX_CPU_COUNT="1") == ["1", "1"]
+# LOKY_MAX_CPU_COUNT takes the same path in joblib.cpu_count as a cgroup quota does
+@pytest.mark.parametrize(("cores", "threads"), [("1", "1"), ("2", "1")])
+def test_threads_follow_a_quota_and_leave_a_core_to_the_browser(cores, threads):
+    assert threads_of_a_process(LOKY_MAX_CPU_COUNT=cores) == [threads, threads]
 
 
 def test_a_number_fixed_by_the_user_stays():
-    assert threads_of_a_process(OMP_NUM_THREADS="1") == ["1", "1"]
+    assert threads_of_a_process(OMP_NUM_THREADS="2") == ["2", "2"]

@@ -89,7 +89,6 @@ class LiveCurve:
             self._dress(self._accuracy_axes, accuracy_title, "digits named right (%)")
             self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             self._loss_axes.set_yscale("log")
-            plain_log_ticks(self._loss_axes)
         self._rest: list[Any] = []  # artists of the background that the next one replaces
         self.clear()
 
@@ -175,11 +174,14 @@ class LiveCurve:
 
     def _grow_axes(self) -> bool:
         """Widen the axes until everything is inside; say whether that was needed."""
-        losses = [value for trace in self.traces for value in (trace.loss, trace.smoothed)]
         low, high = self._loss_axes.get_ylim()
-        lowest = min((min(loss) for loss in losses if loss), default=low)
-        highest = min(max((max(loss) for loss in losses if loss), default=high), MAX_LOSS)
-        wanted = (lowest / 3 if 0 < lowest < low else low, highest * 2 if highest > high else high)
+        # Below, single batches may leave the picture; above, only those of a diverging run.
+        lowest = min((min(t.smoothed) for t in self.traces if t.smoothed), default=low)
+        highest = min(max((max(t.loss) for t in self.traces if t.loss), default=high), MAX_LOSS)
+        wanted = (
+            lowest / 4 if 0 < lowest < 1.5 * low else low,
+            highest * 2 if highest > high else high,
+        )
         floor = min((min(trace.accuracy) for trace in self.traces if trace.accuracy), default=100)
         bottom, top = self._accuracy_axes.get_ylim()
         wanted_bottom = max(0, floor // 20 * 20) if floor < bottom else bottom
@@ -197,6 +199,7 @@ class LiveCurve:
         last = max([1, *(trace.epochs for trace in self.traces)])
         for axes in (self._loss_axes, self._accuracy_axes):
             axes.set_xlim(0, last)
+        plain_log_ticks(self._loss_axes)
         for trace in self.traces[:-1] if self._live else self.traces:
             self._draw_still(trace)
         for row, trace in enumerate(self.traces):

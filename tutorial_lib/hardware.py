@@ -29,13 +29,16 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 
 @functools.cache  # once per process: a learner's own torch.set_num_threads stays in force
 def use_available_cores() -> int:
-    """Let torch use as many threads as this process has cores, and say how many.
+    """Let torch use the cores of this process but one, and say how many threads that makes.
 
     In a container torch counts the cores of the host; what counts is the CPU affinity and the
-    cgroup quota. A number that the user fixed by OMP_NUM_THREADS is left alone.
+    cgroup quota. One core is left to the browser and to drawing: the threads of a step wait for
+    each other, so a single one that has to share its core holds up all (on two cores beside one
+    busy process a step of LeNet took 25-100 ms with two threads, 3 ms with one). A number that the
+    user fixed by OMP_NUM_THREADS is left alone.
     """
     if not os.environ.get("OMP_NUM_THREADS"):
         import joblib  # its cpu_count knows affinity and quotas on every platform
 
-        torch.set_num_threads(joblib.cpu_count())
+        torch.set_num_threads(max(1, joblib.cpu_count() - 1))
     return torch.get_num_threads()

@@ -132,8 +132,10 @@ def spread(heights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def plain_log_ticks(axes: Axes) -> None:
-    """Write the ticks of a logarithmic y axis as plain numbers: 0.1, 0.2, 0.5, 1."""
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=12))
+    """Write the ticks of a logarithmic y axis, as far as it reaches now, as plain numbers."""
+    low, high = axes.get_ylim()
+    steps = (1, 2, 5) if high / low < 1000 else (1,)  # within each power of ten
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
