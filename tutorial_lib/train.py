@@ -312,9 +312,13 @@ def _tensor_differences(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> l
     differences = []
     for name in [*theirs, *(name for name in ours if name not in theirs)]:
         if name not in ours:
-            differences.append(f"it has {name} {list(theirs[name].shape)}, the model here has not")
+            differences.append(
+                f"its model has {name} {list(theirs[name].shape)}, the one here has not"
+            )
         elif name not in theirs:
-            differences.append(f"the model here has {name} {list(ours[name].shape)}, it has not")
+            differences.append(
+                f"the model here has {name} {list(ours[name].shape)}, its own has not"
+            )
         elif theirs[name].shape != ours[name].shape:
             shapes = f"{list(theirs[name].shape)}, here it is {list(ours[name].shape)}"
             differences.append(f"its {name} is {shapes}")
