@@ -81,7 +81,7 @@ class LiveCurve:
         with matplotlib.style.context(STYLE):
             self._figure = Figure(figsize=size, dpi=100, layout="none")
             self._canvas = FigureCanvasAgg(self._figure)
-            self._loss_axes = self._figure.add_axes((0.065, 0.14, 0.48, 0.77))
+            self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
             self._accuracy_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
             self._raw, self._bold, self._points = self._add_live_lines()
             self._dress(self._loss_axes, "Loss: each batch faint, smoothed bold", "loss")
