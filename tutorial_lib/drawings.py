@@ -281,24 +281,26 @@ def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) ->
     Args:
         runs: Label -> the steps of a run.
     """
-    top = 4
+    top = 6
     axes.set(xlabel="epochs", ylabel="loss", ylim=(0, top))
     ends, leaving = [], []
     for number, (label, steps) in enumerate(runs.items()):
         x = np.array([step.epoch + step.epoch_step / step.epoch_steps for step in steps])
         loss = np.array([step.loss for step in steps])
         bold = [np.median(loss[max(0, i - 12) : i + 13]) for i in range(len(loss))]
-        axes.plot(x, np.minimum(loss, 2 * top), color=run_colour(number), alpha=0.25, lw=0.8)
-        axes.plot(x, np.minimum(bold, 2 * top), color=run_colour(number))
+        axes.plot(x, np.minimum(loss, 1.5 * top), color=run_colour(number), alpha=0.25, lw=0.8)
+        axes.plot(x, np.minimum(bold, 1.5 * top), color=run_colour(number))
         ends.append((min(bold[-1], top), label, run_colour(number)))
-        if loss.max() > 2 * top:
-            leaving.append((x[loss.argmax()], f"up to {loss.max():.0e}", run_colour(number)))
+        if loss.max() > 1.5 * top:
+            leaving.append(
+                (x[loss.argmax()], f"up to $10^{{{np.log10(loss.max()):.0f}}}$", run_colour(number))
+            )
     for place, text, colour in leaving:
         axes.annotate(text, (place, top), xytext=(6, -4), textcoords="offset points", va="top",
                       color=colour)  # fmt: skip
     axes.axhline(np.log(10), color=MUTED, linewidth=1, linestyle=":")
-    axes.annotate("knows nothing: ln 10 = 2.303", (1, np.log(10)), xytext=(0, 5),
-                  textcoords="offset points", color=MUTED)  # fmt: skip
+    axes.annotate("knows nothing: ln 10 = 2.303", (axes.get_xlim()[1], np.log(10)), xytext=(-4, 6),
+                  textcoords="offset points", ha="right", color=MUTED)  # fmt: skip
     label_ends(axes, ends)
 
 
@@ -342,7 +344,7 @@ def draw_overfitting(
     pair[0].semilogy(epochs, training, color=COLOURS["train"])
     pair[0].semilogy(epochs, test, color=COLOURS["validation"])
     pair[0].plot(epochs[best], test[best], "o", color=COLOURS["validation"], markersize=7)
-    pair[0].annotate("lowest", (epochs[best], test[best]), xytext=(0, 8), ha="center",
+    pair[0].annotate("lowest", (epochs[best], test[best]), xytext=(8, -13),
                      textcoords="offset points", color=COLOURS["validation"])  # fmt: skip
     plain_log_ticks(pair[0])
     ends = [(training[-1], "training", COLOURS["train"])]
