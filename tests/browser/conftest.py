@@ -78,13 +78,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")
+    environment = {
+        "TUTORIAL_OFFLINE": "1",
+        "TUTORIAL_DATA_DIR": str(folder / "data"),  # no full MNIST, which would take minutes
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
     address = f"http://127.0.0.1:{port}"
     with open(folder / "log.txt", "w") as log:
         server = subprocess.Popen(
             command,
             stdout=log,
             stderr=log,
-            env=os.environ | {"TUTORIAL_OFFLINE": "1", "JUPYTER_PREFER_ENV_PATH": "1"},
+            env=os.environ | environment,
         )
     try:
         wait_until_served(address, server, folder / "log.txt")
