@@ -190,9 +190,7 @@ class TrainingRun:
         """
         try:
             hyperparameters = Hyperparameters(**state["hyperparameters"])
-            if differences := self._differences(state, hyperparameters):
-                raise ValueError(f"the state is of another run: {'; '.join(differences)}")
-            self._check_batch_size(hyperparameters)
+            differences = self._differences(state, hyperparameters)
             position = _checked_position(state["position"])
             rows = zip(*(state["history"][name] for name in _STEP_FIELDS), strict=True)
             history = [StepRecord(*row) for row in rows]
@@ -201,12 +199,16 @@ class TrainingRun:
             optimizer = make_optimizer(
                 hyperparameters.optimizer, self.model.parameters(), **settings_of(hyperparameters)
             )
-            optimizer.load_state_dict(
-                copy.deepcopy(state["optimizer"])
-            )  # it keeps what it is given
-        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            if not differences:
+                self._check_batch_size(hyperparameters)
+                optimizer.load_state_dict(
+                    copy.deepcopy(state["optimizer"])
+                )  # it keeps what it gets
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"this is not the whole state of a run ({what})") from error
+        if differences:
+            raise ValueError(f"the state is of another run: {'; '.join(differences)}")
 
         self.model.load_state_dict(state["model"])
         self.optimizer, self.hyperparameters = optimizer, hyperparameters
