@@ -202,8 +202,7 @@ class LiveCurve:
         plain_log_ticks(self._loss_axes)
         for trace in self.traces[:-1] if self._live else self.traces:
             self._draw_still(trace)
-        for row, trace in enumerate(self.traces):
-            self._draw_marks(trace, height=0.985 - 0.16 * row)
+        self._draw_marks(width=last)
         ends = [
             (t.smoothed[-1] if t.smoothed else 2.3, textwrap.fill(t.label, 18), t.colour)
             for t in self.traces
@@ -231,18 +230,24 @@ class LiveCurve:
                 x[-1], y, "X", color=trace.colour, ms=10, mec="white", clip_on=False
             )
 
-    def _draw_marks(self, trace: Trace, height: float) -> None:
-        for x, text in trace.marks:
-            line = self._loss_axes.axvline(x, color=trace.colour, lw=1, ls=(0, (4, 3)))
+    def _draw_marks(self, width: float) -> None:
+        """Mark every change by a line and its new value, those side by side one below another."""
+        marks = sorted((x, text, trace.colour) for trace in self.traces for x, text in trace.marks)
+        rows: list[float] = []  # the x at which the last label of each row ends
+        for x, text, colour in marks:
+            row = next((n for n, end in enumerate(rows) if end <= x), len(rows))
+            rows[row : row + 1] = [x + 0.2 * width]
+            line = self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3)))
             label = self._loss_axes.annotate(
                 text,
-                (x, height),
-                (3, 0),
+                (x, 0.985 - 0.075 * row),
+                (4, 0),
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 va="top",
-                size=8,
-                color=trace.colour,
+                size=8.5,
+                color=colour,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
             self._rest += [line, label]
 
