@@ -99,7 +99,7 @@ def test_a_slider_moved_mid_run_acts_and_is_marked(kernel):
     kernel.until("len(panel.last_run.history) > 5 if panel.last_run else False", True)
     kernel.move("learning_rate", 0.002)
     kernel.until("panel.last_run.history[-1].learning_rate", 0.002)
-    kernel.until("[text for _, text in panel._curve.traces[-1].marks]", ["lr 0.002"])
+    kernel.until("[text for _, text in panel._scene.curve.traces[-1].marks]", ["lr 0.002"])
     kernel.click("pause_button")
     kernel.until("panel.state", "paused")
     kernel.until("panel.pause_button.description", "Resume")

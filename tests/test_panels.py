@@ -5,11 +5,13 @@ import threading
 
 import ipywidgets as widgets
 import pytest
+import torch
 from ipywidgets.widgets.widget import _instances
 
 from tutorial_lib import Hyperparameters
 from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.panels.status import Progress, status_text
+from tutorial_lib.session import in_background
 from tutorial_lib.train import Diverged
 
 PATIENCE = 60
@@ -73,7 +75,7 @@ def test_bad_settings_are_refused_and_nothing_is_lost(panel, bad):
         panel.run(**bad)
     assert panel.last_run is run
     assert panel.state == "finished"
-    assert len(panel._curve.traces) == 1
+    assert len(panel._scene.curve.traces) == 1
 
 
 def test_stop_ends_the_run_and_keeps_the_model(panel):
@@ -111,17 +113,17 @@ def test_a_slider_moved_mid_run_acts_and_is_marked(panel):
     panel.stop()
     finish(panel)
     assert panel.last_run.history[-1].learning_rate == 0.002
-    assert [text for _, text in panel._curve.traces[-1].marks] == ["lr 0.002"]
+    assert [text for _, text in panel._scene.curve.traces[-1].marks] == ["lr 0.002"]
 
 
 def test_runs_stay_on_the_picture_named_by_what_differs(panel):
     for rate in (0.01, 0.1):
         panel.run(learning_rate=rate, epochs=1)
     panel.run(optimizer="adam", epochs=1, learning_rate=0.01)
-    labels = [trace.label for trace in panel._curve.traces]
+    labels = [trace.label for trace in panel._scene.curve.traces]
     assert labels == ["momentum, lr 0.01", "momentum, lr 0.1", "adam, lr 0.01"]
     panel.clear()
-    assert panel._curve.traces == []
+    assert panel._scene.curve.traces == []
 
 
 def test_a_diverging_run_says_so_and_the_next_one_works(panel):
@@ -129,7 +131,7 @@ def test_a_diverging_run_says_so_and_the_next_one_works(panel):
     assert panel.state == "failed"
     assert "Diverged:" in panel.status.value
     assert f"at step {len(run.history) + 1}" in panel.status.value
-    assert panel._curve.traces[-1].diverged
+    assert panel._scene.curve.traces[-1].diverged
     panel.run(epochs=1)
     assert panel.state == "finished"
 
@@ -221,13 +223,85 @@ def test_bad_arguments_are_refused(few, arguments, error):
 
 
 def test_the_status_says_why_nothing_moves_yet():
-    headline, text = status_text("running", Progress(100), None, warm=False)
+    headline, text = status_text("running", Progress(100), error=None, offer="", warm=False)
     assert headline == "Getting ready."
     assert "Your run starts right after" in text
 
 
 def test_the_status_of_a_diverged_run_names_step_loss_and_rate():
     error = Diverged(7, float("nan"), 0.5)
-    headline, text = status_text("failed", Progress(100), error, warm=True)
+    headline, text = status_text("failed", Progress(100), error=error, offer="", warm=True)
     assert headline == "Diverged:"
     assert all(part in text for part in ("nan", "step 7", "0.5"))
+
+
+def test_a_run_is_saved_at_a_pause_and_taken_up_by_another_panel(few, tmp_path):
+    settings = Hyperparameters(epochs=100, batch_size=8)
+    first = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    first.train()
+    first.learning_rate.value = 0.02
+    while not first.last_run.changes:
+        first._session.wait(0.01)
+    first.pause()
+    finish(first)
+    wait_for_the_thread()
+    stood_at, weights = first.last_run.step_number, first.last_run.model.state_dict()
+
+    second = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    assert f"A run was saved here: step {stood_at:,}" in second.status.value
+    assert not second.restore_button.disabled
+    second.restore()
+    assert "Restored:" in second.status.value
+    assert second.pause_button.description == "Resume"
+    assert second.learning_rate.value == 0.02
+    assert [text for _, text in second._scene.curve.traces[-1].marks] == ["lr 0.02"]
+    again = second.last_run.model.state_dict()
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    second.pause()
+    second.stop()
+    finish(second)
+    assert second.last_run.step_number >= stood_at
+    for panel in (first, second):
+        panel.close()
+
+
+def test_a_finished_run_is_restored_as_finished(few, tmp_path):
+    settings = Hyperparameters(epochs=1, batch_size=8)
+    first = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    first.train()
+    finish(first)
+    second = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    second.restore()
+    finish(second)
+    assert second.state == "finished"
+    assert second.last_run.history == first.last_run.history
+    for panel in (first, second):
+        panel.close()
+
+
+def test_a_damaged_file_is_said_in_words_and_the_panel_works(few, tmp_path):
+    (tmp_path / "run").write_bytes(b"something else")
+    panel = TrainingPanel(few, settings=Hyperparameters(batch_size=8), save_to=tmp_path / "run")
+    assert "The saved run cannot be used" in panel.status.value
+    panel.restore()
+    assert "Nothing was restored" in panel.status.value
+    assert panel.run(epochs=1).step_number == 12
+    panel.close()
+
+
+def test_training_goes_on_where_nothing_can_be_saved(few, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    settings = Hyperparameters(epochs=1, batch_size=8)
+    panel = TrainingPanel(few, settings=settings, save_to=tmp_path / "file" / "run")
+    panel.train()
+    finish(panel)
+    assert panel.state == "finished"
+    assert "Not saved:" in panel.status.value
+    panel.close()
+
+
+def wait_for_the_thread() -> None:
+    """Wait until the training thread has done what it was given."""
+    done = threading.Event()
+    in_background(done.set)
+    assert done.wait(PATIENCE)

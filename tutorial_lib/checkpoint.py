@@ -12,7 +12,8 @@ import io
 import os
 import re
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,45 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
         except CheckpointError as error:
             raise CheckpointError(f"{newest}; and {error}") from error
     return dataclasses.replace(earlier, notice=f"{newest}; this is the one before it: {earlier}.")
+
+
+def autosaved(
+    records: Iterable[Any],
+    run: TrainingRun,
+    path: str | os.PathLike[str],
+    *,
+    seconds: float = 10.0,
+    sink: Callable[[str], object] = warnings.warn,
+) -> Iterator[Any]:
+    """Pass the records of a run on, and save it every few seconds and at its end.
+
+    A pause or a stop is not asking for the next record, so whoever pauses saves.
+
+    Args:
+        records: The run, or what wraps it.
+        seconds: Between two saves, 0 or more.
+        sink: Is told once if saving fails; training goes on without.
+    """
+    due, works = time.monotonic() + seconds, True
+    for record in records:
+        yield record  # what follows runs when the next record is asked for: between two steps
+        if works and time.monotonic() >= due:
+            works = try_to_save(run, path, sink)
+            due = time.monotonic() + seconds
+    if works:
+        try_to_save(run, path, sink)
+
+
+def try_to_save(
+    run: TrainingRun, path: str | os.PathLike[str], sink: Callable[[str], object]
+) -> bool:
+    """Save the run, or tell the sink why that failed; say whether it worked."""
+    try:
+        save(run, path)
+    except CheckpointError as error:
+        sink(str(error))
+        return False
+    return True
 
 
 def restore(run: TrainingRun, source: str | os.PathLike[str] | Checkpoint) -> Checkpoint:

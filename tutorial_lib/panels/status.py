@@ -22,9 +22,9 @@ class Progress:
         self.num_steps = num_steps
         self.last: StepRecord | None = None
         self.score: EvaluationRecord | None = None
-        self.resume()
+        self.forget_pace()
 
-    def resume(self) -> None:
+    def forget_pace(self) -> None:
         """Measure the speed anew, after a pause."""
         self._ticks: deque[tuple[float, int, int]] = deque()  # (time, step, images seen)
 
@@ -70,13 +70,26 @@ class Progress:
 
 
 def status_text(
-    state: str, progress: Progress, error: BaseException | None, *, warm: bool
+    state: str, progress: Progress, *, error: BaseException | None, offer: str, warm: bool
 ) -> tuple[str, str]:
-    """Return the headline and the sentence about a run in this state."""
+    """Return the headline and the sentence about a run.
+
+    Args:
+        state: Of its session.
+        offer: Where the run stands that was saved and could be restored; "" if there is none.
+        warm: Whether torch has loaded what training needs.
+    """
     if not warm and progress.last is None:
         waiting = " Your run starts right after." if state == "running" else ""
         return "Getting ready.", f"torch loads its optimizers, once per kernel.{waiting}"
     match state:
+        case "ready" if progress.last is not None:
+            return "Restored:", f"{progress.position()}. Press Resume to go on."
+        case "ready" if offer:
+            return (
+                "Ready.",
+                f"A run was saved here: {offer}. Restore takes it up; Train begins anew.",
+            )
         case "ready":
             return "Ready.", "Set the sliders and press Train."
         case "running":
