@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny_digits import idx, serving, tiny_files, tiny_source
 
-from tutorial_lib import fetch
+from tutorial_lib import fetch, files
 from tutorial_lib.fetch import TRAIN_IMAGES, TRAIN_LABELS, DataUnavailable, load_raw
 
 FILES = tiny_files()
@@ -229,7 +229,7 @@ def test_a_full_disk_is_no_error(tmp_path, monkeypatch, use_mirrors):
     def fail(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(fetch.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     assert_genuine(load(tmp_path))
     assert files_in(tmp_path) == []
 

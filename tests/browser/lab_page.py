@@ -68,3 +68,14 @@ def set_epochs(panel: Locator, epochs: int) -> None:
     field = panel.locator(".widget-text", has_text="epochs").locator("input")
     field.fill(str(epochs))
     field.press("Enter")
+
+
+def restart_kernel(page: Page) -> None:
+    """Restart the kernel, and wait until it is there again."""
+    page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
+        " === 'idle'"
+    )
