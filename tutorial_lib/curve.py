@@ -1,6 +1,7 @@
 """The live picture of a training: cheap enough to draw five times a second."""
 
 import io
+import math
 import textwrap
 from array import array
 from collections.abc import Iterable
@@ -39,6 +40,8 @@ class Trace:
     accuracy: array = field(default_factory=lambda: array("d"))  # in percent
     marks: list[tuple[float, str]] = field(default_factory=list)  # (x, what changed)
     diverged: bool = False
+    lowest: float = math.inf  # smoothed loss
+    highest: float = 0.0  # loss
     _mean: float = 0.0
     _weight: float = 0.0
 
@@ -55,6 +58,8 @@ class Trace:
         self.x.append(x)
         self.loss.append(record.loss)
         self.smoothed.append(self._mean / self._weight)
+        self.lowest = min(self.lowest, self.smoothed[-1])
+        self.highest = max(self.highest, record.loss)
 
 
 class LiveCurve:
@@ -176,8 +181,8 @@ class LiveCurve:
         """Widen the axes until everything is inside; say whether that was needed."""
         low, high = self._loss_axes.get_ylim()
         # Below, single batches may leave the picture; above, only those of a diverging run.
-        lowest = min((min(t.smoothed) for t in self.traces if t.smoothed), default=low)
-        highest = min(max((max(t.loss) for t in self.traces if t.loss), default=high), MAX_LOSS)
+        lowest = min((trace.lowest for trace in self.traces), default=low)
+        highest = min(max((trace.highest for trace in self.traces), default=high), MAX_LOSS)
         wanted = (
             lowest / 4 if 0 < lowest < 1.5 * low else low,
             highest * 2 if highest > high else high,

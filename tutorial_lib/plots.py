@@ -35,7 +35,7 @@ def smooth(values: Sequence[float], span: float = 25) -> np.ndarray:
     return smoothed
 
 
-def decimate(x: np.ndarray, y: np.ndarray, bins: int = 600) -> tuple[np.ndarray, np.ndarray]:
+def decimate(x: np.ndarray, y: np.ndarray, bins: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """Thin a long curve: the lowest and the highest point of each bin of neighbours stay.
 
     Args:
