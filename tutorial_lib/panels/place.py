@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import platformdirs
 
@@ -33,6 +33,7 @@ def take_place(panel: Closable) -> Path | None:
     if earlier_count != count:
         for earlier in panels:
             earlier.close()
+            _forget_output(shell, earlier)
         panels = []
     _panels[cell] = (count, [*panels, panel])
     return _file_of(cell, len(panels))
@@ -58,6 +59,15 @@ def _shell() -> object | None:
     except ImportError:
         return None
     return get_ipython()
+
+
+def _forget_output(shell: Any, panel: Closable) -> None:
+    """Take a panel out of `Out`, which would keep its picture and its run, megabytes, for ever."""
+    outputs = shell.user_ns.get("_oh", {})
+    for number in [number for number, output in outputs.items() if output is panel]:
+        del outputs[number]
+        for names in (shell.user_ns, shell.user_ns_hidden):
+            names.pop(f"_{number}", None)
 
 
 def _this_cell(shell: object) -> str:

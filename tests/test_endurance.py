@@ -1,0 +1,32 @@
+"""A long class in small: `python tests/endurance.py` is the whole of it."""
+
+import endurance
+import pytest
+from test_kernel import Kernel
+
+pytestmark = pytest.mark.notebook
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    kernel = Kernel()
+    kernel.execute(endurance.SETUP)
+    yield kernel
+    kernel.client.stop_channels()
+    kernel.manager.shutdown_kernel(now=True)
+
+
+def test_runs_leave_nothing_behind(kernel):
+    counted = endurance.short_runs(kernel, runs=30, samples=3)
+    assert endurance.not_flat(counted[1:]) == {}
+    assert endurance.growth(counted[1:], per_sample=10) < 500  # kB; a model kept would be more
+
+
+def test_a_cell_run_again_leaves_nothing_behind(kernel):
+    counted = endurance.run_the_cell_again(kernel, reruns=10, samples=5)
+    assert endurance.not_flat(counted[3:]) == {}  # IPython's _, __ and ___ keep the last three
+
+
+def test_panels_replaced_leave_nothing_behind(kernel):
+    counted = endurance.many_panels(kernel, panels=2, times=3)
+    assert endurance.not_flat(counted) == {}
