@@ -27,7 +27,7 @@ def panel(few):
 def finish(panel: TrainingPanel) -> None:
     """Let the run end, and the panel see it, as its polling task would."""
     panel._session.wait(PATIENCE)
-    panel._refresh()
+    panel.refresh()
 
 
 def test_controls_stand_at_the_settings_given(panel):

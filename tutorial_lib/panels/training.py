@@ -1,9 +1,7 @@
 """The panel that trains: sliders and buttons that act on a real run, and its live curve."""
 
-import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,16 +14,12 @@ from tutorial_lib.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import Digits
 from tutorial_lib.models import LeNet5
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.place import take_place
+from tutorial_lib.panels.live import REFRESH_SECONDS
 from tutorial_lib.panels.scene import Scene
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.view import LIVE, TrainingView
 from tutorial_lib.session import Session, current_session, in_background
 from tutorial_lib.train import Diverged, TrainingRun, warm_up, with_accuracy
-
-REFRESH_SECONDS = 0.2
-DRAWING_SHARE = 0.1  # of the time, at most
 
 _warm = threading.Event()  # set once torch has loaded what training needs
 
@@ -52,7 +46,6 @@ class TrainingPanel(TrainingView):
     """
 
     _session: Session | None = None
-    _poll: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -75,12 +68,9 @@ class TrainingPanel(TrainingView):
         self._notice = ""  # what went wrong with saving or restoring, in words
         self._keeps = False  # whether the present run is one to save
         self._step_saved = 0  # of the present run
-        self._home = threading.current_thread()
-        self._loop = _running_loop()
         super().__init__(self._base, len(data.train), self._scene.curve.png())
         self._connect()
-        place = take_place(self)
-        self._file = Path(save_to) if save_to is not None else place
+        self._file = Path(save_to) if save_to is not None else self.place
         self._offer = self._look_for_a_saved_run()
         self._show()
         self._warm_up()
@@ -104,7 +94,7 @@ class TrainingPanel(TrainingView):
         """Start a run with the settings of the controls; returns at once."""
         if not self._busy():
             self._begin(self.settings, keep=True)
-            self._watch()
+            self.watch()
 
     def pause(self) -> None:
         """Hold the run, or let a held or restored one go on."""
@@ -118,13 +108,13 @@ class TrainingPanel(TrainingView):
             self._session.resume()
         else:
             self._session.pause()
-        self._at_home(self._watch)
+        self.at_home(self.watch)
 
     def stop(self) -> None:
         """End the run; the model keeps what it has learned."""
         if self._session is not None:
             self._session.stop()
-            self._at_home(self._watch)
+            self.at_home(self.watch)
 
     def restore(self) -> None:
         """Take up the run that was saved here, where it stood; `pause` then lets it go on."""
@@ -142,7 +132,7 @@ class TrainingPanel(TrainingView):
             self.choose(run.hyperparameters)
             if run.step_number == run.num_steps:
                 self._session.start()
-        self._watch()
+        self.watch()
 
     def clear(self) -> None:
         """Take the finished runs off the picture."""
@@ -172,7 +162,7 @@ class TrainingPanel(TrainingView):
         self._begin(wanted, keep=False)
         try:
             while self._wait(REFRESH_SECONDS) == "running":
-                self._refresh()
+                self.refresh()
         except KeyboardInterrupt:
             pass
         self._end()
@@ -189,13 +179,10 @@ class TrainingPanel(TrainingView):
 
     def close(self) -> None:
         """End the run and give the widgets back."""
-        if self._poll is not None:
-            self._poll.cancel()
-            self._poll = None
         if self._session is not None:
             self._session.stop()
             self._save_soon()
-        controls.close_all(self)
+        super().close()
 
     # Starting and following a run.
 
@@ -221,22 +208,12 @@ class TrainingPanel(TrainingView):
         self._session = Session(records)
         self._draw()
 
-    def _watch(self) -> None:
-        """Follow the run from the main loop until nothing moves any more."""
-        self._refresh()
-        if self._loop is not None and (self._poll is None or self._poll.done()):
-            self._poll = self._loop.create_task(self._follow())
+    def moves(self) -> bool:
+        """Say whether the run goes on, or torch is still being loaded."""
+        return self.state == "running" or not _warm.is_set()
 
-    async def _follow(self) -> None:
-        while self.state == "running" or not _warm.is_set():
-            start = time.perf_counter()
-            self._refresh()
-            drawing = time.perf_counter() - start
-            await asyncio.sleep(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
-        self._refresh()
-
-    def _refresh(self) -> None:
-        """Draw what is new. Only ever called from the thread that made the panel."""
+    def refresh(self) -> None:
+        """Draw what is new."""
         if self._session is not None:
             if self._scene.follow(self._session):
                 self._draw()
@@ -250,7 +227,7 @@ class TrainingPanel(TrainingView):
             self._session.stop()
             while self._wait(1) == "running":
                 pass
-            self._refresh()
+            self.refresh()
 
     def _wait(self, timeout: float) -> str:
         """Return the session's state when it is no longer running, or after so many seconds."""
@@ -297,18 +274,11 @@ class TrainingPanel(TrainingView):
             control = getattr(self, field)
             control.field = field
             control.observe(self._adjust, names="value")
-        self.train_button.on_click(lambda _: self._at_home(self.train))
+        self.train_button.on_click(lambda _: self.at_home(self.train))
         self.pause_button.on_click(lambda _: self.pause())
         self.stop_button.on_click(lambda _: self.stop())
-        self.restore_button.on_click(lambda _: self._at_home(self.restore))
-        self.clear_button.on_click(lambda _: self._at_home(self.clear))
-
-    def _at_home(self, call: Callable[[], None]) -> None:
-        """Call in the thread that draws: now if this is it, else when its loop gets to it."""
-        if threading.current_thread() is self._home:
-            call()
-        elif self._loop is not None:
-            self._loop.call_soon_threadsafe(call)
+        self.restore_button.on_click(lambda _: self.at_home(self.restore))
+        self.clear_button.on_click(lambda _: self.at_home(self.clear))
 
     def _warm_up(self) -> None:
         def job() -> None:
@@ -319,7 +289,7 @@ class TrainingPanel(TrainingView):
 
         if not _warm.is_set():
             in_background(job)
-            self._watch()
+            self.watch()
 
     # Showing.
 
@@ -350,10 +320,3 @@ def _pause_other(session: Session | None) -> None:
     other = current_session()
     if other is not None and other is not session:
         other.pause()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -1,18 +1,17 @@
 """How the training panel looks: its controls, its words and its picture."""
 
-import base64
-import html
 from typing import Any
 
 import ipywidgets as widgets
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.live import LivePanel
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 
 
-class TrainingView(widgets.VBox):
+class TrainingView(LivePanel):
     """The widgets of a training panel; what they do is the panel's."""
 
     def __init__(self, settings: Hyperparameters, num_images: int, picture: bytes) -> None:
@@ -31,10 +30,6 @@ class TrainingView(widgets.VBox):
         self.clear_button = controls.button("Clear", "trash", "Take the runs off the picture")
 
         self.progress_bar = widgets.IntProgress(layout={"flex": "1 1 auto", "width": "auto"})
-        self.status = widgets.HTML()
-        self.image = widgets.Image(
-            value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
-        )
         rows = [
             controls.row(self.learning_rate, self.batch_size),
             controls.row(self.momentum, self.optimizer, self.epochs),
@@ -47,7 +42,7 @@ class TrainingView(widgets.VBox):
                 self.progress_bar,
             ),
         ]
-        super().__init__(children=[*rows, self.status, self.image], layout={"width": "100%"})
+        super().__init__(rows, picture)
 
     def chosen(self) -> dict[str, Any]:
         """Return what the controls say, by field of Hyperparameters."""
@@ -81,13 +76,3 @@ class TrainingView(widgets.VBox):
         self.restore_button.disabled = busy or not can_restore
         self.progress_bar.max = max(1, of)
         self.progress_bar.value = step
-
-    def say(self, headline: str, text: str) -> None:
-        """Write the status line."""
-        self.status.value = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the live panel, and where that cannot be, the picture alone."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.image.value).decode()
-        return {**bundle, "text/plain": repr(self), "image/png": picture}

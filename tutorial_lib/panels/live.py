@@ -1,0 +1,97 @@
+"""What every panel is: controls, a line of words and a picture, drawn by the main loop alone."""
+
+import asyncio
+import base64
+import html
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import ipywidgets as widgets
+
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.place import take_place
+
+REFRESH_SECONDS = 0.2
+DRAWING_SHARE = 0.1  # of the time, at most
+
+
+class LivePanel(widgets.VBox):
+    """A panel whose picture follows something that moves.
+
+    Callbacks may come from any thread, and what moves may be in another one; this class sees to it
+    that drawing and writing widgets happens in the thread that made the panel, and nowhere else.
+    Running a cell again replaces the panels that it made before.
+
+    Args:
+        rows: The controls, a widget for each line.
+        picture: The first picture, as PNG.
+    """
+
+    _poll: asyncio.Task[None] | None = None
+
+    def __init__(self, rows: Iterable[widgets.Widget], picture: bytes) -> None:
+        self.status = widgets.HTML()
+        self.image = widgets.Image(
+            value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
+        )
+        self._home = threading.current_thread()
+        self._loop = _running_loop()
+        super().__init__(children=[*rows, self.status, self.image], layout={"width": "100%"})
+        self.place = take_place(self)  # a file of its own for each panel of a notebook, or None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def say(self, headline: str, text: str) -> None:
+        """Write the line of words."""
+        self.status.value = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
+
+    def close(self) -> None:
+        """Give the widgets back."""
+        if self._poll is not None:
+            self._poll.cancel()
+            self._poll = None
+        controls.close_all(self)
+
+    def refresh(self) -> None:
+        """Draw what is new; for subclasses."""
+
+    def moves(self) -> bool:
+        """Say whether there is more to come; for subclasses."""
+        return False
+
+    def watch(self) -> None:
+        """Refresh now, and then from the main loop until nothing moves any more."""
+        self.refresh()
+        if self._loop is not None and (self._poll is None or self._poll.done()):
+            self._poll = self._loop.create_task(self._follow())
+
+    def at_home(self, call: Callable[[], None]) -> None:
+        """Call in the thread that draws: now if this is it, else when its loop gets to it."""
+        if threading.current_thread() is self._home:
+            call()
+        elif self._loop is not None:
+            self._loop.call_soon_threadsafe(call)
+
+    async def _follow(self) -> None:
+        while self.moves():
+            start = time.perf_counter()
+            self.refresh()
+            drawing = time.perf_counter() - start
+            await asyncio.sleep(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
+        self.refresh()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Show the live panel, and where that cannot be, the picture alone."""
+        bundle = super()._repr_mimebundle_(**kwargs) or {}
+        picture = base64.b64encode(self.image.value).decode()
+        return {**bundle, "text/plain": repr(self), "image/png": picture}
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
