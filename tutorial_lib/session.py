@@ -95,8 +95,14 @@ class Session:
             if not self.done:
                 self._ask("stopped")
 
+    def join(self, timeout: float | None = None) -> str:
+        """Wait until the state is final or "paused", or so many seconds; return the state."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state not in ("ready", "running"), timeout)
+        return self._state
+
     def wait(self, timeout: float | None = None) -> str:
-        """Wait until the state is final or "paused", or `timeout` seconds have passed.
+        """Wait as `join` does, and raise what made the session fail, if it did.
 
         Returns:
             The state.
@@ -104,11 +110,10 @@ class Session:
         Raises:
             BaseException: What made the session fail, again.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._state not in ("ready", "running"), timeout)
+        state = self.join(timeout)
         if self.error is not None:
             raise self.error
-        return self._state
+        return state
 
     def _ask(self, state: str) -> None:
         self._wanted = state

@@ -1,5 +1,7 @@
 """Widgets that drive real trainings; the only place that imports ipywidgets."""
 
+from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels.play import PlayPanel
 from tutorial_lib.panels.training import TrainingPanel
 
-__all__ = ["TrainingPanel"]
+__all__ = ["MeasurePanel", "PlayPanel", "TrainingPanel"]

@@ -161,7 +161,7 @@ class TrainingPanel(TrainingView):
         self._end()
         self._begin(wanted, keep=False)
         try:
-            while self._wait(REFRESH_SECONDS) == "running":
+            while self._session.join(REFRESH_SECONDS) == "running":
                 self.refresh()
         except KeyboardInterrupt:
             pass
@@ -225,18 +225,8 @@ class TrainingPanel(TrainingView):
         """Stop the present run, if any, and draw its end."""
         if self._session is not None:
             self._session.stop()
-            while self._wait(1) == "running":
-                pass
+            self._session.join()
             self.refresh()
-
-    def _wait(self, timeout: float) -> str:
-        """Return the session's state when it is no longer running, or after so many seconds."""
-        try:
-            return self._session.wait(timeout)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # of the run; it is shown, and `run` raises it
-            return self._session.state
 
     def _adjust(self, change: dict[str, Any]) -> None:
         """Hand a turned knob to the run, if one is going on or waits to go on."""

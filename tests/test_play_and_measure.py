@@ -1,0 +1,91 @@
+"""Panels that answer sliders, and panels that measure in the background."""
+
+import threading
+
+import ipywidgets as widgets
+import pytest
+
+from tutorial_lib.panels import MeasurePanel, PlayPanel
+
+PATIENCE = 60
+
+
+def draw_line(figure, slope):
+    figure.add_subplot().plot([0, 1], [0, slope])
+    return f"A line of slope {slope:g}."
+
+
+@pytest.fixture
+def play():
+    panel = PlayPanel("slope", draw_line, {"slope": widgets.FloatSlider(value=1.0, max=9)})
+    yield panel
+    panel.close()
+
+
+def test_a_moved_slider_changes_picture_and_words(play):
+    before = play.image.value
+    play.set(slope=3)
+    assert play.image.value != before
+    assert "A line of slope 3." in play.status.value
+    assert play.picture(slope=2).alt == "A line of slope 2."
+    assert repr(play) == "PlayPanel('slope')"
+
+
+def count_up(until):
+    yield from range(until)
+
+
+def draw_numbers(figure, records, until):
+    figure.add_subplot().plot(list(records))
+    return f"{len(records)} of {until}."
+
+
+@pytest.fixture
+def measure():
+    controls = {"until": widgets.IntSlider(value=5)}
+    panel = MeasurePanel("count", count_up, draw_numbers, lambda until: until, controls)
+    yield panel
+    panel.close()
+
+
+def test_a_measurement_is_run_drawn_and_returned(measure):
+    before = measure.image.value
+    assert measure.run() == (0, 1, 2, 3, 4)
+    assert measure.image.value != before
+    assert measure.status.value == "<b>Measured:</b> 5 of 5."
+    assert measure.progress_bar.value == measure.progress_bar.max == 5
+    assert measure.run(until=3) == (0, 1, 2)
+
+
+def test_a_measurement_started_by_its_button_can_be_stopped():
+    go = threading.Event()
+
+    def slow(until):
+        for number in range(until):
+            yield number
+            assert go.wait(PATIENCE)
+
+    controls = {"until": widgets.IntSlider(value=5)}
+    panel = MeasurePanel("slow", slow, draw_numbers, lambda until: until, controls)
+    panel.start_button.click()
+    assert panel.start_button.disabled
+    panel.stop_button.click()
+    go.set()
+    panel._session.wait(PATIENCE)
+    panel.refresh()
+    assert "Stopped:" in panel.status.value
+    assert len(panel.records) < 5
+    panel.close()
+
+
+def test_an_error_in_a_measurement_is_raised_and_said():
+    def broken(until):
+        yield 0
+        raise ValueError("no such net")
+
+    controls = {"until": widgets.IntSlider(value=5)}
+    panel = MeasurePanel("broken", broken, draw_numbers, lambda until: until, controls)
+    with pytest.raises(ValueError, match="no such net"):
+        panel.run()
+    assert "<b>Failed:</b> no such net" in panel.status.value
+    panel.close()

@@ -1,0 +1,83 @@
+"""A picture that answers sliders at once: for what needs no training."""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib.style
+from IPython.display import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image as Pixels
+
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.live import LivePanel
+from tutorial_lib.theme import STYLE
+
+Draw = Callable[..., str]  # draw(figure, **values) draws, and returns a sentence about it
+
+
+class PlayPanel(LivePanel):
+    """Draws a function of its controls anew whenever one of them moves.
+
+    Args:
+        name: What the panel is called where only text can be shown.
+        draw: Called as draw(figure, **values) with an empty figure and the controls' values; draws
+            on it, and returns a sentence that says what is to be seen, for eyes and screen readers.
+        controls: Name -> widget; the names are those of draw's arguments.
+        size: Of the picture, in hundreds of pixels.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        draw: Draw,
+        controls_by_name: Mapping[str, widgets.Widget],
+        *,
+        size: tuple[float, float] = (9, 3.5),
+    ) -> None:
+        self._name, self._draw, self._size = name, draw, size
+        self.controls = dict(controls_by_name)
+        super().__init__([controls.row(*self.controls.values())], self._render(self.values()))
+        for control in self.controls.values():
+            control.observe(lambda _: self.at_home(self.redraw), names="value")
+        self.say("", self._sentence)
+
+    def __repr__(self) -> str:
+        return f"PlayPanel({self._name!r})"
+
+    def values(self) -> dict[str, Any]:
+        """Return what the controls say now."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, **values: Any) -> None:
+        """Move controls, as a hand would."""
+        for name, value in values.items():
+            self.controls[name].value = value
+
+    def redraw(self) -> None:
+        """Draw what the controls say now."""
+        self.image.value = self._render(self.values())
+        self.say("", self._sentence)
+
+    def picture(self, **values: Any) -> Image:
+        """Return a plain picture, which stays when the kernel is gone; controls move with it."""
+        self.set(**values)
+        return Image(self.image.value, format="png", width=900, alt=self._sentence)
+
+    def _render(self, values: dict[str, Any]) -> bytes:
+        with matplotlib.style.context(STYLE):
+            figure = Figure(figsize=self._size, dpi=100)
+            canvas = FigureCanvasAgg(figure)
+            self._sentence = self._draw(figure, **values)
+            return png_of(canvas)
+
+
+def png_of(canvas: FigureCanvasAgg) -> bytes:
+    """Draw a figure's canvas and return it as PNG."""
+    canvas.draw()
+    buffer = io.BytesIO()
+    pixels = Pixels.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+    pixels.convert("RGB").save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
