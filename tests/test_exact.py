@@ -178,6 +178,25 @@ def test_one_state_serves_any_number_of_times(sample):
         assert same(outcome(fresh), outcome(whole))
 
 
+def with_dropout(seed: int) -> nn.Module:
+    return nn.Sequential(LeNet5(seed=seed), nn.Dropout(0.3))
+
+
+def test_what_dropout_drops_is_the_run_s_own(sample):
+    data = tiny(sample)
+    whole, run = (new_run(data, "momentum", with_dropout(seed=0)) for _ in range(2))
+    drive(whole, {})
+    for stop in (1, 6, 9):
+        drive(run, {}, upto=stop)
+        disturb()
+        untouched = torch.get_rng_state()
+        earlier, run = run, new_run(data, "momentum", with_dropout(seed=1))
+        run.load_state_dict(earlier.state_dict())
+    drive(run, {})
+    assert same(outcome(run), outcome(whole))
+    assert torch.equal(torch.get_rng_state(), untouched)
+
+
 @pytest.mark.parametrize("stop", [5, 6, 7, 12, 14])  # 14 records: 12 steps and 2 accuracies
 def test_the_accuracies_are_those_of_a_run_that_never_stopped(sample, stop):
     whole, run, fresh = (new_run(tiny(sample), "momentum") for _ in range(3))

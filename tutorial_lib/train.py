@@ -1,5 +1,6 @@
 """Training, one optimizer step at a time."""
 
+import contextlib
 import copy
 import dataclasses
 import math
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole
 from tutorial_lib.data import Digits, Split
@@ -53,9 +55,9 @@ class TrainingRun:
     """A model, the data it learns from, and the hyperparameters: iterate to train.
 
     Each record that is asked for is one optimizer step; not asking for the next one is stopping.
-    The order of the data depends on (seed, epoch) alone, so nothing that is drawn from torch's or
-    numpy's global random state changes a run. The last images of an epoch that do not fill a
-    batch are left out, as in the original tutorial.
+    The order of the data depends on (seed, epoch) alone and what nn.Dropout drops on (seed, step),
+    so nothing that is drawn from torch's or numpy's global random state changes a run. The last
+    images of an epoch that do not fill a batch are left out, as in the original tutorial.
 
     Args:
         model: Maps images (B, 1, 32, 32) float32 to logits (B, 10). Moved to the data's device
@@ -79,6 +81,7 @@ class TrainingRun:
         self.optimizer = make_optimizer(
             self.hyperparameters.optimizer, self.model.parameters(), **self._optimizer_settings()
         )
+        self._drops = any(isinstance(part, _DropoutNd) for part in self.model.modules())
         self.history: list[StepRecord] = []
         self.changes: list[Change] = []
         self.scores: list[EvaluationRecord] = []  # filled by `with_accuracy`
@@ -136,7 +139,8 @@ class TrainingRun:
         images, labels = self._next_batch()  # (B, 1, 32, 32), (B,)
 
         start = time.perf_counter()
-        loss = self._loss_function(self.model(images), labels)  # ()
+        with self._own_randomness():
+            loss = self._loss_function(self.model(images), labels)  # ()
         value = loss.item()
         if not math.isfinite(value):
             raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
@@ -237,6 +241,19 @@ class TrainingRun:
                         shapes = f"{list(value.shape)}, for a weight {list(parameter.shape)}"
                         differences.append(f"the optimizer's {key} {index} is {shapes}")
         return differences
+
+    @contextlib.contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Let dropout draw from (seed, step), and give torch's random state back as it was."""
+        if not self._drops:
+            yield
+            return
+        device = self.data.device
+        devices = [device] if device.type == "cuda" else []  # the CPU's state is always kept
+        with torch.random.fork_rng(devices):
+            draw = np.random.default_rng((self.hyperparameters.seed, self.step_number, 1))
+            torch.manual_seed(int(draw.integers(2**63)))
+            yield
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         start = self._epoch_images
