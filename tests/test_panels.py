@@ -78,6 +78,17 @@ def test_bad_settings_are_refused_and_nothing_is_lost(panel, bad):
     assert len(panel._scene.curve.traces) == 1
 
 
+def test_bad_settings_leave_a_run_that_is_going_on_alone(panel):
+    panel.epochs.value = 100
+    panel.train()
+    run = panel.last_run
+    with pytest.raises(ValueError, match="batch_size"):
+        panel.run(batch_size=101)
+    assert (panel.state, panel.last_run) == ("running", run)
+    panel.stop()
+    finish(panel)
+
+
 def test_stop_ends_the_run_and_keeps_the_model(panel):
     panel.epochs.value = 100
     panel.train()

@@ -157,9 +157,7 @@ class TrainingPanel(TrainingView):
         Returns:
             The run; its `model` is the trained network, its `history` the records.
         """
-        wanted = self.settings.replace(**settings)
-        self._end()
-        self._begin(wanted, keep=False)
+        self._begin(self.settings.replace(**settings), keep=False)
         try:
             while self._session.join(REFRESH_SECONDS) == "running":
                 self.refresh()
@@ -190,7 +188,8 @@ class TrainingPanel(TrainingView):
         return self.state in ("running", "paused")
 
     def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
-        run = TrainingRun(self._new_model(), self.data, settings)
+        run = TrainingRun(self._new_model(), self.data, settings)  # refuses before anything ends
+        self._end()
         _pause_other(self._session)
         self._notice = ""
         self._take_up(run, keep=keep)
