@@ -2,6 +2,7 @@
 
 from tutorial_lib.panels.measure import MeasurePanel
 from tutorial_lib.panels.play import PlayPanel
+from tutorial_lib.panels.race import RacePanel
 from tutorial_lib.panels.training import TrainingPanel
 
-__all__ = ["MeasurePanel", "PlayPanel", "TrainingPanel"]
+__all__ = ["MeasurePanel", "PlayPanel", "RacePanel", "TrainingPanel"]

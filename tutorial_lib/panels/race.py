@@ -1,0 +1,394 @@
+"""A race on a panel: start it, look at it from several sides, keep, rename and remove runs."""
+
+import dataclasses
+import html
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.display import HTML
+from matplotlib.figure import Figure
+from torch import nn
+
+from tutorial_lib.config import Hyperparameters, check_choice, labels_by_difference
+from tutorial_lib.data import Digits
+from tutorial_lib.draw_race import XS, draw_race
+from tutorial_lib.labs.race import (
+    MAX_SEEDS,
+    RaceRecord,
+    Standing,
+    num_records,
+    race,
+    standings,
+    winner,
+)
+from tutorial_lib.models import LeNet5
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.theme import RUN_COLOURS
+
+SCORES_AN_EPOCH = 5
+_WORDS = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
+
+
+class RacePanel(MeasurePanel):
+    """Races several settings from the same weights, and tells who reached a target loss first.
+
+    Args:
+        data: From `load_digits`.
+        runners: Label -> settings, all with the same seed.
+        seeds: How many starts, 1 to 5.
+        target_loss: Above 0.
+        y: "loss" or "accuracy": what the picture shows at first.
+        new_model: Called as new_model(seed=...).
+    """
+
+    def __init__(
+        self,
+        data: Digits,
+        runners: Mapping[str, Hyperparameters],
+        *,
+        seeds: int = 1,
+        target_loss: float = 0.5,
+        y: str = "loss",
+        new_model: Callable[..., nn.Module] = LeNet5,
+    ) -> None:
+        self._data, self._new_model = data, new_model
+        self.runners: dict[str, Hyperparameters] = {}
+        self.kept: set[str] = set()  # runners that stay as they are when the others race anew
+        self._template = next(iter(runners.values()), Hyperparameters(epochs=1))
+        self._colours: dict[str, str] = {}
+        self._racing: dict[str, Hyperparameters] = {}  # as the race in hand was started
+        self._names: dict[str, str] = {}  # label in that race -> label now, for all still shown
+        self._earlier: tuple[RaceRecord, ...] = ()  # of runners kept from races before
+        self._rows = widgets.VBox()
+        self._table = widgets.HTML()
+        by_name = {
+            "x": _toggle("along", XS, XS[0], "What lies along the axis"),
+            "y": _toggle("up", ("loss", "accuracy"), y, "Training loss, or held-out digits right"),
+            "seeds": _starts_field(seeds),
+            "target_loss": _target_field(target_loss),
+        }
+        super().__init__(
+            "race", self._race, self._draw_race, self._expected, by_name, size=(9, 3.8),
+            button="Race",
+        )  # fmt: skip
+        for label, settings in runners.items():
+            self.add(label, settings)
+        self.children = [*self.children, self._table, self._rows, self._adder()]
+        for name in ("x", "y", "target_loss"):
+            self.controls[name].observe(lambda _: self.at_home(self.redraw), names="value")
+
+    def __repr__(self) -> str:
+        return f"RacePanel({', '.join(self.runners)})"
+
+    @property
+    def on_picture(self) -> list[RaceRecord]:
+        """The records that are shown, under the names that the runners have now."""
+        running = (
+            record
+            if self._names[record.label] == record.label
+            else _renamed(record, self._names[record.label])
+            for record in self.records
+            if record.label in self._names
+        )
+        places = {label: place for place, label in enumerate(self.runners)}
+        return sorted([*self._earlier, *running], key=lambda record: places[record.label])
+
+    @property
+    def standings(self) -> list[Standing]:
+        """A row for each runner that is shown."""
+        return standings(self.on_picture, self.controls["target_loss"].value)
+
+    def start(self, **values: Any) -> None:
+        """Race all that are not kept, with what the controls say or these values, set there."""
+        if self.moves():
+            return
+        self._earlier = tuple(r for r in self.on_picture if r.label in self.kept)
+        shown = {record.label for record in self._earlier}
+        self._racing = {k: v for k, v in self.runners.items() if k not in shown}
+        self._names = {label: label for label in self._racing}
+        for name, value in values.items():
+            self.controls[name].value = value
+        super().start()
+
+    def add(self, label: str, settings: Hyperparameters) -> None:
+        """Add a runner, for the next race.
+
+        Raises:
+            ValueError: The label is taken, or empty.
+        """
+        self._check_label(label)
+        free = [c for c in RUN_COLOURS if c not in self._colours.values()]
+        self._colours[label] = (free or RUN_COLOURS)[0]
+        self.runners[label] = settings
+        self._show_rows()
+
+    def rename(self, label: str, new: str) -> None:
+        """Give a runner another name.
+
+        Raises:
+            ValueError: There is no such runner, or the new name is taken, or empty.
+        """
+        check_choice("the runner to rename", label, self.runners)
+        if new == label:
+            return
+        self._check_label(new)
+        self.runners = {new if k == label else k: v for k, v in self.runners.items()}
+        self._colours[new] = self._colours.pop(label)
+        self._names = {k: new if v == label else v for k, v in self._names.items()}
+        self._earlier = tuple(_renamed(r, new) if r.label == label else r for r in self._earlier)
+        if label in self.kept:
+            self.kept = self.kept - {label} | {new}
+        self._show_rows()
+        self.redraw()
+
+    def keep(self, label: str, keep: bool = True) -> None:
+        """Say whether a runner stays on the picture as it is when the others race anew."""
+        check_choice("the runner to keep", label, self.runners)
+        self.kept = self.kept | {label} if keep else self.kept - {label}
+        self._show_rows()
+
+    def remove(self, label: str) -> None:
+        """Take a runner off the panel; if it is racing, what it still does is not shown."""
+        check_choice("the runner to remove", label, self.runners)
+        del self.runners[label], self._colours[label]
+        self.kept = self.kept - {label}
+        self._names = {k: v for k, v in self._names.items() if v != label}
+        self._earlier = tuple(record for record in self._earlier if record.label != label)
+        self._show_rows()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw what there is as the controls say now."""
+        self._values = self.values()
+        self.image.value = self._render(self.records)
+        self._show()
+
+    def table(self) -> HTML:
+        """Return the table by itself, which stays when the kernel is gone."""
+        return HTML(self._table.value)
+
+    def _race(self, *, seeds: int, **_: Any) -> Iterator[RaceRecord]:
+        return race(
+            self._data,
+            self._racing,
+            seeds=seeds,
+            new_model=self._new_model,
+            scores_an_epoch=SCORES_AN_EPOCH,
+        )
+
+    def _expected(self, *, seeds: int, **_: Any) -> int:
+        num_images = len(self._data.train)
+        return seeds * sum(
+            num_records(num_images, settings, scores_an_epoch=SCORES_AN_EPOCH)
+            for settings in self._racing.values()
+        )
+
+    def _draw_race(
+        self,
+        figure: Figure,
+        records: Sequence[RaceRecord],
+        *,
+        x: str,
+        y: str,
+        seeds: int,
+        target_loss: float,
+    ) -> str:
+        shown = self.on_picture
+        rows = standings(shown, target_loss)
+        one_unit = len({record.settings.loss for record in shown}) <= 1
+        draw_race(
+            figure.add_subplot(), shown, x=x, y=y, colours=self._colours,
+            target_loss=target_loss if one_unit else None,
+        )  # fmt: skip
+        self._table.value = table_of(rows, self._colours, target_loss if one_unit else None)
+        if not rows:
+            return "Press Race: all start from the same weights, on the same data."
+        return _sentence(rows, x, target_loss if one_unit else None)
+
+    def _show(self) -> None:
+        super()._show()
+        if self._session is not None and self._session.state == "finished":
+            self.progress_bar.value = self.progress_bar.max  # who diverged made fewer records
+
+    def _check_label(self, label: str) -> None:
+        if not label.strip():
+            raise ValueError("a runner's name must not be empty")
+        if label in self.runners or label in self._names:
+            raise ValueError(f"a runner's name must be its own; {label!r} is taken")
+
+    def _show_rows(self) -> None:
+        old = self._rows.children
+        self._rows.children = [self._row(label) for label in self.runners]
+        for row in old:
+            controls.close_all(row)
+
+    def _row(self, label: str) -> widgets.HBox:
+        """Return the runner's colour, name, settings, and what can be done with it."""
+        settings = self.runners[label]
+        name = widgets.Text(
+            value=label, continuous_update=False, tooltip="Its name: write another one here",
+            layout={"width": "190px"},
+        )  # fmt: skip
+        words = widgets.HTML(html.escape(_words_of(settings)), layout={"width": "330px"})
+        keep = widgets.ToggleButton(
+            value=label in self.kept, description="Keep", icon="thumb-tack",
+            tooltip="Leave it on the picture as it is when the others race anew",
+            layout={"width": "90px"},
+        )  # fmt: skip
+        remove = controls.button("Remove", "trash", "Take it off the panel")
+        name.observe(lambda change: self.at_home(lambda: self._ask_name(label, name)), "value")
+        keep.observe(lambda change: self.at_home(lambda: self.keep(label, keep.value)), "value")
+        remove.on_click(lambda _: self.at_home(lambda: self.remove(label)))
+        return controls.row(widgets.HTML(_swatch(self._colours[label])), name, words, keep, remove)
+
+    def _ask_name(self, label: str, field: widgets.Text) -> None:
+        """Rename as the field says, or say why not."""
+        try:
+            self.rename(label, field.value)
+        except ValueError as error:
+            self._show_rows()
+            self.say("Not renamed:", str(error))
+
+    def _adder(self) -> widgets.HBox:
+        template = self._template
+        optimizer = controls.optimizer_dropdown(template.optimizer)
+        rate = controls.learning_rate_slider(template.learning_rate)
+        size = controls.batch_size_slider(template.batch_size, len(self._data.train))
+        for control in (optimizer, rate, size):
+            control.tooltip = "Of the runner to add"
+        add = controls.button("Add", "plus", "Add a runner with these settings, for the next race")
+
+        def on_click(_: widgets.Button) -> None:
+            settings = template.replace(
+                optimizer=optimizer.value, learning_rate=rate.value, batch_size=size.value
+            )
+            self.at_home(lambda: self.add(self._free_label(settings), settings))
+
+        add.on_click(on_click)
+        return controls.row(rate, optimizer, add, size)
+
+    def _free_label(self, settings: Hyperparameters) -> str:
+        """Name new settings by what sets them apart from the first runner's."""
+        label = labels_by_difference([self._template, settings])[-1].split(" (again")[0]
+        number, free = 1, label
+        while free in self.runners or free in self._names:
+            number += 1
+            free = f"{label} ({number})"
+        return free
+
+
+def table_of(
+    rows: Sequence[Standing], colours: Mapping[str, str], target_loss: float | None
+) -> str:
+    """Return the standings as an HTML table; without a target, its columns are left out."""
+    if not rows:
+        return ""
+    heads = ["runner", "what differs", "last loss", "held-out right"]
+    if target_loss is not None:
+        heads += [f"steps to {target_loss:g}", "images", "seconds"]
+    heads.append("diverged at step")
+    lines = [_line(heads, "th")]
+    for row in rows:
+        cells = [_swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
+        lines.append(_line([*cells, *_numbers(row, target_loss is not None)], "td"))
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _numbers(row: Standing, target: bool) -> list[str]:
+    """Return a row's numbers as texts."""
+    none = "\N{EN DASH}"
+    texts = [
+        none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}",
+        none if row.accuracy is None else f"{row.accuracy:.1%}",
+    ]
+    if target:
+        reached = [row.steps, row.images, row.seconds]
+        patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
+        some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
+        texts += [
+            "never" if value is None else pattern.format(value) + (some if place == 0 else "")
+            for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
+        ]
+    return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
+
+
+def _line(cells: Iterable[str], tag: str) -> str:
+    """Return a line of the table: words to the left, numbers to the right."""
+    styles = [f"text-align:{'left' if place < 2 else 'right'};padding:2px 10px" for place in (0, 2)]
+    return "<tr>" + "".join(
+        f'<{tag} style="{styles[place > 1]}">{cell}</{tag}>' for place, cell in enumerate(cells)
+    ) + "</tr>"  # fmt: skip
+
+
+def _sentence(rows: Sequence[Standing], x: str, target_loss: float | None) -> str:
+    """Say who is ahead, for eyes and screen readers."""
+    if target_loss is None:
+        best = max(rows, key=lambda row: row.accuracy or 0)
+        if best.accuracy is None:
+            return "no digits have been held up to them yet."
+        return f"{best.label} reads most held-out digits so far, {best.accuracy:.1%}."
+    first = winner(rows, x)
+    if first is None:
+        return f"nobody has reached a loss of {target_loss:g} yet."
+    where = _WORDS[x].format(getattr(first, x))
+    starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
+    return f"{first.label} was the first at a loss of {target_loss:g}: {where}{starts}."
+
+
+def _share(row: Standing) -> str:
+    return f"{row.num_reached} of {row.num_starts}"
+
+
+def _words_of(settings: Hyperparameters) -> str:
+    return (
+        f"{settings.optimizer}, lr {settings.learning_rate:g}, batch {settings.batch_size}, "
+        f"{settings.loss.replace('_', ' ')}, epochs {settings.epochs}"
+    )
+
+
+def _swatch(colour: str) -> str:
+    return f'<span style="color:{colour}">\N{BLACK SQUARE}</span> '
+
+
+def _renamed(record: RaceRecord, label: str) -> RaceRecord:
+    return dataclasses.replace(record, label=label)
+
+
+def _toggle(
+    description: str, options: Sequence[str], value: str, tooltip: str
+) -> widgets.ToggleButtons:
+    return widgets.ToggleButtons(
+        options=options,
+        value=value,
+        description=description,
+        tooltip=tooltip,
+        style={"description_width": "50px", "button_width": "78px"},
+    )
+
+
+def _starts_field(value: int) -> widgets.BoundedIntText:
+    return widgets.BoundedIntText(
+        value=value,
+        min=1,
+        max=MAX_SEEDS,
+        description="starts",
+        tooltip="From how many starting weights and orders of the data, 1 to 5. For a new race.",
+        style={"description_width": "50px"},
+        layout={"width": "115px"},
+    )
+
+
+def _target_field(value: float) -> widgets.BoundedFloatText:
+    return widgets.BoundedFloatText(
+        value=value,
+        min=0.001,
+        max=10,
+        step=0.1,
+        description="target loss",
+        tooltip="Who gets there first? Acts at once.",
+        style={"description_width": "80px"},
+        layout={"width": "160px"},
+    )
