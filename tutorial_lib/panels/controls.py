@@ -72,6 +72,45 @@ def epochs_field(value: int) -> widgets.BoundedIntText:
     )
 
 
+def play_slider(
+    description: str,
+    value: float,
+    low: float,
+    high: float,
+    tooltip: str,
+    *,
+    step: float = 0.05,
+    digits: int = 2,
+) -> widgets.FloatSlider:
+    """Return a slider for what answers at once: it speaks while it is being dragged."""
+    return widgets.FloatSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        tooltip=tooltip,
+        readout_format=f".{digits}f",
+        **_slider() | {"continuous_update": True},
+    )
+
+
+def play_rate_slider(
+    description: str, value: float, tooltip: str, *, low: float = -4, high: float = 0
+) -> widgets.FloatLogSlider:
+    """Return a slider from 10**low to 10**high that speaks while it is being dragged."""
+    return widgets.FloatLogSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=0.05,
+        description=description,
+        tooltip=tooltip,
+        readout_format=".3g",
+        **_slider() | {"continuous_update": True},
+    )
+
+
 def button(text: str, icon: str, tooltip: str, *, style: str = "") -> widgets.Button:
     """Return a button; the icon is a Font Awesome name."""
     return widgets.Button(

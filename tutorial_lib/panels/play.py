@@ -38,6 +38,7 @@ class PlayPanel(LivePanel):
         size: tuple[float, float] = (9, 3.5),
     ) -> None:
         self._name, self._draw, self._size = name, draw, size
+        self._held = False  # whether more controls are about to move
         self.controls = dict(controls_by_name)
         super().__init__([controls.row(*self.controls.values())], self._render(self.values()))
         for control in self.controls.values():
@@ -52,12 +53,19 @@ class PlayPanel(LivePanel):
         return {name: control.value for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
-        """Move controls, as a hand would."""
-        for name, value in values.items():
-            self.controls[name].value = value
+        """Move controls, as a hand would, and draw once."""
+        held, self._held = self._held, True
+        try:
+            for name, value in values.items():
+                self.controls[name].value = value
+        finally:
+            self._held = held
+        self.redraw()
 
     def redraw(self) -> None:
         """Draw what the controls say now."""
+        if self._held:
+            return
         self.image.value = self._render(self.values())
         self.say("", self._sentence)
 
