@@ -1,0 +1,83 @@
+"""A learning rate, found by trying them all."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+from torch import nn
+
+from tutorial_lib.draw_range_test import draw_range_test
+from tutorial_lib.labs.range_test import EARLY_SHARE, RangeRecord, Suggestion, range_test, suggest
+from tutorial_lib.models import LeNet5
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels.training import TrainingPanel
+
+
+class RangePanel(MeasurePanel):
+    """Finds a learning rate for a training panel, whose other settings it takes.
+
+    Args:
+        training: Its batch size, momentum and optimizer are tested; the button sets its slider.
+        new_model: Called for each test.
+    """
+
+    def __init__(
+        self, training: TrainingPanel, *, new_model: Callable[[], nn.Module] = LeNet5
+    ) -> None:
+        self.training = training
+        self._new_model = new_model
+        self.use_button = controls.button(
+            "Use this rate", "check", "Set the learning rate of the training panel", style="success"
+        )
+        self.use_button.layout.width = "150px"
+        num_steps = widgets.IntSlider(
+            value=100,
+            min=50,
+            max=400,
+            step=10,
+            description="steps",
+            tooltip="Over which the rate grows from 0.0001 to 10. For the next test.",
+            continuous_update=False,
+            style={"description_width": "98px"},
+            layout={"width": "430px"},
+        )
+        super().__init__(
+            "learning-rate finder",
+            self._test,
+            self._picture_of,
+            lambda num_steps: num_steps,
+            {"num_steps": num_steps},
+            button="Find a rate",
+        )
+        self.children = [*self.children[:2], controls.row(self.use_button), *self.children[2:]]
+        self.use_button.on_click(lambda _: self.at_home(self.use))
+
+    @property
+    def suggestion(self) -> Suggestion:
+        """What the test advises, and why."""
+        return self._suggestion(self.records, self._values["num_steps"])
+
+    def use(self) -> float | None:
+        """Set the training panel's slider to the suggested rate, if there is one; return it."""
+        rate = self.suggestion.learning_rate
+        if rate is not None:
+            rate = float(f"{rate:.2g}")
+            self.training.learning_rate.value = rate
+        return rate
+
+    def _test(self, num_steps: int) -> Iterator[RangeRecord]:
+        settings = self.training.settings
+        return range_test(self._new_model(), self.training.data, settings, num_steps=num_steps)
+
+    def _suggestion(self, records: Sequence[RangeRecord], num_steps: int) -> Suggestion:
+        return suggest(records, num_early=max(5, round(EARLY_SHARE * num_steps)))
+
+    def _picture_of(self, figure: Figure, records: Sequence[RangeRecord], num_steps: int) -> str:
+        suggestion = self._suggestion(records, num_steps)
+        draw_range_test(figure.add_subplot(), records, suggestion)
+        return suggestion.reason if records else "Takes the other settings of the panel above."
+
+    def _show(self) -> None:
+        super()._show()
+        self.use_button.disabled = self.moves() or self.suggestion.learning_rate is None
