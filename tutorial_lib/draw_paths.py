@@ -1,0 +1,96 @@
+"""The pictures of the optimizer lab: ways down a surface."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+import matplotlib.style
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from tutorial_lib.config import OPTIMIZERS
+from tutorial_lib.labs.one_step import StepInNumbers
+from tutorial_lib.labs.paths import Descent, Surface
+from tutorial_lib.plots import label_ends
+from tutorial_lib.theme import INK, MUTED, STYLE, run_colour
+
+_LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
+
+
+def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str, Descent]) -> None:
+    """Several ways down a surface seen from above, and beside it the height after each step.
+
+    Args:
+        pair: The left axes, for the map, and the right axes, for the heights.
+        surface: What they walk on.
+        descents: Name -> way; an optimizer has the same colour in every picture.
+    """
+    left, right = pair
+    left.imshow(_map_of(surface), extent=(*surface.xlim, *surface.ylim), aspect="auto", zorder=0)
+    left.grid(False)
+    ends, far = [], 10 * max(map(abs, (*surface.xlim, *surface.ylim)))
+    for name, descent in descents.items():
+        colour = run_colour(OPTIMIZERS.index(name))
+        x, y = np.clip(np.nan_to_num(np.array(descent.points)), -far, far).T
+        left.plot(x, y, "o-", color=colour, markersize=2.5, linewidth=1.2)
+        heights = [min(max(height, _LOWEST), _HIGHEST) for height in descent.heights]
+        right.plot(heights, color=colour, linewidth=1.4)
+        end = f"{name}: {descent.heights[-1]:.2g}" if not descent.left else f"{name}: flew off"
+        ends.append((heights[-1], end, colour))
+    left.plot(*zip(*surface.lowest, strict=True), "*", color=INK, markersize=11, zorder=4)
+    if descents:
+        start = next(iter(descents.values())).points[0]
+        left.plot(*start, "s", color=INK, markersize=6)
+    left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
+    left.set_title(f"{surface.name}; square: start, star: lowest")
+    right.set_yscale("log")
+    right.set(xlabel="step", ylabel="height above the lowest point")
+    right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    low, high = (math.log10(place) for place in right.get_ylim())
+    places = [10.0**power for power in range(math.ceil(low), math.floor(high) + 1)]
+    places = places[:: 1 + len(places) // 7]
+    right.set_yticks(places, [f"{place:g}" for place in places])  # plain: TeX takes longer
+    right.minorticks_off()
+    label_ends(right, ends)
+
+
+@cache
+def _map_of(surface: Surface) -> np.ndarray:
+    """Return contour lines of a surface, drawn once: (rows, columns, 4) uint8."""
+    x, y = torch.linspace(*surface.xlim, 201), torch.linspace(*surface.ylim, 201)
+    heights = surface.height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (201, 201)
+    top = math.log10(float(heights.max()))
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(3.6, 3.0), dpi=100)
+        figure.set_layout_engine("none")
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.axis("off")
+        axes.contour(x, y, heights, levels=np.logspace(top - 4, top - 0.1, 15),
+                     colors=MUTED, linewidths=0.6, alpha=0.6)  # fmt: skip
+        canvas.draw()
+        return np.array(canvas.buffer_rgba())
+
+
+def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
+    """One row for each optimizer: weight, gradient, memory and step, ours and that of torch."""
+    heads = "optimizer", "weight", "gradient", "memory", "moved", "torch.optim"
+    places = 0.0, 0.19, 0.32, 0.45, 0.75, 0.89
+    rows = [heads]
+    for step in steps:
+        memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"
+        numbers = f"{step.weight:.4f}", f"{step.gradient:g}", memory
+        rows.append((step.optimizer, *numbers, f"{step.moved:+.4f}", f"{step.torch_moved:+.4f}"))
+    for number, row in enumerate(rows):
+        height = 1 - (number + 0.5) / len(rows)
+        colour = MUTED if number == 0 else run_colour(OPTIMIZERS.index(row[0]))
+        for column, (place, text) in enumerate(zip(places, row, strict=True)):
+            axes.text(place, height, text, color=colour if column == 0 else INK, va="center",
+                      size=10.5)  # fmt: skip
+    axes.axhline(1 - 1 / len(rows), color=MUTED, linewidth=0.8)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.axis("off")

@@ -1,0 +1,179 @@
+"""The panels on which optimizers walk: down a surface, and one step in numbers."""
+
+from typing import Any
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from tutorial_lib.config import OPTIMIZERS
+from tutorial_lib.draw_paths import draw_descents, draw_step_table
+from tutorial_lib.labs.one_step import steps_in_numbers
+from tutorial_lib.labs.paths import SURFACES, descend
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.play import PlayPanel
+
+
+def paths_panel() -> PlayPanel:
+    """Return a panel that draws the ways of six optimizers down one of four surfaces.
+
+    Another surface brings its own start and rates; `show_sgd` and so on say who walks.
+    """
+    first = SURFACES["ravine"]
+    walkers = {f"show_{name}": _toggle(name, name in _FIRST_SHOWN) for name in OPTIMIZERS}
+    settings: dict[str, widgets.Widget] = {
+        "surface": widgets.Dropdown(
+            options=list(SURFACES),
+            description="surface",
+            tooltip="What they walk on. It brings its own start and rates.",
+            style={"description_width": "98px"},
+            layout=widgets.Layout(width="215px"),
+        ),
+        **walkers,
+        "learning_rate": controls.play_rate_slider(
+            "learning rate",
+            first.learning_rate,
+            "Rate of sgd, momentum and nesterov: how much of the gradient a step is.",
+        ),
+        "adaptive_rate": controls.play_rate_slider(
+            "adaptive rate",
+            first.adaptive_rate,
+            "Rate of rmsprop, adam and adamw: about how long a step is.",
+        ),
+        "momentum": controls.play_slider(
+            "momentum",
+            0.8,
+            0,
+            0.99,
+            "mu of momentum and nesterov, beta1 of adam and adamw.",
+            step=0.01,
+        ),
+        "num_steps": widgets.IntSlider(
+            value=40,
+            min=1,
+            max=100,
+            description="steps",
+            tooltip="How many steps each of them takes.",
+            style={"description_width": "98px"},
+            layout=widgets.Layout(width="430px"),
+        ),
+        "start_x": _place("start, weight 1", first.start[0], first.xlim),
+        "start_y": _place("start, weight 2", first.start[1], first.ylim),
+    }
+    panel = PlayPanel("ways down a surface", _draw, settings, size=(9, 3.8))
+
+    def move_to(change: dict[str, Any]) -> None:
+        surface = SURFACES[change["new"]]
+        for name, low_high, place in zip(
+            ("start_x", "start_y"), (surface.xlim, surface.ylim), surface.start, strict=True
+        ):
+            slider = panel.controls[name]
+            with slider.hold_trait_notifications():
+                slider.min, slider.max = low_high
+                slider.value = place
+        panel.set(learning_rate=surface.learning_rate, adaptive_rate=surface.adaptive_rate)
+
+    settings["surface"].observe(move_to, names="value")
+    return panel
+
+
+def step_panel() -> PlayPanel:
+    """Return a panel with a table: what each optimizer makes of one gradient, and why."""
+    return PlayPanel(
+        "one step in numbers",
+        _draw_step,
+        {
+            "gradient": controls.play_slider(
+                "gradient now", 0.5, -2, 2, "The gradient of the step in the table."
+            ),
+            "earlier": controls.play_slider(
+                "gradient before", 0.5, -2, 2, "The gradient of the steps before it."
+            ),
+            "num_earlier": widgets.IntSlider(
+                value=0,
+                max=20,
+                description="steps before",
+                tooltip="How many steps came before the one in the table.",
+                style={"description_width": "98px"},
+                layout=widgets.Layout(width="430px"),
+            ),
+            "learning_rate": controls.play_rate_slider("rate", 0.1, "Rate of all six."),
+            "momentum": controls.play_slider(
+                "momentum",
+                0.9,
+                0,
+                0.99,
+                "mu of momentum and nesterov, beta1 of adam and adamw.",
+                step=0.01,
+            ),
+        },
+        size=(9, 2.2),
+    )
+
+
+def _draw_step(
+    figure: Figure,
+    gradient: float,
+    earlier: float,
+    num_earlier: int,
+    learning_rate: float,
+    momentum: float,
+) -> str:
+    gradients = [*[earlier] * num_earlier, gradient]
+    table = steps_in_numbers(gradients, learning_rate=learning_rate, momentum=momentum)
+    steps = [steps[-1] for steps in table.values()]
+    figure.set_layout_engine("none")
+    draw_step_table(figure.add_axes((0.02, 0.02, 0.97, 0.96)), steps)
+    moves = ", ".join(f"{step.optimizer} {step.moved:+.4g}" for step in steps)
+    return f"Step {num_earlier + 1} moves the weight by: {moves}."
+
+
+_FIRST_SHOWN = ("sgd", "momentum", "adam")
+
+
+def _toggle(name: str, shown: bool) -> widgets.ToggleButton:
+    return widgets.ToggleButton(
+        value=shown,
+        description=name,
+        tooltip=f"Whether {name} walks.",
+        layout=widgets.Layout(width="92px"),
+    )
+
+
+def _place(name: str, value: float, low_high: tuple[float, float]) -> widgets.FloatSlider:
+    low, high = low_high
+    return controls.play_slider(
+        name, value, low, high, "Where all of them set out.", step=0.001, digits=3
+    )
+
+
+def _draw(
+    figure: Figure,
+    surface: str,
+    start_x: float,
+    start_y: float,
+    learning_rate: float,
+    adaptive_rate: float,
+    momentum: float,
+    num_steps: int,
+    **shown: bool,
+) -> str:
+    descents = descend(
+        SURFACES[surface],
+        [name for name in OPTIMIZERS if shown[f"show_{name}"]],
+        start=(start_x, start_y),
+        learning_rate=learning_rate,
+        adaptive_rate=adaptive_rate,
+        momentum=momentum,
+        num_steps=num_steps,
+    )
+    figure.set_layout_engine("none")
+    place = {"left": 0.07, "right": 0.83, "bottom": 0.12, "top": 0.92, "wspace": 0.3}
+    pair = figure.subplots(1, 2, width_ratios=(1.25, 1), gridspec_kw=place)
+    draw_descents(pair, SURFACES[surface], descents)
+    words = [
+        f"{name} flew off after {len(descent.points) - 1} steps"
+        if descent.left
+        else f"{name} ends {descent.heights[-1]:.2g} above the lowest point"
+        for name, descent in descents.items()
+    ]
+    return ("; ".join(words) or "Nobody walks") + "."
