@@ -223,8 +223,19 @@ def test_a_removed_runner_leaves_picture_table_and_next_race(panel):
     assert {record.label for record in panel.run()} == {"fast"}
 
 
+def test_only_the_row_of_a_removed_runner_is_closed(panel):
+    slow, fast = panel._rows.children
+    fast.children[3].value = True
+    panel.rename("fast", "quick")
+    slow.children[-1].click()
+    assert panel._rows.children == (fast,)
+    assert panel.kept == {"quick"}
+    fast.children[-1].click()
+    assert panel._rows.children == ()
+
+
 def test_a_runner_is_added_by_hand_and_raced(panel):
-    rate, optimizer, add, _ = panel.children[-1].children
+    optimizer, rate, _, add = panel.children[-1].children
     optimizer.value, rate.value = "adam", 0.001
     add.click()
     add.click()

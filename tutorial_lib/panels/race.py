@@ -28,7 +28,6 @@ from tutorial_lib.panels import controls
 from tutorial_lib.panels.measure import MeasurePanel
 from tutorial_lib.theme import RUN_COLOURS
 
-SCORES_AN_EPOCH = 5
 _WORDS = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
 
@@ -55,6 +54,7 @@ class RacePanel(MeasurePanel):
         new_model: Callable[..., nn.Module] = LeNet5,
     ) -> None:
         self._data, self._new_model = data, new_model
+        self._scores_an_epoch = 5 if y == "accuracy" else 2  # each takes as long as 20 steps
         self.runners: dict[str, Hyperparameters] = {}
         self.kept: set[str] = set()  # runners that stay as they are when the others race anew
         self._template = next(iter(runners.values()), Hyperparameters(epochs=1))
@@ -62,6 +62,7 @@ class RacePanel(MeasurePanel):
         self._racing: dict[str, Hyperparameters] = {}  # as the race in hand was started
         self._names: dict[str, str] = {}  # label in that race -> label now, for all still shown
         self._earlier: tuple[RaceRecord, ...] = ()  # of runners kept from races before
+        self._row_of: dict[str, widgets.HBox] = {}
         self._rows = widgets.VBox()
         self._table = widgets.HTML()
         by_name = {
@@ -123,7 +124,8 @@ class RacePanel(MeasurePanel):
         free = [c for c in RUN_COLOURS if c not in self._colours.values()]
         self._colours[label] = (free or RUN_COLOURS)[0]
         self.runners[label] = settings
-        self._show_rows()
+        self._row_of[label] = self._row(label)
+        self._rows.children = [*self._rows.children, self._row_of[label]]
 
     def rename(self, label: str, new: str) -> None:
         """Give a runner another name.
@@ -141,14 +143,15 @@ class RacePanel(MeasurePanel):
         self._earlier = tuple(_renamed(r, new) if r.label == label else r for r in self._earlier)
         if label in self.kept:
             self.kept = self.kept - {label} | {new}
-        self._show_rows()
+        self._row_of[new] = self._row_of.pop(label)
+        self._row_of[new].children[1].value = new
         self.redraw()
 
     def keep(self, label: str, keep: bool = True) -> None:
         """Say whether a runner stays on the picture as it is when the others race anew."""
         check_choice("the runner to keep", label, self.runners)
         self.kept = self.kept | {label} if keep else self.kept - {label}
-        self._show_rows()
+        self._row_of[label].children[3].value = keep
 
     def remove(self, label: str) -> None:
         """Take a runner off the panel; if it is racing, what it still does is not shown."""
@@ -157,7 +160,9 @@ class RacePanel(MeasurePanel):
         self.kept = self.kept - {label}
         self._names = {k: v for k, v in self._names.items() if v != label}
         self._earlier = tuple(record for record in self._earlier if record.label != label)
-        self._show_rows()
+        row = self._row_of.pop(label)
+        self._rows.children = [other for other in self._rows.children if other is not row]
+        controls.close_all(row)
         self.redraw()
 
     def redraw(self) -> None:
@@ -176,13 +181,13 @@ class RacePanel(MeasurePanel):
             self._racing,
             seeds=seeds,
             new_model=self._new_model,
-            scores_an_epoch=SCORES_AN_EPOCH,
+            scores_an_epoch=self._scores_an_epoch,
         )
 
     def _expected(self, *, seeds: int, **_: Any) -> int:
         num_images = len(self._data.train)
         return seeds * sum(
-            num_records(num_images, settings, scores_an_epoch=SCORES_AN_EPOCH)
+            num_records(num_images, settings, scores_an_epoch=self._scores_an_epoch)
             for settings in self._racing.values()
         )
 
@@ -205,7 +210,7 @@ class RacePanel(MeasurePanel):
         )  # fmt: skip
         self._table.value = table_of(rows, self._colours, target_loss if one_unit else None)
         if not rows:
-            return "Press Race: all start from the same weights, on the same data."
+            return "All start from the same weights, and see the same data in the same order."
         return _sentence(rows, x, target_loss if one_unit else None)
 
     def _show(self) -> None:
@@ -218,12 +223,6 @@ class RacePanel(MeasurePanel):
             raise ValueError("a runner's name must not be empty")
         if label in self.runners or label in self._names:
             raise ValueError(f"a runner's name must be its own; {label!r} is taken")
-
-    def _show_rows(self) -> None:
-        old = self._rows.children
-        self._rows.children = [self._row(label) for label in self.runners]
-        for row in old:
-            controls.close_all(row)
 
     def _row(self, label: str) -> widgets.HBox:
         """Return the runner's colour, name, settings, and what can be done with it."""
@@ -239,17 +238,23 @@ class RacePanel(MeasurePanel):
             layout={"width": "90px"},
         )  # fmt: skip
         remove = controls.button("Remove", "trash", "Take it off the panel")
-        name.observe(lambda change: self.at_home(lambda: self._ask_name(label, name)), "value")
-        keep.observe(lambda change: self.at_home(lambda: self.keep(label, keep.value)), "value")
-        remove.on_click(lambda _: self.at_home(lambda: self.remove(label)))
-        return controls.row(widgets.HTML(_swatch(self._colours[label])), name, words, keep, remove)
+        swatch = widgets.HTML(_swatch(self._colours[label]))
+        row = controls.row(swatch, name, words, keep, remove)
+        at_home, label_now = self.at_home, self._label_of  # the label may have changed since
+        name.observe(lambda _: at_home(lambda: self._ask_name(label_now(row), name)), "value")
+        keep.observe(lambda _: at_home(lambda: self.keep(label_now(row), keep.value)), "value")
+        remove.on_click(lambda _: at_home(lambda: self.remove(label_now(row))))
+        return row
+
+    def _label_of(self, row: widgets.HBox) -> str:
+        return next(label for label, other in self._row_of.items() if other is row)
 
     def _ask_name(self, label: str, field: widgets.Text) -> None:
         """Rename as the field says, or say why not."""
         try:
             self.rename(label, field.value)
         except ValueError as error:
-            self._show_rows()
+            field.value = label
             self.say("Not renamed:", str(error))
 
     def _adder(self) -> widgets.HBox:
@@ -268,7 +273,7 @@ class RacePanel(MeasurePanel):
             self.at_home(lambda: self.add(self._free_label(settings), settings))
 
         add.on_click(on_click)
-        return controls.row(rate, optimizer, add, size)
+        return controls.row(optimizer, rate, size, add)
 
     def _free_label(self, settings: Hyperparameters) -> str:
         """Name new settings by what sets them apart from the first runner's."""
@@ -365,7 +370,8 @@ def _toggle(
         value=value,
         description=description,
         tooltip=tooltip,
-        style={"description_width": "50px", "button_width": "78px"},
+        style={"description_width": "50px", "button_width": "80px"},
+        layout={"width": f"{58 + 86 * len(options)}px", "flex": "0 0 auto"},
     )
 
 
