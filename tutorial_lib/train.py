@@ -205,9 +205,8 @@ class TrainingRun:
             )
             if not differences:
                 self._check_batch_size(hyperparameters)
-                optimizer.load_state_dict(
-                    copy.deepcopy(state["optimizer"])
-                )  # it keeps what it gets
+                memory = copy.deepcopy(state["optimizer"])  # the optimizer keeps what it is given
+                optimizer.load_state_dict(memory)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"this is not the whole state of a run ({what})") from error
