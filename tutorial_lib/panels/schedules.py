@@ -1,0 +1,40 @@
+"""Learning rates that follow a plan, previewed."""
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from tutorial_lib.draw_schedules import draw_schedules
+from tutorial_lib.labs.schedules import SCHEDULES, planned_rates
+from tutorial_lib.panels.controls import play_rate_slider, play_slider
+from tutorial_lib.panels.play import PlayPanel
+
+
+def schedules_panel(num_steps: int) -> PlayPanel:
+    """Return a panel that previews the schedules for a run of so many steps."""
+
+    def draw(figure: Figure, schedule: str, peak: float, warm_up: float) -> str:
+        settings = {"peak": peak, "num_steps": num_steps, "warm_up": warm_up}
+        plans = {name: planned_rates(name, **settings) for name in SCHEDULES}
+        figure.set_layout_engine("none")  # it takes longer than all the rest
+        axes = figure.add_axes((0.075, 0.17, 0.825, 0.78))
+        draw_schedules(axes, plans, chosen=schedule)
+        rates = plans[schedule]
+        middle = rates[num_steps // 2]
+        return (
+            f"{schedule}: {rates[0]:.3g} at first, {middle:.3g} halfway, {rates[-1]:.3g} at last."
+        )
+
+    choice = widgets.Dropdown(
+        options=SCHEDULES,
+        value="one-cycle",
+        description="schedule",
+        tooltip="Which plan to draw bold.",
+        style={"description_width": "98px"},
+        layout={"width": "430px"},
+    )
+    sliders = {
+        "schedule": choice,
+        "peak": play_rate_slider("highest rate", 0.1, "The highest rate of the plan.", low=-3),
+        "warm_up": play_slider("warm-up", 0.25, 0.05, 0.95, "Share of steps that one-cycle rises."),
+    }
+    return PlayPanel("schedules", draw, sliders, size=(9, 3))
