@@ -90,7 +90,7 @@ def softmax_view(
         target=tuple(target),
         slopes=tuple(slopes[0].tolist()),
         loss=loss.item(),
-        least_loss=-sum(share * math.log(share) for share in target if share),
+        least_loss=sum(share * math.log(1 / share) for share in target if share),
         blind_loss=math.log(count),
         plain_powers=tuple(powers.tolist()),
         plain_loss=-sum(parts),

@@ -86,7 +86,7 @@ def step_panel() -> PlayPanel:
                 "gradient now", 0.5, -2, 2, "The gradient of the step in the table."
             ),
             "earlier": controls.play_slider(
-                "gradient before", 0.5, -2, 2, "The gradient of the steps before it."
+                "before that", 0.5, -2, 2, "The gradient of the steps before it."
             ),
             "num_earlier": widgets.IntSlider(
                 value=0,
@@ -135,7 +135,7 @@ def _toggle(name: str, shown: bool) -> widgets.ToggleButton:
         value=shown,
         description=name,
         tooltip=f"Whether {name} walks.",
-        layout=widgets.Layout(width="92px"),
+        layout=widgets.Layout(width="104px"),
     )
 
 
