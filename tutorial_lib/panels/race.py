@@ -26,7 +26,9 @@ from tutorial_lib.labs.race import (
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.session import in_background
 from tutorial_lib.theme import RUN_COLOURS
+from tutorial_lib.train import warm_up
 
 _WORDS = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
@@ -75,6 +77,7 @@ class RacePanel(MeasurePanel):
             "race", self._race, self._draw_race, self._expected, by_name, size=(9, 3.8),
             button="Race",
         )  # fmt: skip
+        in_background(lambda: warm_up(data.device))  # while the learner still reads
         for label, settings in runners.items():
             self.add(label, settings)
         self.children = [*self.children, self._table, self._rows, self._adder()]
