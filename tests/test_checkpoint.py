@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_a_run_without_a_step_is_saved_too(new_run, tmp_path):
 
 def test_a_loaded_checkpoint_says_where_it_stands(run, tmp_path):
     text = str(checkpoint.load(checkpoint.save(run, tmp_path / "run.ckpt")))
-    assert text.startswith("step 12, saved on ")
+    assert re.match(r"step 12 of \d+ epochs with lr [\d.]+, batch \d+, saved on ", text)
 
 
 def test_the_one_before_is_kept_and_nothing_else(run, tmp_path):
@@ -247,7 +248,7 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_says_so(run, tmp_path):
     path.write_bytes(content)
     loaded = checkpoint.restore(other := fresh(run), path)
     assert other.step_number == loaded.step_number == 12
-    assert "its SHA-256 is wrong; this is the one before it: step 12, saved on" in loaded.notice
+    assert "its SHA-256 is wrong; this is the one before it: step 12 of " in loaded.notice
 
 
 def test_a_damaged_one_never_pushes_out_a_good_one(run, tmp_path):
@@ -491,3 +492,20 @@ def test_two_that_save_to_one_name_do_not_mix(new_run, tmp_path):
         thread.join(60)
     assert errors == []
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_run_is_saved_from_its_first_step_on(new_run, tmp_path):
+    run = new_run(epochs=2)
+    records = checkpoint.autosaved(run, run, tmp_path / "run", seconds=1000)
+    next(records), next(records)
+    assert checkpoint.load(tmp_path / "run").step_number == 1
+    list(records)
+    assert checkpoint.load(tmp_path / "run").step_number == 20
+
+
+def test_a_save_that_fails_is_said_once_and_training_goes_on(new_run, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    run, said = new_run(), []
+    path = tmp_path / "file" / "run"
+    assert len(list(checkpoint.autosaved(run, run, path, seconds=0, sink=said.append))) == 30
+    assert len(said) == 1

@@ -276,6 +276,18 @@ def test_a_run_is_saved_at_a_pause_and_taken_up_by_another_panel(few, tmp_path):
         panel.close()
 
 
+def test_a_run_restored_where_it_stands_takes_its_own_curve(few, tmp_path):
+    settings = Hyperparameters(epochs=1, batch_size=8)
+    panel = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    panel.train()
+    finish(panel)
+    panel.restore()
+    assert [trace.label for trace in panel._scene.curve.traces] == ["lr 0.01, batch 8"]
+    panel.run(learning_rate=5.0)
+    assert panel.settings == settings
+    panel.close()
+
+
 def test_a_finished_run_is_restored_as_finished(few, tmp_path):
     settings = Hyperparameters(epochs=1, batch_size=8)
     first = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tutorial_lib.config import Hyperparameters
+from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.files import replacing
 from tutorial_lib.train import TrainingRun
 
@@ -64,7 +64,9 @@ class Checkpoint:
 
     def __str__(self) -> str:
         saved = time.strftime("%d %B at %H:%M", time.localtime(self.saved_at))
-        return f"step {self.step_number:,}, saved on {saved}"
+        settings = labels_by_difference([self.hyperparameters])[0]
+        epochs = self.hyperparameters.epochs
+        return f"step {self.step_number:,} of {epochs} epochs with {settings}, saved on {saved}"
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.path.name!r}, {self})"
@@ -131,7 +133,7 @@ def autosaved(
     run: TrainingRun,
     path: str | os.PathLike[str],
     *,
-    seconds: float = 10.0,
+    seconds: float = 5.0,
     sink: Callable[[str], object] = warnings.warn,
 ) -> Iterator[Any]:
     """Pass the records of a run on, and save it every few seconds and at its end.
@@ -143,7 +145,7 @@ def autosaved(
         seconds: Between two saves, 0 or more.
         sink: Is told once if saving fails; training goes on without.
     """
-    due, works = time.monotonic() + seconds, True
+    due, works = time.monotonic(), True  # the first step is saved: the run before stays beside it
     for record in records:
         yield record  # what follows runs when the next record is asked for: between two steps
         if works and time.monotonic() >= due:

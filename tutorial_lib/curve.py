@@ -2,7 +2,6 @@
 
 import io
 import math
-import textwrap
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -118,6 +117,13 @@ class LiveCurve:
         self._loss_axes.set_ylim(0.05, 5)
         self._accuracy_axes.set_ylim(80, 100.5)
 
+    def drop_last(self) -> None:
+        """Take the last run off the picture; the next one has its colour."""
+        self.traces.pop()
+        self._number -= 1
+        self._live = False
+        self._background = None
+
     def begin(self, label: str, epochs: int, num_steps: int) -> Trace:
         """Start a new curve that is to go on for so many epochs and steps."""
         span = min(max(num_steps / 50, 10), 400)
@@ -209,8 +215,7 @@ class LiveCurve:
             self._draw_still(trace)
         self._draw_marks(width=last)
         ends = [
-            (t.smoothed[-1] if t.smoothed else 2.3, textwrap.fill(t.label, 18), t.colour)
-            for t in self.traces
+            (t.smoothed[-1] if t.smoothed else 2.3, _narrow(t.label), t.colour) for t in self.traces
         ]
         self._rest += label_ends(self._loss_axes, ends)
         if not self.traces:
@@ -260,9 +265,14 @@ class LiveCurve:
         return self._loss_axes.text(
             0.5,
             0.5,
-            "Press Train: the curve appears here.",
+            "Run this cell and press Train: the curve appears here.",
             transform=self._loss_axes.transAxes,
             ha="center",
             color=COLOURS["muted"],
             size=11,
         )
+
+
+def _narrow(label: str) -> str:
+    """Break a long label between its parts: it stands between the two pictures."""
+    return label if len(label) <= 15 else label.replace(", ", ",\n")

@@ -45,6 +45,12 @@ class Scene:
             self.curve.end(diverged=isinstance(session.error, Diverged))
         return changed
 
+    def drop_last(self) -> None:
+        """Take the last run off the picture."""
+        if self.curve.traces:
+            self.curve.drop_last()
+            self._settings.pop()
+
     def clear(self) -> None:
         """Forget every run."""
         self.curve.clear()

@@ -21,6 +21,8 @@ from tutorial_lib.panels.view import LIVE, TrainingView
 from tutorial_lib.session import Session, current_session, in_background
 from tutorial_lib.train import Diverged, TrainingRun, warm_up, with_accuracy
 
+CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
+
 _warm = threading.Event()  # set once torch has loaded what training needs
 
 
@@ -128,8 +130,10 @@ class TrainingPanel(TrainingView):
             self._notice = f"Nothing was restored: {error}."
         else:
             self._notice = saved.notice
-            self._take_up(run, keep=True)
+            if self.last_run is not None and _is_same(self.last_run, run):
+                self._scene.drop_last()
             self.choose(run.hyperparameters)
+            self._take_up(run, keep=True)
             if run.step_number == run.num_steps:
                 self._session.start()
         self.watch()
@@ -157,13 +161,15 @@ class TrainingPanel(TrainingView):
         Returns:
             The run; its `model` is the trained network, its `history` the records.
         """
-        self._begin(self.settings.replace(**settings), keep=False)
+        before = self.settings
+        self._begin(before.replace(**settings), keep=False)
         try:
             while self._session.join(REFRESH_SECONDS) == "running":
                 self.refresh()
         except KeyboardInterrupt:
             pass
         self._end()
+        self.choose(before)
         error = self._session.error
         if error is not None and not isinstance(error, Diverged):
             raise error
@@ -179,7 +185,8 @@ class TrainingPanel(TrainingView):
         """End the run and give the widgets back."""
         if self._session is not None:
             self._session.stop()
-            self._save_soon()
+            if self._keeps and self._session.join(CLOSE_SECONDS) != "running":
+                checkpoint.try_to_save(self.last_run, self._file, self._complain)
         super().close()
 
     # Starting and following a run.
@@ -192,6 +199,7 @@ class TrainingPanel(TrainingView):
         self._end()
         _pause_other(self._session)
         self._notice = ""
+        self.choose(settings)
         self._take_up(run, keep=keep)
         self._session.start()
         self._show()
@@ -294,6 +302,8 @@ class TrainingPanel(TrainingView):
             offer=str(self._offer or ""),
             warm=_warm.is_set(),
         )
+        if self._offer and session is not None and not self._keeps:
+            text += f" Restore takes up what was saved here: {self._offer}."
         self.say(headline, f"{text} {self._notice}".strip())
         self.show(
             self.state,
@@ -302,6 +312,12 @@ class TrainingPanel(TrainingView):
             step=progress.step,
             of=progress.num_steps,
         )
+
+
+def _is_same(one: TrainingRun, other: TrainingRun) -> bool:
+    """Say whether one of two runs is the other one at a later step."""
+    steps = min(one.step_number, other.step_number)
+    return steps > 0 and one.history[:steps] == other.history[:steps]
 
 
 def _pause_other(session: Session | None) -> None:
