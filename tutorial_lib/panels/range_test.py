@@ -50,6 +50,7 @@ class RangePanel(MeasurePanel):
             {"num_steps": num_steps},
             button="Find a rate",
         )
+        self.start_button.layout.width = "130px"  # its words are longer than most
         self.children = [*self.children[:2], controls.row(self.use_button), *self.children[2:]]
         self.use_button.on_click(lambda _: self.at_home(self.use))
 
