@@ -12,6 +12,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"config", "files", "theme", "records"},
     {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
     {"data"},
+    {"evaluation", "state"},
     {"train", "plots", "checkpoint"},
     {"labs", "curve", "drawings"},
     {"panels"},

@@ -2,9 +2,10 @@
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import load_digits
+from tutorial_lib.evaluation import evaluate
 from tutorial_lib.models import LeNet5
 from tutorial_lib.session import Session
-from tutorial_lib.train import Diverged, TrainingRun, evaluate
+from tutorial_lib.train import Diverged, TrainingRun
 
 __all__ = [
     "Diverged",

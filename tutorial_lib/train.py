@@ -7,7 +7,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +17,16 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole
 from tutorial_lib.data import Digits, Split
+from tutorial_lib.evaluation import evaluate
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
+from tutorial_lib.state import checked_position, differences
 
 ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
 _STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How a model does on a whole set of digits."""
-
-    loss: float  # mean cross-entropy
-    accuracy: float  # share of digits named right, 0 to 1
-    confusion: tuple[tuple[int, ...], ...]  # 10 x 10: row = true digit, column = answer
 
 
 class Diverged(ArithmeticError):
@@ -194,8 +186,14 @@ class TrainingRun:
         """
         try:
             hyperparameters = Hyperparameters(**state["hyperparameters"])
-            differences = self._differences(state, hyperparameters)
-            position = _checked_position(state["position"])
+            found = differences(
+                state,
+                model=self.model,
+                data=self.data,
+                theirs=hyperparameters,
+                ours=self.hyperparameters,
+            )
+            position = checked_position(state["position"])
             rows = zip(*(state["history"][name] for name in _STEP_FIELDS), strict=True)
             history = [StepRecord(*row) for row in rows]
             changes = [Change(*row) for row in state["changes"]]
@@ -203,15 +201,15 @@ class TrainingRun:
             optimizer = make_optimizer(
                 hyperparameters.optimizer, self.model.parameters(), **settings_of(hyperparameters)
             )
-            if not differences:
+            if not found:
                 self._check_batch_size(hyperparameters)
                 memory = copy.deepcopy(state["optimizer"])  # the optimizer keeps what it is given
                 optimizer.load_state_dict(memory)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise ValueError(f"this is not the whole state of a run ({what})") from error
-        if differences:
-            raise ValueError(f"the state is of another run: {'; '.join(differences)}")
+        if found:
+            raise ValueError(f"the state is of another run: {'; '.join(found)}")
 
         self.model.load_state_dict(state["model"])
         self.optimizer, self.hyperparameters = optimizer, hyperparameters
@@ -219,27 +217,6 @@ class TrainingRun:
         self._order = self._order_of(self._epoch)
         self.history, self.changes, self.scores = history, changes, scores
         self._asked.clear()
-
-    def _differences(self, state: dict[str, Any], hyperparameters: Hyperparameters) -> list[str]:
-        """Say in what the state is of another run than this one can be."""
-        differences = []
-        for field in ("optimizer", "loss"):
-            theirs, ours = getattr(hyperparameters, field), getattr(self.hyperparameters, field)
-            if theirs != ours:
-                differences.append(f"its {field} is {theirs}, here it is {ours}")
-        name, count = state["data"]
-        if (name, count) != (self.data.name, len(self.data.train)):
-            here = f"{len(self.data.train):,} images of {self.data.name!r}"
-            differences.append(f"it learned from {count:,} images of {name!r}, here are {here}")
-        differences += _tensor_differences(state["model"], self.model.state_dict())
-        if not differences:
-            memory = state["optimizer"]["state"]
-            for index, parameter in enumerate(self.model.parameters()):
-                for key, value in memory.get(index, {}).items():
-                    if isinstance(value, Tensor) and value.shape not in ((), parameter.shape):
-                        shapes = f"{list(value.shape)}, for a weight {list(parameter.shape)}"
-                        differences.append(f"the optimizer's {key} {index} is {shapes}")
-        return differences
 
     @contextlib.contextmanager
     def _own_randomness(self) -> Iterator[None]:
@@ -323,65 +300,6 @@ def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:
         "momentum": hyperparameters.momentum,
         "weight_decay": hyperparameters.weight_decay,
     }
-
-
-def _tensor_differences(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> list[str]:
-    """Say which tensors of a model's state are missing, unknown, or of another shape or type."""
-    differences = []
-    for name in [*theirs, *(name for name in ours if name not in theirs)]:
-        if name not in ours:
-            differences.append(
-                f"its model has {name} {list(theirs[name].shape)}, the one here has not"
-            )
-        elif name not in theirs:
-            differences.append(
-                f"the model here has {name} {list(ours[name].shape)}, its own has not"
-            )
-        elif theirs[name].shape != ours[name].shape:
-            shapes = f"{list(theirs[name].shape)}, here it is {list(ours[name].shape)}"
-            differences.append(f"its {name} is {shapes}")
-        elif theirs[name].dtype != ours[name].dtype:
-            differences.append(f"its {name} is {theirs[name].dtype}, here {ours[name].dtype}")
-    return differences
-
-
-def _checked_position(position: list[Any]) -> tuple[int, int, int, float]:
-    """Return (epoch, steps, images and summed loss of this epoch), if it can be a position."""
-    epoch, epoch_step, epoch_images, epoch_loss = position
-    for field, value in (("epoch", epoch), ("step", epoch_step), ("image", epoch_images)):
-        check_whole(f"the {field} that the state stands at", value, low=0)
-    return epoch, epoch_step, epoch_images, float(epoch_loss)
-
-
-def evaluate(
-    model: nn.Module, split: Split, *, loss: str = "cross_entropy", chunk: int = 1000
-) -> Evaluation:
-    """Score a model on every image of a split; the model is left as it was.
-
-    Args:
-        split: Images (N, 1, 32, 32) float32 and labels (N,) int64, on the model's device.
-        loss: The name of the loss to average over the images.
-        chunk: Images per forward pass; it changes the memory used, not the result.
-    """
-    loss_of = loss_function(loss)
-    was_training = model.training
-    model.eval()
-    total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
-    with torch.inference_mode():
-        for images, labels in zip(
-            split.images.split(chunk), split.labels.split(chunk), strict=True
-        ):
-            logits = model(images)  # (chunk, 10)
-            total += loss_of(logits, labels).item() * len(labels)
-            pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer
-            confusion += pairs.bincount(minlength=100).cpu()
-    model.train(was_training)
-    table = confusion.view(10, 10)  # row = true digit, column = answer
-    return Evaluation(
-        loss=total / len(split),
-        accuracy=table.diagonal().sum().item() / len(split),
-        confusion=tuple(map(tuple, table.tolist())),
-    )
 
 
 def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | EvaluationRecord]:

@@ -1,0 +1,49 @@
+"""How well a model does on a whole set of digits."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from tutorial_lib.data import Split
+from tutorial_lib.losses import loss_function
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a model does on a whole set of digits."""
+
+    loss: float  # mean cross-entropy
+    accuracy: float  # share of digits named right, 0 to 1
+    confusion: tuple[tuple[int, ...], ...]  # 10 x 10: row = true digit, column = answer
+
+
+def evaluate(
+    model: nn.Module, split: Split, *, loss: str = "cross_entropy", chunk: int = 1000
+) -> Evaluation:
+    """Score a model on every image of a split; the model is left as it was.
+
+    Args:
+        split: Images (N, 1, 32, 32) float32 and labels (N,) int64, on the model's device.
+        loss: The name of the loss to average over the images.
+        chunk: Images per forward pass; it changes the memory used, not the result.
+    """
+    loss_of = loss_function(loss)
+    was_training = model.training
+    model.eval()
+    total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
+    with torch.inference_mode():
+        for images, labels in zip(
+            split.images.split(chunk), split.labels.split(chunk), strict=True
+        ):
+            logits = model(images)  # (chunk, 10)
+            total += loss_of(logits, labels).item() * len(labels)
+            pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer
+            confusion += pairs.bincount(minlength=100).cpu()
+    model.train(was_training)
+    table = confusion.view(10, 10)  # row = true digit, column = answer
+    return Evaluation(
+        loss=total / len(split),
+        accuracy=table.diagonal().sum().item() / len(split),
+        confusion=tuple(map(tuple, table.tolist())),
+    )
