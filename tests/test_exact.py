@@ -43,7 +43,7 @@ CHANGES = st.dictionaries(
 )
 STOPS = st.lists(st.integers(0, 99), min_size=1, max_size=2)  # folded into 0 .. last + 1
 exactly = settings(
-    max_examples=6 * TIMES,
+    max_examples=4 * TIMES,
     deadline=None,
     derandomize=TIMES == 1,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
