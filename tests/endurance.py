@@ -12,7 +12,10 @@ import numpy as np
 from test_kernel import Kernel
 
 SETUP = """
-import asyncio, gc, threading
+import asyncio, gc, os, tempfile, threading
+runs = tempfile.TemporaryDirectory()
+os.environ["JPY_SESSION_NAME"] = "class.ipynb"  # as Jupyter Server does: so runs are saved, too
+os.environ["TUTORIAL_RUNS_DIR"] = runs.name
 import psutil
 from comm import get_comm_manager
 from ipywidgets.widgets.widget import _instances
@@ -44,6 +47,7 @@ def counts():
         "figures": sum(type(thing) is Figure for thing in gc.get_objects()),
         "pyplot figures": len(pyplot.get_fignums()),
         "tasks": len(asyncio.all_tasks()),
+        "saved files": len(os.listdir(runs.name)),
         "memory": process.memory_info().rss / 2**20,
     }
 
@@ -117,7 +121,7 @@ def growth(counted: list[Counts], per_sample: float) -> float:
 def report(title: str, counted: list[Counts], per_sample: float) -> None:
     """Print the first and last counts, and how the memory grows."""
     print(f"\n{title}")
-    for name in [*FLAT, "tasks", "memory"]:
+    for name in [*FLAT, "tasks", "saved files", "memory"]:
         print(f"  {name:15s} {counted[0][name]:8.1f} -> {counted[-1][name]:8.1f}")
     print(f"  memory grows by {growth(counted, per_sample):.1f} kB each")
 
