@@ -221,12 +221,13 @@ class TrainingPanel(TrainingView):
 
     def refresh(self) -> None:
         """Draw what is new."""
+        state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
             if self._scene.follow(self._session):
                 self._draw()
-            if self._session.state in ("paused", "stopped", "failed"):
+            if state in ("paused", "stopped", "failed"):
                 self._save_soon()
-        self._show()
+        self._show(state)
 
     def _end(self) -> None:
         """Stop the present run, if any, and draw its end."""
@@ -293,10 +294,11 @@ class TrainingPanel(TrainingView):
     def _draw(self) -> None:
         self.image.value = self._scene.curve.png()
 
-    def _show(self) -> None:
+    def _show(self, state: str | None = None) -> None:
+        state = state or self.state
         progress, session = self._scene.progress, self._session
         headline, text = status_text(
-            self.state,
+            state,
             progress,
             error=session.error if session else None,
             offer=str(self._offer or ""),
@@ -306,8 +308,8 @@ class TrainingPanel(TrainingView):
             text += f" Restore takes up what was saved here: {self._offer}."
         self.say(headline, f"{text} {self._notice}".strip())
         self.show(
-            self.state,
-            taken_up=session is not None and session.state == "ready",
+            state,
+            taken_up=session is not None and state == "ready",
             can_restore=self._file is not None and checkpoint.exists(self._file),
             step=progress.step,
             of=progress.num_steps,
