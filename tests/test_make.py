@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -46,6 +47,19 @@ def printed() -> Iterator[str]:
         process.stdout.close()
 
 
+def status_once_it_listens(address: str) -> int:
+    """Return the status of the answer; Jupyter prints its address a moment before it listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=60) as answer:
+                return answer.status
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)  # between two looks at the condition
+
+
 @pytest.mark.skipif(
     shutil.which("make") is None or not READY.exists(), reason="needs make and its .venv"
 )
@@ -54,8 +68,7 @@ def test_make_lab_prints_a_loopback_address_that_needs_its_token(printed):
     base, token = re.match(r"(http://[^/]+)/.*token=(\w+)", address).groups()
     assert base.startswith(("http://127.0.0.1:", "http://localhost:"))
     assert "/lab/tree/notebooks/00_start_here.ipynb" in address
-    with urllib.request.urlopen(address, timeout=60) as answer:
-        assert answer.status == 200
+    assert status_once_it_listens(address) == 200
     contents = f"{base}/api/contents/notebooks"
     with urllib.request.urlopen(f"{contents}?token={token}", timeout=60) as answer:
         assert b"00_start_here.ipynb" in answer.read()
