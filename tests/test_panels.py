@@ -288,6 +288,17 @@ def test_a_run_restored_where_it_stands_takes_its_own_curve(few, tmp_path):
     panel.close()
 
 
+def test_a_panel_closed_twice_saves_once(few, tmp_path):
+    settings = Hyperparameters(epochs=1, batch_size=8)
+    panel = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")
+    panel.train()
+    finish(panel)
+    panel.close()
+    (tmp_path / "run").write_bytes(b"of another panel")
+    panel.close()  # as the garbage collector does
+    assert (tmp_path / "run").read_bytes() == b"of another panel"
+
+
 def test_a_finished_run_is_restored_as_finished(few, tmp_path):
     settings = Hyperparameters(epochs=1, batch_size=8)
     first = TrainingPanel(few, settings=settings, save_to=tmp_path / "run")

@@ -187,6 +187,7 @@ class TrainingPanel(TrainingView):
             self._session.stop()
             if self._keeps and self._session.join(CLOSE_SECONDS) != "running":
                 checkpoint.try_to_save(self.last_run, self._file, self._complain)
+            self._keeps = False  # closed again when collected: by then the file is another run's
         super().close()
 
     # Starting and following a run.
