@@ -21,8 +21,6 @@ from tutorial_lib.labs.batch_size import (
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.measure import MeasurePanel
 
-_LOOK = {"style": {"description_width": "98px"}, "layout": {"width": "430px"}}
-
 
 def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
     """Return a panel that measures gradients and time for batches of 4 to 1,024 images.
@@ -30,14 +28,8 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
     Args:
         model: Held still; each measurement works on a copy.
     """
-    num_batches = widgets.IntSlider(
-        value=24,
-        min=4,
-        max=100,
-        description="batches a size",
-        tooltip="More of them give steadier points, and take longer.",
-        continuous_update=False,
-        **_LOOK,
+    num_batches = controls.count_slider(
+        "batches a size", 24, 4, 100, "More of them give steadier points, and take longer."
     )
 
     def draw(figure: Figure, records: Sequence[BatchRecord], num_batches: int) -> str:
@@ -68,16 +60,11 @@ def batch_race_panel(data: Digits) -> MeasurePanel:
         value="none",
         description="scale the rate",
         tooltip="How the learning rate grows with the batch size, from 32 images on.",
-        **_LOOK,
+        style=controls.LABEL_STYLE,
+        layout={"width": "430px"},
     )
-    epochs = widgets.IntSlider(
-        value=2,
-        min=1,
-        max=10,
-        description="epochs",
-        tooltip="Passes over the training set, for each batch size.",
-        continuous_update=False,
-        **_LOOK,
+    epochs = controls.count_slider(
+        "epochs", 2, 1, 10, "Passes over the training set, for each batch size."
     )
 
     def measure(**values: object) -> object:

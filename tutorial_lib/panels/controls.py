@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from tutorial_lib.config import OPTIMIZERS
 
 BATCH_SIZES = tuple(2**power for power in range(11))  # 1 to 1024
-_STYLE = {"description_width": "98px"}
+LABEL_STYLE = {"description_width": "98px"}
 
 
 def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
@@ -54,7 +54,7 @@ def optimizer_dropdown(value: str) -> widgets.Dropdown:
         value=value,
         description="optimizer",
         tooltip="How a gradient becomes a step. For a new run.",
-        style=_STYLE,
+        style=LABEL_STYLE,
         layout=widgets.Layout(width="215px"),
     )
 
@@ -111,6 +111,21 @@ def play_rate_slider(
     )
 
 
+def count_slider(
+    description: str, value: int, low: int, high: int, tooltip: str, *, step: int = 1
+) -> widgets.IntSlider:
+    """Return a slider over whole numbers that speaks when the hand lets go."""
+    return widgets.IntSlider(
+        value=value,
+        min=low,
+        max=high,
+        step=step,
+        description=description,
+        tooltip=tooltip,
+        **_slider(),
+    )
+
+
 def button(text: str, icon: str, tooltip: str, *, style: str = "") -> widgets.Button:
     """Return a button; the icon is a Font Awesome name."""
     return widgets.Button(
@@ -141,7 +156,7 @@ def close_all(widget: widgets.Widget) -> None:
 
 def _slider() -> dict[str, Any]:
     return {
-        "style": _STYLE,
+        "style": LABEL_STYLE,
         "layout": widgets.Layout(width="430px"),
         "continuous_update": False,  # one change when the hand lets go, not fifty on the way
     }

@@ -49,7 +49,7 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
                 value=min(3, num_classes - 1),
                 description="true class",
                 tooltip="The label: which class is the right one.",
-                style={"description_width": "98px"},
+                style=controls.LABEL_STYLE,
                 layout=widgets.Layout(width="215px"),
             ),
             "added": controls.play_slider(

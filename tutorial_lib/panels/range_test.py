@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-import ipywidgets as widgets
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -31,16 +30,13 @@ class RangePanel(MeasurePanel):
             "Use this rate", "check", "Set the learning rate of the training panel", style="success"
         )
         self.use_button.layout.width = "150px"
-        num_steps = widgets.IntSlider(
-            value=100,
-            min=50,
-            max=400,
+        num_steps = controls.count_slider(
+            "steps",
+            100,
+            50,
+            400,
+            "Over which the rate grows from 0.0001 to 10. For the next test.",
             step=10,
-            description="steps",
-            tooltip="Over which the rate grows from 0.0001 to 10. For the next test.",
-            continuous_update=False,
-            style={"description_width": "98px"},
-            layout={"width": "430px"},
         )
         super().__init__(
             "learning-rate finder",

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from tutorial_lib.draw_schedules import draw_schedules
 from tutorial_lib.labs.schedules import SCHEDULES, planned_rates
-from tutorial_lib.panels.controls import play_rate_slider, play_slider
+from tutorial_lib.panels import controls
 from tutorial_lib.panels.play import PlayPanel
 
 
@@ -29,12 +29,16 @@ def schedules_panel(num_steps: int) -> PlayPanel:
         value="one-cycle",
         description="schedule",
         tooltip="Which plan to draw bold.",
-        style={"description_width": "98px"},
+        style=controls.LABEL_STYLE,
         layout={"width": "430px"},
     )
     sliders = {
         "schedule": choice,
-        "peak": play_rate_slider("highest rate", 0.1, "The highest rate of the plan.", low=-3),
-        "warm_up": play_slider("warm-up", 0.25, 0.05, 0.95, "Share of steps that one-cycle rises."),
+        "peak": controls.play_rate_slider(
+            "highest rate", 0.1, "The highest rate of the plan.", low=-3
+        ),
+        "warm_up": controls.play_slider(
+            "warm-up", 0.25, 0.05, 0.95, "Share of steps that one-cycle rises."
+        ),
     }
     return PlayPanel("schedules", draw, sliders, size=(9, 3))
