@@ -38,12 +38,11 @@ def planned_rates(
     check_number("warm_up", warm_up, "(0, 1)", lambda value: 0 < value < 1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
     scheduler = _scheduler(schedule, optimizer, peak, num_steps, warm_up)
-    rates = []
-    for _ in range(num_steps):
+    optimizer.step()  # once: torch warns of a scheduler that goes first
+    rates = [float(optimizer.param_groups[0]["lr"])]
+    while len(rates) < num_steps:
+        scheduler.step()
         rates.append(float(optimizer.param_groups[0]["lr"]))
-        optimizer.step()
-        if len(rates) < num_steps:
-            scheduler.step()
     return rates
 
 
