@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tutorial_lib.curve import MAX_RUNS, LiveCurve
-from tutorial_lib.plots import smooth
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
+from tutorial_lib.series import smooth
 
 
 def steps(count: int, loss=lambda step: 2.0 / step**0.1, first: int = 1) -> list[StepRecord]:

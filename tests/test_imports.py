@@ -9,7 +9,7 @@ import pytest
 
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
 LAYERS = (  # each module imports from lines above its own, or from its own line
-    {"config", "files", "theme", "records"},
+    {"config", "files", "theme", "records", "series"},
     {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
     {"data"},
     {"evaluation", "state"},
@@ -42,9 +42,11 @@ def test_imports_point_one_way(path):
         assert all(layer_of(name) <= layer_of(module) for name in imported_by(path))
 
 
-def test_importing_the_library_loads_neither_widgets_nor_pictures():
+def test_importing_library_and_labs_loads_neither_widgets_nor_pictures():
+    labs = sorted(f"tutorial_lib.labs.{path.stem}" for path in (LIBRARY / "labs").glob("[a-z]*.py"))
+    assert len(labs) >= 9
     code = (
-        "import sys, tutorial_lib;"
+        f"import sys, tutorial_lib, {', '.join(labs)};"
         "print({'ipywidgets', 'matplotlib', 'torchvision', 'mlxtend'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,16 +1,14 @@
-"""Pictures show the numbers they are given, and thin them without losing extremes."""
+"""Pictures show the numbers they are given."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from tutorial_lib.plots import (
-    decimate,
     draw_confusion,
     draw_digits,
     draw_runs,
     label_ends,
-    smooth,
     spread,
 )
 
@@ -18,32 +16,6 @@ from tutorial_lib.plots import (
 @pytest.fixture
 def axes():
     return Figure(figsize=(6, 3)).add_subplot()
-
-
-def test_smoothing_by_hand():
-    # span 3 keeps half: (0.5 * 1) / 0.5, then (0.25 * 1 + 0.5 * 3) / 0.75
-    np.testing.assert_allclose(smooth([1, 3], span=3), [1, 1.75 / 0.75])
-
-
-def test_smoothing_a_constant_changes_nothing():
-    np.testing.assert_allclose(smooth([2.0] * 50), 2.0)
-
-
-def test_a_short_curve_is_not_thinned():
-    x = y = np.arange(100.0)
-    assert decimate(x, y, bins=25)[0] is x
-
-
-def test_a_long_curve_keeps_its_extremes_its_end_and_its_order():
-    rng = np.random.default_rng(0)
-    x, y = np.arange(50_000.0), rng.normal(size=50_000)
-    y[31_234], y[777] = 90, -90
-    thin_x, thin_y = decimate(x, y, bins=600)
-    assert len(thin_x) < 2 * 600 + 100
-    assert (thin_y.max(), thin_y.min()) == (90, -90)
-    assert thin_x[-1] == x[-1]
-    assert (np.diff(thin_x) > 0).all()
-    np.testing.assert_array_equal(y[thin_x.astype(int)], thin_y)
 
 
 def test_labels_are_spread_just_so_far_that_none_overlap():

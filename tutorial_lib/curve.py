@@ -17,8 +17,9 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from tutorial_lib.config import SHORT_NAMES
-from tutorial_lib.plots import MAX_LOSS, decimate, label_ends, plain_log_ticks
+from tutorial_lib.plots import label_ends, plain_log_ticks
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
+from tutorial_lib.series import MAX_LOSS, decimate
 from tutorial_lib.theme import COLOURS, STYLE, run_colour
 
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first

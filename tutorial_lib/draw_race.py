@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.config import check_choice
 from tutorial_lib.labs.race import Lane, RaceRecord, band, lanes
-from tutorial_lib.plots import MAX_LOSS, X_LABELS, decimate, label_ends, plain_log_ticks
+from tutorial_lib.plots import X_LABELS, label_ends, plain_log_ticks
+from tutorial_lib.series import MAX_LOSS, decimate
 from tutorial_lib.theme import MUTED, run_colour
 
 XS = ("steps", "images", "seconds")

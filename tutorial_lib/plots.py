@@ -9,49 +9,15 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tutorial_lib.config import check_choice
 from tutorial_lib.records import StepRecord
+from tutorial_lib.series import MAX_LOSS, decimate, smooth
 from tutorial_lib.theme import COLOURS, run_colour
 
-MAX_LOSS = 100.0  # higher losses leave the picture at the top: only a diverging run has them
 X_LABELS = {
     "epochs": "epochs",
     "steps": "steps",
     "images": "images seen",
     "seconds": "seconds of training",
 }
-
-
-def smooth(values: Sequence[float], span: float = 25) -> np.ndarray:
-    """Return the exponential moving mean of values (N,), bias-corrected as in Adam.
-
-    Args:
-        span: About how many values count, 1 or more.
-    """
-    keep = 1 - 2 / (span + 1)
-    smoothed, mean, weight = np.empty(len(values)), 0.0, 0.0
-    for index, value in enumerate(values):
-        mean = keep * mean + (1 - keep) * value
-        weight = keep * weight + (1 - keep)
-        smoothed[index] = mean / weight
-    return smoothed
-
-
-def decimate(x: np.ndarray, y: np.ndarray, bins: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Thin a long curve: the lowest and the highest point of each bin of neighbours stay.
-
-    Args:
-        x, y: Of shape (N,). Up to 4 * bins points are returned as they are.
-    """
-    if len(y) <= 4 * bins:
-        return x, y
-    size = -(-len(y) // bins)  # values a bin, rounded up
-    whole = len(y) // size * size
-    rows = y[:whole].reshape(-1, size)  # (bins, size)
-    starts = np.arange(0, whole, size)
-    picked = np.concatenate(
-        [starts + rows.argmin(axis=1), starts + rows.argmax(axis=1), np.arange(whole, len(y))]
-    )
-    picked = np.unique(np.append(picked, len(y) - 1))
-    return x[picked], y[picked]
 
 
 def draw_runs(

@@ -42,6 +42,11 @@ def panel(page: Page) -> Locator:
     return page.locator(".widget-vbox", has=has_train).first
 
 
+def labs(page: Page) -> Locator:
+    """Return all panels of the notebook: what has controls and, right below, a picture."""
+    return page.locator(".widget-vbox:has(> img)")
+
+
 def press(panel: Locator, text: str) -> None:
     """Press one of the panel's buttons."""
     panel.locator("button", has_text=text).click()
@@ -57,10 +62,15 @@ def turn_learning_rate(panel: Locator, presses: int) -> tuple[str, str]:
     row = panel.locator(".widget-hslider", has_text="learning rate")
     readout = row.locator(".widget-readout")
     before = readout.inner_text()
-    row.locator(".noUi-handle").focus()
-    for _ in range(abs(presses)):
-        row.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+    press_arrow(row.locator(".noUi-handle"), presses)
     return before, readout.inner_text()
+
+
+def press_arrow(handle: Locator, presses: int) -> None:
+    """Move a slider by so many arrow keys, to the left if negative."""
+    handle.focus()
+    for _ in range(abs(presses)):
+        handle.page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
 
 
 def set_epochs(panel: Locator, epochs: int) -> None:
