@@ -176,7 +176,7 @@ def _prepare(
 
     chunks = [*train_images.split(2_000), *test_images.split(2_000)]  # small: they stay in cache
     bar = tqdm(chunks, desc=f"Preparing {title}", leave=False, delay=0.3)
-    prepared = [_normalise(chunk) for chunk in bar]
+    prepared = [normalise(chunk) for chunk in bar]
     num_train = len(train_images.split(2_000))
     return {
         "train_images": torch.cat(prepared[:num_train]),  # (N, 1, 32, 32)
@@ -186,7 +186,7 @@ def _prepare(
     }
 
 
-def _normalise(images: Tensor) -> Tensor:
+def normalise(images: Tensor) -> Tensor:
     """Return images (N, 28, 28) uint8 as (N, 1, 32, 32) float32, as the original tutorial does."""
     images = images[:, None].float()  # (N, 1, 28, 28)
     images = interpolate(images, size=(32, 32), mode="bilinear", align_corners=False)

@@ -1,5 +1,7 @@
 """How well a model does on a whole set of digits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +20,18 @@ class Evaluation:
     confusion: tuple[tuple[int, ...], ...]  # 10 x 10: row = true digit, column = answer
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Let a model only answer, in evaluation mode and without gradients; then it is as it was."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(was_training)
+
+
 def evaluate(
     model: nn.Module, split: Split, *, loss: str = "cross_entropy", chunk: int = 1000
 ) -> Evaluation:
@@ -29,10 +43,8 @@ def evaluate(
         chunk: Images per forward pass; it changes the memory used, not the result.
     """
     loss_of = loss_function(loss)
-    was_training = model.training
-    model.eval()
     total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
-    with torch.inference_mode():
+    with evaluating(model):
         for images, labels in zip(
             split.images.split(chunk), split.labels.split(chunk), strict=True
         ):
@@ -40,7 +52,6 @@ def evaluate(
             total += loss_of(logits, labels).item() * len(labels)
             pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer
             confusion += pairs.bincount(minlength=100).cpu()
-    model.train(was_training)
     table = confusion.view(10, 10)  # row = true digit, column = answer
     return Evaluation(
         loss=total / len(split),

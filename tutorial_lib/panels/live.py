@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import html
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.home import Home
 from tutorial_lib.panels.place import take_place
 
 REFRESH_SECONDS = 0.2
@@ -36,8 +36,7 @@ class LivePanel(widgets.VBox):
         self.image = widgets.Image(
             value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
         )
-        self._home = threading.current_thread()
-        self._loop = _running_loop()
+        self._home = Home()
         super().__init__(children=[*rows, self.status, self.image], layout={"width": "100%"})
         self.place = take_place(self)  # a file of its own for each panel of a notebook, or None
 
@@ -65,15 +64,13 @@ class LivePanel(widgets.VBox):
     def watch(self) -> None:
         """Refresh now, and then from the main loop until nothing moves any more."""
         self.refresh()
-        if self._loop is not None and (self._poll is None or self._poll.done()):
-            self._poll = self._loop.create_task(self._follow())
+        loop = self._home.loop
+        if loop is not None and (self._poll is None or self._poll.done()):
+            self._poll = loop.create_task(self._follow())
 
     def at_home(self, call: Callable[[], None]) -> None:
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
-        if threading.current_thread() is self._home:
-            call()
-        elif self._loop is not None:
-            self._loop.call_soon_threadsafe(call)
+        self._home.call(call)
 
     async def _follow(self) -> None:
         while self.moves():
@@ -88,10 +85,3 @@ class LivePanel(widgets.VBox):
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         picture = base64.b64encode(self.image.value).decode()
         return {**bundle, "text/plain": repr(self), "image/png": picture}
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
