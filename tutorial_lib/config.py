@@ -26,8 +26,8 @@ class Hyperparameters:
     batch_size: int = 32  # images per step, 1 to the size of the training set
     learning_rate: float = 1e-2  # step length along the gradient, above 0
     momentum: float = 0.9  # in [0, 1): mu of momentum and nesterov, beta1 of adam and adamw
-    optimizer: str = "momentum"  # one of OPTIMIZERS
-    loss: str = "cross_entropy"  # one of LOSSES
+    optimizer: str = "momentum"  # one of sgd, momentum, nesterov, rmsprop, adam, adamw
+    loss: str = "cross_entropy"  # one of cross_entropy, mse, l1
     weight_decay: float = 0.0  # pull of every weight towards 0, 0 or more
     seed: int = 0  # decides the order of the data, 0 or more
 

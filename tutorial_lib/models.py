@@ -26,9 +26,10 @@ class LeNet5(nn.Module):
         check_choice("init", init, INITS)
         check_whole("seed", seed, low=0, high=2**63 - 1)
         super().__init__()
+        self.init, self.seed = init, int(seed)
         original = init == "mindspore"
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(int(seed))
+            torch.default_generator.manual_seed(self.seed)
             self.conv1 = nn.Conv2d(1, 6, kernel_size=5, bias=not original)
             self.conv2 = nn.Conv2d(6, 16, kernel_size=5, bias=not original)
             self.fc1 = nn.Linear(16 * 5 * 5, 120)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.config import OPTIMIZERS, check_choice
 
-_CLASSES = {
+TORCH_CLASSES = {
     "sgd": torch.optim.SGD,
     "momentum": torch.optim.SGD,
     "nesterov": torch.optim.SGD,
@@ -37,7 +37,10 @@ def make_optimizer(
             "sgd" and "rmsprop" have none.
     """
     check_choice("optimizer", name, OPTIMIZERS)
-    return _CLASSES[name](parameters, **_options(name, learning_rate, momentum, weight_decay))
+    options = torch_options(
+        name, learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay
+    )
+    return TORCH_CLASSES[name](parameters, **options)
 
 
 def adjust_optimizer(
@@ -49,13 +52,17 @@ def adjust_optimizer(
     weight_decay: float,
 ) -> None:
     """Change the settings of a live optimizer; what it remembers stays."""
+    options = torch_options(
+        name, learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay
+    )
     for group in optimizer.param_groups:
-        group.update(_options(name, learning_rate, momentum, weight_decay))
+        group.update(options)
 
 
-def _options(
-    name: str, learning_rate: float, momentum: float, weight_decay: float
+def torch_options(
+    name: str, *, learning_rate: float, momentum: float, weight_decay: float
 ) -> dict[str, Any]:
+    """Return these settings under the names that the torch.optim optimizer has for them."""
     options: dict[str, Any] = {"lr": learning_rate, "weight_decay": weight_decay}
     if name in ("momentum", "nesterov"):
         options |= {"momentum": momentum, "nesterov": name == "nesterov" and momentum > 0}
