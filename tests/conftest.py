@@ -1,6 +1,7 @@
 """What tests share: the sample, tiny sets of digits, and short runs."""
 
 import os
+import signal
 
 os.environ.setdefault("TUTORIAL_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets this small gain nothing from more
@@ -10,6 +11,9 @@ import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
 from tutorial_lib.data import Digits, Split
+
+# Where the tests were started in the background, an interrupt would be ignored, here and below.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ def draw_race(
     y: str = "loss",
     target_loss: float | None = None,
     colours: Mapping[str, str] | None = None,
+    x_max: float | None = None,
 ) -> None:
     """Draw a curve for each runner: the mean over its starts bold, from lowest to highest a band.
 
@@ -33,6 +34,7 @@ def draw_race(
         y: "loss", of the training batches, smoothed; or "accuracy", on held-out digits.
         target_loss: Drawn as a line.
         colours: Label -> colour; without it, the runners get the usual ones in turn.
+        x_max: Where the axis ends, if that is known before the race has ended.
     """
     check_choice("x", x, XS)
     check_choice("y", y, YS)
@@ -41,6 +43,8 @@ def draw_race(
     draw = _draw_loss if y == "loss" else _draw_accuracy
     ends = [draw(axes, starts, label, x, colours[label]) for label, starts in by_label.items()]
     axes.set_xlabel(X_LABELS[x])
+    if x_max is not None:
+        axes.set_xlim(-0.02 * x_max, 1.02 * x_max)
     if y == "loss":
         axes.set_yscale("log")
         if target_loss is not None:
@@ -52,7 +56,7 @@ def draw_race(
         axes.set_ylabel("loss, smoothed")
         plain_log_ticks(axes)
     else:
-        axes.set_xlim(left=0)
+        axes.set_xlim(left=0, right=x_max)
         axes.set(ylim=(0, 100), ylabel="held-out digits right (%)")
     label_ends(axes, [end for end in ends if end is not None])
 

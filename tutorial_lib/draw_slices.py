@@ -44,6 +44,7 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     left.set_title("loss; square: start, star: the trained net")
     left.grid(False)
     right.set(xlabel="step", ylabel="loss")
+    right.set_visible(bool(ends))  # it has nothing to show while the plane is measured
     if ends:
         right.set_yscale("log")
         plain_log_ticks(right)

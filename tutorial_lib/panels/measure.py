@@ -31,6 +31,7 @@ class MeasurePanel(LivePanel):
     """
 
     _session: Session | None = None
+    _now, _done = "Measuring:", "Measured:"
 
     def __init__(
         self,
@@ -144,10 +145,10 @@ class MeasurePanel(LivePanel):
         self.progress_bar.value = len(self.records)
         headline = {
             "ready": "Ready.",
-            "running": "Measuring:",
+            "running": self._now,
             "paused": "Waiting for another run:",
             "stopped": "Stopped:",
-            "finished": "Measured:",
+            "finished": self._done,
         }.get(state, "Failed:")
         error = self._session.error if self._session else None
         self.say(headline, self._sentence if error is None else str(error))

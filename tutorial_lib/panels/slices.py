@@ -46,5 +46,5 @@ def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
     draw_plane(pair, records)
     last = {record.optimizer: record for record in records if isinstance(record, PlaneStep)}
     if not last:
-        return f"{len(records)} rows of the plane measured."
+        return f"the loss along line {len(records)} of the plane, from the bottom up."
     return "Loss: " + ", ".join(f"{name} {step.loss:.2f}" for name, step in last.items()) + "."
