@@ -9,7 +9,7 @@ import pytest
 
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
 LAYERS = (  # each module imports from lines above its own, or from its own line
-    {"config", "files", "theme", "records", "series"},
+    {"config", "files", "theme", "records", "series", "table"},
     {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
     {"data"},
     {"evaluation", "state"},

@@ -3,7 +3,7 @@
 import dataclasses
 import html
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -27,6 +27,7 @@ from tutorial_lib.models import LeNet5
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.measure import MeasurePanel
 from tutorial_lib.session import in_background
+from tutorial_lib.table import html_table
 from tutorial_lib.theme import RUN_COLOURS
 from tutorial_lib.train import warm_up
 
@@ -44,6 +45,8 @@ class RacePanel(MeasurePanel):
         y: "loss" or "accuracy": what the picture shows at first.
         new_model: Called as new_model(seed=...).
     """
+
+    _now, _done = "Racing:", "Raced:"
 
     def __init__(
         self,
@@ -209,12 +212,24 @@ class RacePanel(MeasurePanel):
         one_unit = len({record.settings.loss for record in shown}) <= 1
         draw_race(
             figure.add_subplot(), shown, x=x, y=y, colours=self._colours,
-            target_loss=target_loss if one_unit else None,
+            target_loss=target_loss if one_unit else None, x_max=self._end_of(x),
         )  # fmt: skip
         self._table.value = table_of(rows, self._colours, target_loss if one_unit else None)
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
         return _sentence(rows, x, target_loss if one_unit else None)
+
+    def _end_of(self, x: str) -> float | None:
+        """Return where the axis ends when all have raced, or None if that is not known."""
+        if x == "seconds" or not self.runners:
+            return None
+        num_images = len(self._data.train)
+        return max(
+            settings.epochs
+            * (num_images // settings.batch_size)
+            * (settings.batch_size if x == "images" else 1)
+            for settings in self.runners.values()
+        )
 
     def _show(self) -> None:
         super()._show()
@@ -234,7 +249,7 @@ class RacePanel(MeasurePanel):
             value=label, continuous_update=False, tooltip="Its name: write another one here",
             layout={"width": "190px"},
         )  # fmt: skip
-        words = widgets.HTML(html.escape(_words_of(settings)), layout={"width": "330px"})
+        words = widgets.HTML(html.escape(_words_of(settings)), layout={"width": "460px"})
         keep = widgets.ToggleButton(
             value=label in self.kept, description="Keep", icon="thumb-tack",
             tooltip="Leave it on the picture as it is when the others race anew",
@@ -298,11 +313,11 @@ def table_of(
     if target_loss is not None:
         heads += [f"steps to {target_loss:g}", "images", "seconds"]
     heads.append("diverged at step")
-    lines = [_line(heads, "th")]
+    lines = []
     for row in rows:
         cells = [_swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
-        lines.append(_line([*cells, *_numbers(row, target_loss is not None)], "td"))
-    return f"<table>{''.join(lines)}</table>"
+        lines.append([*cells, *_numbers(row, target_loss is not None)])
+    return html_table(heads, lines, num_words=2)
 
 
 def _numbers(row: Standing, target: bool) -> list[str]:
@@ -321,14 +336,6 @@ def _numbers(row: Standing, target: bool) -> list[str]:
             for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
         ]
     return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
-
-
-def _line(cells: Iterable[str], tag: str) -> str:
-    """Return a line of the table: words to the left, numbers to the right."""
-    styles = [f"text-align:{'left' if place < 2 else 'right'};padding:2px 10px" for place in (0, 2)]
-    return "<tr>" + "".join(
-        f'<{tag} style="{styles[place > 1]}">{cell}</{tag}>' for place, cell in enumerate(cells)
-    ) + "</tr>"  # fmt: skip
 
 
 def _sentence(rows: Sequence[Standing], x: str, target_loss: float | None) -> str:

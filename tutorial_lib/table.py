@@ -1,0 +1,46 @@
+"""Small tables of texts: HTML in a notebook, aligned columns elsewhere."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """A table that shows itself, in a notebook and in a terminal.
+
+    Args:
+        heads: A title for each column.
+        rows: A text for each column of each row.
+    """
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __repr__(self) -> str:
+        lines = [self.heads, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        lines = [[html.escape(cell) for cell in line] for line in (self.heads, *self.rows)]
+        return html_table(lines[0], lines[1:])
+
+
+def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, num_words: int = 0) -> str:
+    """Return a table of cells that are HTML already; the first `num_words` columns are words."""
+    lines = [_html_line(heads, "th", num_words)]
+    lines += [_html_line(cells, "td", num_words) for cells in rows]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _html_line(cells: Sequence[str], tag: str, num_words: int) -> str:
+    """Return a line of the table: words to the left, numbers to the right."""
+    sides = ["left" if place < num_words else "right" for place in range(len(cells))]
+    return "<tr>" + "".join(
+        f'<{tag} style="text-align:{side};padding:2px 10px">{cell}</{tag}>'
+        for side, cell in zip(sides, cells, strict=True)
+    ) + "</tr>"  # fmt: skip
