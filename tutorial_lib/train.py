@@ -288,9 +288,13 @@ class TrainingRun:
         self._order = self._order_of(epoch)
 
     def _order_of(self, epoch: int) -> Tensor:
-        """Return the order of the training images in this epoch: (N,) int64, on the device."""
-        order = np.random.default_rng((self.hyperparameters.seed, epoch))
-        return torch.from_numpy(order.permutation(len(self.data.train))).to(self.data.device)
+        order = order_of_epoch(len(self.data.train), seed=self.hyperparameters.seed, epoch=epoch)
+        return order.to(self.data.device)
+
+
+def order_of_epoch(num_images: int, *, seed: int, epoch: int) -> Tensor:
+    """Return the order in which a run takes its training images: (N,) int64, places in the set."""
+    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(num_images))
 
 
 def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:
