@@ -1,0 +1,141 @@
+// The pad in the browser: a canvas to draw on, the picture that the network sees, and ten bars.
+// The kernel gets `drawing` when the pen is lifted, and sets `words`, `probabilities` and `seen`.
+
+const SIDE = 280; // pixels of the drawing, whatever its size on the screen
+const PEN = 18; // their width of a line
+const FIELD = 28; // pixels of the picture that the network sees
+const NO_PEN = null;
+
+const MARKUP = `
+  <canvas class="digit-pad-paper" width="${SIDE}" height="${SIDE}" role="img"
+    aria-label="Paper: draw a digit here with mouse, pen or finger"></canvas>
+  <div class="digit-pad-middle">
+    <button type="button" class="digit-pad-clear">Clear</button>
+    <label>or show it a
+      <select class="digit-pad-preset" aria-label="A digit that is drawn for you">
+        <option value="">–</option>
+        ${[...Array(10).keys()].map((digit) => `<option>${digit}</option>`).join("")}
+      </select>
+    </label>
+    <figure>
+      <canvas class="digit-pad-seen" width="${FIELD}" height="${FIELD}" role="img"
+        aria-label="Your drawing as the network sees it"></canvas>
+      <figcaption>what the network sees: ${FIELD} × ${FIELD}</figcaption>
+    </figure>
+  </div>
+  <div class="digit-pad-answer">
+    <p class="digit-pad-words" aria-live="polite"></p>
+    <ol class="digit-pad-bars">
+      ${[...Array(10).keys()]
+        .map((digit) => `<li><b>${digit}</b><span><i></i></span><output></output></li>`)
+        .join("")}
+    </ol>
+  </div>`;
+
+/** Draw one byte a pixel as black ink: 0 is paper, 255 is ink. */
+function show(canvas, ink) {
+  const { width, height } = canvas;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  for (let i = 0; i < ink.byteLength; i++) image.data[4 * i + 3] = ink.getUint8(i);
+  context.putImageData(image, 0, 0);
+}
+
+/** Read the ink of a canvas, one byte a pixel. */
+function inkOf(canvas) {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const ink = new DataView(new ArrayBuffer(data.length / 4));
+  for (let i = 0; i < ink.byteLength; i++) ink.setUint8(i, data[4 * i + 3]);
+  return ink;
+}
+
+function render({ model, el }) {
+  el.classList.add("digit-pad");
+  el.dataset.lmSuppressShortcuts = "true"; // keys pressed here are not JupyterLab's
+  el.innerHTML = MARKUP;
+  const paper = el.querySelector(".digit-pad-paper");
+  const preset = el.querySelector(".digit-pad-preset");
+  const seen = el.querySelector(".digit-pad-seen");
+  const words = el.querySelector(".digit-pad-words");
+  const bars = [...el.querySelectorAll(".digit-pad-bars li")];
+
+  const pen = paper.getContext("2d", { willReadFrequently: true });
+  pen.lineWidth = PEN;
+  pen.lineCap = pen.lineJoin = "round";
+  let down = NO_PEN; // which pointer is drawing
+  let last = [0, 0];
+
+  function lineTo(event) {
+    const { left, top, width, height } = paper.getBoundingClientRect();
+    const to = [((event.clientX - left) * SIDE) / width, ((event.clientY - top) * SIDE) / height];
+    if (event.type === "pointerdown") last = to; // a dot
+    pen.beginPath();
+    pen.moveTo(...last);
+    pen.lineTo(...to);
+    pen.stroke();
+    last = to;
+  }
+
+  function send(ink) {
+    model.set("drawing", ink);
+    model.save_changes();
+  }
+
+  paper.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) return;
+    event.preventDefault(); // no selecting of text, no dragging of cells
+    paper.setPointerCapture(event.pointerId);
+    down = event.pointerId;
+    preset.value = "";
+    lineTo(event);
+  });
+  paper.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== down) return;
+    const passed = event.getCoalescedEvents?.() ?? [];
+    for (const point of passed.length ? passed : [event]) lineTo(point);
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    paper.addEventListener(end, (event) => {
+      if (event.pointerId !== down) return;
+      down = NO_PEN;
+      send(inkOf(paper));
+    });
+  el.querySelector(".digit-pad-clear").addEventListener("click", () => {
+    preset.value = "";
+    send(new DataView(new ArrayBuffer(0)));
+  });
+  preset.addEventListener("change", () => {
+    if (preset.value) model.send({ preset: Number(preset.value) });
+  });
+
+  const followers = {
+    drawing: () => {
+      if (down === NO_PEN) show(paper, model.get("drawing")); // never under a moving pen
+    },
+    seen: () => show(seen, model.get("seen")),
+    words: () => {
+      words.textContent = model.get("words");
+    },
+    probabilities: () => {
+      const probabilities = model.get("probabilities");
+      const highest = Math.max(...probabilities);
+      bars.forEach((bar, digit) => {
+        const percent = 100 * (probabilities[digit] ?? 0);
+        bar.classList.toggle("digit-pad-best", probabilities[digit] === highest);
+        bar.querySelector("i").style.width = `${percent}%`;
+        bar.querySelector("output").textContent = probabilities.length
+          ? `${percent.toFixed(0)} %`
+          : "";
+      });
+    },
+  };
+  for (const [name, follow] of Object.entries(followers)) {
+    model.on(`change:${name}`, follow);
+    follow();
+  }
+  return () => {
+    for (const [name, follow] of Object.entries(followers)) model.off(`change:${name}`, follow);
+  };
+}
+
+export default { render };
