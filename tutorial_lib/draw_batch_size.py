@@ -30,19 +30,25 @@ def draw_batch_sizes(row: Sequence[Axes], records: Sequence[BatchRecord]) -> Non
             clock.annotate(
                 f"{record.images_per_second:,.0f}\nimages/s",
                 (record.batch_size, 1000 * record.seconds),
-                xytext=(9, -8) if record is records[0] else (-12, -4),
+                xytext=(4, -30) if record is records[0] else (-12, -4),
                 textcoords="offset points",
                 ha="left" if record is records[0] else "right",
             )
-        clock.margins(y=0.2)
+        clock.margins(y=0.35)
     for axes in row:
         axes.set(xlim=(3, 1400), xlabel="batch size B (images)")
         axes.set_xticks([4, 32, 256, 1024], ["4", "32", "256", "1024"])
         axes.minorticks_off()
 
 
-def draw_batch_race(pair: Sequence[Axes], points: Sequence[LossPoint]) -> None:
-    """Draw the loss against images seen and against seconds, a curve for each batch size."""
+def draw_batch_race(
+    pair: Sequence[Axes], points: Sequence[LossPoint], *, num_images: int | None = None
+) -> None:
+    """Draw the loss against images seen and against seconds, a curve for each batch size.
+
+    Args:
+        num_images: How many each run will have seen at its end, where that is known.
+    """
     by_size: dict[int, list[LossPoint]] = {}
     for point in points:
         by_size.setdefault(point.batch_size, []).append(point)
@@ -59,5 +65,6 @@ def draw_batch_race(pair: Sequence[Axes], points: Sequence[LossPoint]) -> None:
         axes.set(xlabel="images seen" if what == "images_seen" else "seconds of training")
         if what == "images_seen":
             label_ends(axes, ends)
+        axes.set_xlim(left=0, right=num_images if what == "images_seen" else None)
     pair[0].set(ylabel="loss", title="for the same images")
     pair[1].set_title("for the same time")

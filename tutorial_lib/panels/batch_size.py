@@ -70,8 +70,9 @@ def batch_race_panel(data: Digits) -> MeasurePanel:
     def measure(**values: object) -> object:
         return race_batches(data, **values)
 
-    def draw(figure: Figure, points: Sequence[LossPoint], **values: object) -> str:
-        draw_batch_race(figure.subplots(1, 2, sharey=True), points)
+    def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:
+        pair = figure.subplots(1, 2, sharey=True)
+        draw_batch_race(pair, points, num_images=epochs * len(data.train))
         ends = {point.batch_size: point.loss for point in points}
         said = ", ".join(f"{size}: {loss:.2f}" for size, loss in ends.items())
         return (

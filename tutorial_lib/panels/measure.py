@@ -46,7 +46,7 @@ class MeasurePanel(LivePanel):
     ) -> None:
         self._name, self._measure, self._draw, self._size = name, measure, draw, size
         self._count = count
-        self._num_drawn = 0
+        self._drawn = (0, False)  # how many records, and whether more were to come
         self.controls = dict(controls_by_name)
         self._values = self.values()
         self.start_button = controls.button(button, "play", "Start anew", style="primary")
@@ -81,7 +81,6 @@ class MeasurePanel(LivePanel):
         if other is not None:
             other.pause()  # as with every panel, the last click decides what trains
         self._values = self.values() | values
-        self._num_drawn = 0
         self._session = Session(self._measure(**self._values)).start()
         self.watch()
 
@@ -122,8 +121,8 @@ class MeasurePanel(LivePanel):
         """Draw what is new."""
         if self._session is not None and current_session() is None:
             self._session.resume()  # if it was held, what held it has ended
-        if len(self.records) != self._num_drawn:
-            self._num_drawn = len(self.records)
+        if (there_is := (len(self.records), self.moves())) != self._drawn:
+            self._drawn = there_is
             self.image.value = self._render(self.records)
         self._show()
 

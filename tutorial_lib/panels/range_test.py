@@ -71,9 +71,16 @@ class RangePanel(MeasurePanel):
         return suggest(records, num_early=max(5, round(EARLY_SHARE * num_steps)))
 
     def _picture_of(self, figure: Figure, records: Sequence[RangeRecord], num_steps: int) -> str:
+        axes = figure.add_subplot()
+        if not records:
+            draw_range_test(axes, records)
+            return "Takes the other settings of the panel below."
+        if self.moves():
+            draw_range_test(axes, records)
+            return f"at {records[-1].learning_rate:.2g} the loss is {records[-1].smooth_loss:.2f}."
         suggestion = self._suggestion(records, num_steps)
-        draw_range_test(figure.add_subplot(), records, suggestion)
-        return suggestion.reason if records else "Takes the other settings of the panel above."
+        draw_range_test(axes, records, suggestion)
+        return suggestion.reason
 
     def _show(self) -> None:
         super()._show()
