@@ -5,7 +5,7 @@ import threading
 import ipywidgets as widgets
 import pytest
 
-from tutorial_lib.panels import MeasurePanel, PlayPanel
+from tutorial_lib.panels import MeasurePanel, PlayPanel, live
 
 PATIENCE = 60
 
@@ -55,6 +55,22 @@ def test_a_measurement_is_run_drawn_and_returned(measure):
     assert measure.status.value == "<b>Measured:</b> 5 of 5."
     assert measure.progress_bar.value == measure.progress_bar.max == 5
     assert measure.run(until=3) == (0, 1, 2)
+
+
+def test_where_the_kernel_has_no_loop_the_panel_says_so_and_waits(monkeypatch):
+    monkeypatch.setattr(live, "in_ipython", lambda: True)
+    controls = {"until": widgets.IntSlider(value=5)}
+    panel = MeasurePanel("count", count_up, draw_numbers, lambda until: until, controls)
+    assert live.WAITS in panel.children[-1].value
+    panel.start_button.click()
+    assert not panel.moves()
+    assert len(panel.records) == 5
+    panel.close()
+
+
+def test_where_no_controls_can_be_shown_words_say_what_works(measure):
+    words = measure._repr_mimebundle_()["text/plain"]
+    assert "from code run() measures and picture() shows it" in words
 
 
 def test_a_measurement_started_by_its_button_can_be_stopped():

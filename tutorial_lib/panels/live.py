@@ -11,10 +11,14 @@ import ipywidgets as widgets
 
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.home import Home
-from tutorial_lib.panels.place import take_place
+from tutorial_lib.panels.place import in_ipython, take_place
 
 REFRESH_SECONDS = 0.2
 DRAWING_SHARE = 0.1  # of the time, at most
+WAITS = (
+    "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
+    "until that has ended. The kernel's interrupt ends it early."
+)
 
 
 class LivePanel(widgets.VBox):
@@ -29,6 +33,7 @@ class LivePanel(widgets.VBox):
         picture: The first picture, as PNG.
     """
 
+    from_code = "refresh() draws"  # what works without controls; for subclasses
     _poll: asyncio.Task[None] | None = None
 
     def __init__(self, rows: Iterable[widgets.Widget], picture: bytes) -> None:
@@ -37,7 +42,11 @@ class LivePanel(widgets.VBox):
             value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
         )
         self._home = Home()
-        super().__init__(children=[*rows, self.status, self.image], layout={"width": "100%"})
+        self._waits = self._home.loop is None and in_ipython()  # a kernel without a loop to draw in
+        parts = [*rows, self.status, self.image]
+        if self._waits:
+            parts.append(widgets.HTML(f"<i>{WAITS}</i>"))
+        super().__init__(children=parts, layout={"width": "100%"})
         self.place = take_place(self)  # a file of its own for each panel of a notebook, or None
 
     def __repr__(self) -> str:
@@ -57,6 +66,9 @@ class LivePanel(widgets.VBox):
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
 
+    def stop(self) -> None:
+        """End what moves; for subclasses."""
+
     def moves(self) -> bool:
         """Say whether there is more to come; for subclasses."""
         return False
@@ -65,12 +77,22 @@ class LivePanel(widgets.VBox):
         """Refresh now, and then from the main loop until nothing moves any more."""
         self.refresh()
         loop = self._home.loop
-        if loop is not None and (self._poll is None or self._poll.done()):
+        if self._waits:
+            self._wait_here()
+        elif loop is not None and (self._poll is None or self._poll.done()):
             self._poll = loop.create_task(self._follow())
 
     def at_home(self, call: Callable[[], None]) -> None:
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
         self._home.call(call)
+
+    def _wait_here(self) -> None:
+        while self.moves():
+            try:
+                time.sleep(REFRESH_SECONDS)
+            except KeyboardInterrupt:
+                self.stop()
+            self.refresh()
 
     async def _follow(self) -> None:
         while self.moves():
@@ -81,7 +103,8 @@ class LivePanel(widgets.VBox):
         self.refresh()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the live panel, and where that cannot be, the picture alone."""
+        """Show the live panel, and where that cannot be, the picture or words alone."""
         bundle = super()._repr_mimebundle_(**kwargs) or {}
         picture = base64.b64encode(self.image.value).decode()
-        return {**bundle, "text/plain": repr(self), "image/png": picture}
+        words = f"{self!r}: its controls cannot be shown here, but from code {self.from_code}."
+        return {**bundle, "text/plain": words, "image/png": picture}

@@ -30,6 +30,7 @@ class MeasurePanel(LivePanel):
         button: What starting it is called.
     """
 
+    from_code = "run() measures and picture() shows it"
     _session: Session | None = None
     _now, _done = "Measuring:", "Measured:"
 

@@ -39,6 +39,11 @@ def take_place(panel: Closable) -> Path | None:
     return _file_of(cell, len(panels))
 
 
+def in_ipython() -> bool:
+    """Say whether this is a kernel or IPython in a terminal, rather than a script or a test."""
+    return _shell() is not None
+
+
 def runs_folder() -> Path:
     """Return the folder that TUTORIAL_RUNS_DIR names, or else one among the user's data."""
     named = os.environ.get("TUTORIAL_RUNS_DIR")

@@ -29,6 +29,8 @@ class PlayPanel(LivePanel):
         size: Of the picture, in hundreds of pixels.
     """
 
+    from_code = "set(...) moves them and picture() shows it"
+
     def __init__(
         self,
         name: str,

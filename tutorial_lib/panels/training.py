@@ -47,6 +47,7 @@ class TrainingPanel(TrainingView):
         ValueError: batch_size exceeds the training set.
     """
 
+    from_code = "run() trains and picture() shows it"
     _session: Session | None = None
 
     def __init__(
