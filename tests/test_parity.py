@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from torch.testing import assert_close
 
 from tutorial_lib import optimizers
 from tutorial_lib.data import normalise
+from tutorial_lib.draw_parity import draw_epochs, draw_parity, draw_plateaus
 from tutorial_lib.labs import parity
 from tutorial_lib.labs.parity import (
     PAGE_LOSSES,
@@ -165,3 +167,26 @@ def test_the_table_has_a_line_for_each_epoch():
     table = epochs_table(load_mnist_runs(epochs=10))
     assert [row[0] for row in table.rows] == [str(epoch) for epoch in range(10)]
     assert [float(row[1]) for row in table.rows] == list(PAGE_LOSSES)
+
+
+def test_the_picture_names_the_largest_difference():
+    above, below = Figure().subplots(2, 1)
+    draw_parity([above, below], [2.0, 1.0, 0.5], [2.0, 1.000002, 0.5])
+    theirs, ours = above.lines
+    assert theirs.get_ydata().tolist() == [2.0, 1.0, 0.5]
+    assert ours.get_ydata().tolist() == [2.0, 1.000002, 0.5]
+    assert below.texts[0].get_text() == "largest: 2.0e-06"
+
+
+def test_the_epochs_are_drawn_with_their_range():
+    axes, runs = Figure().subplots(), load_mnist_runs(epochs=10)
+    draw_epochs(axes, runs)
+    low, high = (line.get_ydata()[0] for line in axes.lines[1:3])
+    assert [low, high] == pytest.approx([1.2302, 1.3737])
+    assert axes.lines[-1].get_ydata().tolist() == list(PAGE_LOSSES)
+
+
+def test_each_start_is_a_dot():
+    axes, runs = Figure().subplots(), load_mnist_runs(epochs=1)
+    draw_plateaus(axes, runs)
+    assert axes.lines[0].get_xdata().tolist() == [run.plateau_steps for run in runs]
