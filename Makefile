@@ -3,6 +3,7 @@ PYTHON    ?= python3
 LAB_IP    ?= 127.0.0.1
 LAB_FLAGS ?=
 NOTEBOOKS ?=
+REPO      ?=
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -13,7 +14,7 @@ export TUTORIAL_DATA_DIR := $(abspath $(TUTORIAL_DATA_DIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks venv lock clean rebuild
+.PHONY: help lab test check notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +34,9 @@ check: $(READY)  ## check format and style, notebooks included
 
 notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOKS=02_losses)
 	$(BIN)/python tools/save_notebooks.py $(NOTEBOOKS)
+
+publish: $(READY)  ## write Binder and Colab buttons: REPO=owner/name
+	$(BIN)/python tools/publish.py $(REPO)
 
 venv: $(READY)  ## set up .venv with what requirements.lock names
 

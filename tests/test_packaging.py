@@ -52,6 +52,14 @@ def test_environment_uses_conda_forge_alone():
     assert ENVIRONMENT["channels"] == ["conda-forge", "nodefaults"]
 
 
+def test_binder_takes_a_smaller_torch_and_the_same_python():
+    binder = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text(encoding="utf-8"))
+    names = {line.partition("=")[0] for line in binder["dependencies"]}
+    assert names == {"python", "pytorch-cpu", "torchvision", "pip"}
+    assert f"python={conda_requirements()['python']}" in binder["dependencies"]
+    assert binder["channels"] == ENVIRONMENT["channels"]
+
+
 @pytest.mark.parametrize("dependency", DEPENDENCIES, ids=lambda dependency: dependency.name)
 def test_lock_file_has_a_version_that_pyproject_accepts(dependency):
     name = canonicalize_name(dependency.name)
