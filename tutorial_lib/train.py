@@ -132,8 +132,7 @@ class TrainingRun:
 
         start = time.perf_counter()
         with self._own_randomness():
-            loss = self._loss_function(self.model(images), labels)  # ()
-        value = loss.item()
+            loss, value = self._loss_of(images, labels)  # (), and as a number
         if not math.isfinite(value):
             raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
         self.optimizer.zero_grad()
@@ -230,6 +229,10 @@ class TrainingRun:
             draw = np.random.default_rng((self.hyperparameters.seed, self.step_number, 1))
             torch.manual_seed(int(draw.integers(2**63)))
             yield
+
+    def _loss_of(self, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+        loss = self._loss_function(self.model(images), labels)
+        return loss, loss.item()
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         start = self._epoch_images
