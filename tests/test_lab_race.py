@@ -1,6 +1,7 @@
 """A race: fair at the start, the same as alone, and a table that adds up."""
 
 import itertools
+import runpy
 
 import pytest
 import torch
@@ -259,4 +260,17 @@ def test_the_losses_race_on_held_out_digits(few):
     panel.run()
     assert "reads most held-out digits" in panel.status.value
     assert "steps to" not in panel.table().data
+    panel.close()
+
+
+def test_the_code_of_a_runner_gives_its_losses(sample, tmp_path):
+    settings = Hyperparameters(epochs=1, batch_size=200, seed=3)
+    panel = RacePanel(sample, {"slow": settings, "fast": settings.replace(learning_rate=0.05)})
+    losses = losses_of(panel.run(seeds=2), "fast", seed=3)
+    code_button = panel._rows.children[1].children[4]
+    code_button.click()
+    (tmp_path / "script.py").write_text(panel.code_shelf.code)
+    assert runpy.run_path(str(tmp_path / "script.py"))["losses"] == losses
+    code_button.click()
+    assert panel.code_shelf.code == ""
     panel.close()

@@ -1,6 +1,7 @@
 """The panel does what its controls say, without a frontend too."""
 
 import base64
+import runpy
 import threading
 
 import ipywidgets as widgets
@@ -332,6 +333,52 @@ def test_training_goes_on_where_nothing_can_be_saved(few, tmp_path):
     assert panel.state == "finished"
     assert "Not saved:" in panel.status.value
     panel.close()
+
+
+def test_the_code_of_a_panel_gives_the_losses_of_its_last_run(sample, tmp_path):
+    panel = TrainingPanel(sample, settings=Hyperparameters(epochs=1, batch_size=200, seed=4))
+    panel.learning_rate.value, panel.optimizer.value = 0.05, "nesterov"
+    before = panel.code()  # what Train would start
+    run = panel.run()
+    (tmp_path / "script.py").write_text(panel.code())
+    assert runpy.run_path(str(tmp_path / "script.py"))["losses"] == [r.loss for r in run.history]
+    assert before.splitlines()[1:] == panel.code().splitlines()[1:]  # the first line counts steps
+    panel.close()
+
+
+def test_a_knob_turned_mid_run_is_in_the_code(sample, tmp_path):
+    panel = TrainingPanel(sample, settings=Hyperparameters(epochs=2, batch_size=128))
+    panel.train()
+    panel.momentum.value = 0.5
+    finish(panel)
+    assert [change.field for change in panel.last_run.changes] == ["momentum"]
+    (tmp_path / "script.py").write_text(panel.code())
+    losses = runpy.run_path(str(tmp_path / "script.py"))["losses"]
+    assert losses == [record.loss for record in panel.last_run.history]
+    panel.close()
+
+
+def test_the_code_is_laid_out_and_put_away(panel):
+    assert panel.code_shelf.children == ()
+    panel.code_button.click()
+    assert panel.code_shelf.code == panel.code()
+    assert panel.code_button.description == "Hide the code"
+    panel.code_button.click()
+    assert (panel.code_shelf.code, panel.code_button.description) == ("", "Copy as code")
+
+
+def test_a_new_run_puts_the_code_of_the_old_one_away(panel):
+    panel.show_code()
+    panel.run(epochs=1)
+    assert panel.code_shelf.code == ""
+
+
+def test_laid_out_code_is_given_back(few):
+    before = set(_instances)
+    panel = TrainingPanel(few, settings=Hyperparameters(batch_size=8))
+    panel.show_code()
+    panel.close()
+    assert set(_instances) - before == set()
 
 
 def wait_for_the_thread() -> None:

@@ -126,14 +126,16 @@ def count_slider(
     )
 
 
-def button(text: str, icon: str, tooltip: str, *, style: str = "") -> widgets.Button:
+def button(
+    text: str, icon: str, tooltip: str, *, style: str = "", width: str = "104px"
+) -> widgets.Button:
     """Return a button; the icon is a Font Awesome name."""
     return widgets.Button(
         description=text,
         icon=icon,
         tooltip=tooltip,
         button_style=style,
-        layout=widgets.Layout(width="104px"),
+        layout=widgets.Layout(width=width),
     )
 
 

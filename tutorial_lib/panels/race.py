@@ -14,6 +14,7 @@ from torch import nn
 from tutorial_lib.config import Hyperparameters, check_choice, labels_by_difference
 from tutorial_lib.data import Digits
 from tutorial_lib.draw_race import XS, draw_race
+from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.labs.race import (
     MAX_SEEDS,
     RaceRecord,
@@ -25,7 +26,9 @@ from tutorial_lib.labs.race import (
 )
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.code_box import CodeShelf
 from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.script import as_script
 from tutorial_lib.session import in_background
 from tutorial_lib.table import html_table
 from tutorial_lib.theme import RUN_COLOURS
@@ -83,7 +86,9 @@ class RacePanel(MeasurePanel):
         in_background(lambda: warm_up(data.device))  # while the learner still reads
         for label, settings in runners.items():
             self.add(label, settings)
-        self.children = [*self.children, self._table, self._rows, self._adder()]
+        self.code_shelf = CodeShelf()
+        below = (self._table, self._rows, self.code_shelf, self._adder())
+        self.children = [*self.children, *below]
         for name in ("x", "y", "target_loss"):
             self.controls[name].observe(lambda _: self.at_home(self.redraw), names="value")
 
@@ -171,6 +176,21 @@ class RacePanel(MeasurePanel):
         controls.close_all(row)
         self.redraw()
 
+    def code(self, label: str) -> str:
+        """Return a plain PyTorch script that repeats what a runner does from the first start."""
+        check_choice("the runner", label, self.runners)
+        settings = self.runners[label]
+        start = self._new_model(seed=settings.seed)
+        return as_script(settings, self._data, start, threads=use_available_cores())
+
+    def show_code(self, label: str) -> None:
+        """Lay a runner's script out at the bottom, ready to copy, or put it away again."""
+        code = self.code(label)
+        if self.code_shelf.code == code:
+            self.code_shelf.put_away()
+        else:
+            self.code_shelf.lay_out(code)
+
     def redraw(self) -> None:
         """Draw what there is as the controls say now."""
         self._values = self.values()
@@ -247,20 +267,22 @@ class RacePanel(MeasurePanel):
         settings = self.runners[label]
         name = widgets.Text(
             value=label, continuous_update=False, tooltip="Its name: write another one here",
-            layout={"width": "190px"},
+            layout={"width": "180px"},
         )  # fmt: skip
         words = widgets.HTML(html.escape(_words_of(settings)), layout={"width": "460px"})
         keep = widgets.ToggleButton(
             value=label in self.kept, description="Keep", icon="thumb-tack",
             tooltip="Leave it on the picture as it is when the others race anew",
-            layout={"width": "90px"},
+            layout={"width": "76px"},
         )  # fmt: skip
-        remove = controls.button("Remove", "trash", "Take it off the panel")
+        code = controls.button("", "code", "Copy as code: a script that repeats it", width="40px")
+        remove = controls.button("Remove", "trash", "Take it off the panel", width="94px")
         swatch = widgets.HTML(_swatch(self._colours[label]))
-        row = controls.row(swatch, name, words, keep, remove)
+        row = controls.row(swatch, name, words, keep, code, remove)
         at_home, label_now = self.at_home, self._label_of  # the label may have changed since
         name.observe(lambda _: at_home(lambda: self._ask_name(label_now(row), name)), "value")
         keep.observe(lambda _: at_home(lambda: self.keep(label_now(row), keep.value)), "value")
+        code.on_click(lambda _: at_home(lambda: self.show_code(label_now(row))))
         remove.on_click(lambda _: at_home(lambda: self.remove(label_now(row))))
         return row
 

@@ -13,11 +13,13 @@ from tutorial_lib import checkpoint
 from tutorial_lib.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import Digits
+from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels.live import REFRESH_SECONDS
 from tutorial_lib.panels.scene import Scene
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.view import LIVE, TrainingView
+from tutorial_lib.script import as_script, script_of
 from tutorial_lib.session import Session, current_session, in_background
 from tutorial_lib.train import Diverged, TrainingRun, warm_up, with_accuracy
 
@@ -176,6 +178,16 @@ class TrainingPanel(TrainingView):
             raise error
         return self.last_run
 
+    def code(self) -> str:
+        """Return a plain PyTorch script that repeats the last run, or what Train would start."""
+        if self.last_run is not None:
+            return script_of(self.last_run, self._new_model())
+        return as_script(self.settings, self.data, self._new_model(), threads=use_available_cores())
+
+    def show_code(self) -> None:
+        """Lay the script out under the buttons, ready to copy, or put it away again."""
+        self.lay_out("" if self.code_shelf.code else self.code())
+
     def picture(self) -> Image:
         """Return the curve as a plain picture, which stays when the kernel is gone."""
         curve = self._scene.curve
@@ -211,6 +223,7 @@ class TrainingPanel(TrainingView):
         self.last_run, self._step_saved = run, run.step_number
         self._keeps = keep and self._file is not None
         self._scene.begin(run)
+        self.lay_out("")  # the script there is of the run before
         records = with_accuracy(run, self.data.test)
         if self._keeps:
             records = checkpoint.autosaved(records, run, self._file, sink=self._complain)
@@ -279,6 +292,7 @@ class TrainingPanel(TrainingView):
         self.stop_button.on_click(lambda _: self.stop())
         self.restore_button.on_click(lambda _: self.at_home(self.restore))
         self.clear_button.on_click(lambda _: self.at_home(self.clear))
+        self.code_button.on_click(lambda _: self.at_home(self.show_code))
 
     def _warm_up(self) -> None:
         def job() -> None:

@@ -6,9 +6,11 @@ import ipywidgets as widgets
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.code_box import CodeShelf
 from tutorial_lib.panels.live import LivePanel
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
+COPY, HIDE = "Copy as code", "Hide the code"
 
 
 class TrainingView(LivePanel):
@@ -28,6 +30,10 @@ class TrainingView(LivePanel):
             "Restore", "history", "Take up the last run of this panel, where it was saved"
         )
         self.clear_button = controls.button("Clear", "trash", "Take the runs off the picture")
+        self.code_button = controls.button(
+            COPY, "code", "A plain PyTorch script that repeats the last run", width="136px"
+        )
+        self.code_shelf = CodeShelf()
 
         self.progress_bar = widgets.IntProgress(layout={"flex": "1 1 auto", "width": "auto"})
         rows = [
@@ -39,8 +45,10 @@ class TrainingView(LivePanel):
                 self.stop_button,
                 self.restore_button,
                 self.clear_button,
+                self.code_button,
                 self.progress_bar,
             ),
+            self.code_shelf,
         ]
         super().__init__(rows, picture)
 
@@ -57,6 +65,14 @@ class TrainingView(LivePanel):
         self.epochs.value = settings.epochs
         if settings.batch_size in self.batch_size.options:
             self.batch_size.value = settings.batch_size
+
+    def lay_out(self, code: str) -> None:
+        """Show a script, ready to copy; "" puts away the one that is there."""
+        if code:
+            self.code_shelf.lay_out(code)
+        else:
+            self.code_shelf.put_away()
+        self.code_button.description = HIDE if code else COPY
 
     def show(self, state: str, *, taken_up: bool, can_restore: bool, step: int, of: int) -> None:
         """Set buttons and progress bar to the state of a session.

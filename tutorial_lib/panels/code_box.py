@@ -1,0 +1,38 @@
+"""A script on a panel, ready to copy."""
+
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from tutorial_lib.panels import controls
+
+
+class CodeBox(anywidget.AnyWidget):
+    """Text that can be read, selected and copied, with a button that copies it."""
+
+    _esm = Path(__file__).with_name("code_box.js")
+    _css = Path(__file__).with_name("code_box.css")
+
+    code = traitlets.Unicode().tag(sync=True)
+
+
+class CodeShelf(widgets.VBox):
+    """The place on a panel where a script is laid out, and put away again; empty at first."""
+
+    @property
+    def code(self) -> str:
+        """The script that is laid out, or ""."""
+        return self.children[0].code if self.children else ""
+
+    def lay_out(self, code: str) -> None:
+        """Show a script, in the place of the one that is there."""
+        self.put_away()
+        self.children = [CodeBox(code=code)]  # made only now: most panels never show one
+
+    def put_away(self) -> None:
+        """Show nothing."""
+        boxes, self.children = self.children, ()
+        for box in boxes:
+            controls.close_all(box)
