@@ -128,8 +128,11 @@ class TrainingRun:
             self._begin_epoch(self._epoch + 1)
         if self._epoch >= self.hyperparameters.epochs:
             raise StopIteration
-        images, labels = self._next_batch()  # (B, 1, 32, 32), (B,)
+        return self._record(*self._update())
 
+    def _update(self) -> tuple[float, float]:
+        """Move the weights by the next batch; return its loss and the seconds that it took."""
+        images, labels = self._next_batch()  # (B, 1, 32, 32), (B,)
         start = time.perf_counter()
         with self._own_randomness():
             loss, value = self._loss_of(images, labels)  # (), and as a number
@@ -138,8 +141,7 @@ class TrainingRun:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        seconds = time.perf_counter() - start
-        return self._record(value, seconds)
+        return value, time.perf_counter() - start
 
     def adjust(self, **changes: Any) -> None:
         """Change learning_rate, momentum, weight_decay or batch_size from the next step on.
