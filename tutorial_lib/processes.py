@@ -1,0 +1,286 @@
+"""A run on several processes, held from this one: as if it were a run here.
+
+`ProcessesRun` starts `torchrun` and asks rank 0 for one step after the other, over a connection
+on this machine. Not asking is stopping, so a Session can pause it and a panel can show it like any
+other.
+"""
+
+import contextlib
+import io
+import os
+import pickle
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import weakref
+from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from tutorial_lib.config import Hyperparameters, check_whole
+from tutorial_lib.data import DOWNLOADED, Digits, load_digits
+from tutorial_lib.distributed import DistributedRun, process_group, rank_device
+from tutorial_lib.records import StepRecord
+from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
+
+CONTROL = "TUTORIAL_CONTROL"  # the variable that tells rank 0 whom to call: port:key
+STATE = "state"
+START_SECONDS = 120.0  # so long the processes may take to load torch
+END_SECONDS = 10.0  # so long they may take to end once nobody asks any more
+
+
+class ProcessesEnded(RuntimeError):
+    """A process of the run ended before its time; the model is as it was last fetched."""
+
+
+class ProcessesRun(TrainingRun):
+    """A TrainingRun whose steps are taken by several processes together.
+
+    They start with the first step, and end with the run, with `close`, or when this process ends.
+    The `model` is brought here when somebody asks for it.
+
+    Args:
+        model: Of a class that the processes can import, so not one defined in a notebook.
+        data: From `load_digits`: the processes load it by its name.
+        processes: 1 or more; batch_size is that of all together.
+
+    Raises:
+        TypeError: The model cannot be sent to another process.
+        ValueError: The data are not from `load_digits`, or batch_size is less than processes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: Digits,
+        hyperparameters: Hyperparameters | None = None,
+        *,
+        processes: int = 2,
+    ) -> None:
+        check_whole("processes", processes, low=1)
+        self.processes = processes
+        self._ranks: _Ranks | None = None
+        self._behind = False  # whether the ranks' weights are newer than those here
+        self._lock = threading.RLock()  # the model may be asked for while a step is being taken
+        if data.name != "sample" and data.name not in DOWNLOADED:
+            raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
+        super().__init__(model, data, hyperparameters)
+        try:
+            self._packed = pickle.dumps(model)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            raise TypeError(f"the model cannot be sent to another process: {error}") from error
+
+    @property
+    def model(self) -> nn.Module:
+        """The network, with the weights of the last step."""
+        self._fetch()
+        return self._model
+
+    @model.setter
+    def model(self, model: nn.Module) -> None:
+        self._model = model
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that is needed to go on; see TrainingRun.state_dict."""
+        self._fetch()
+        return super().state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the run whose `state_dict` this is; see TrainingRun.load_state_dict."""
+        self.close()
+        super().load_state_dict(state)
+
+    def close(self) -> None:
+        """Bring the model here and end the processes; another step would start them again."""
+        with self._lock:
+            self._fetch()
+            if self._ranks is not None:
+                self._ranks.close()
+                self._ranks = None
+
+    def step(self) -> StepRecord:
+        """Take one optimizer step on all processes together; see TrainingRun.step."""
+        with self._lock:
+            try:
+                return super().step()
+            except (Diverged, StopIteration):
+                self.close()
+                raise
+
+    def _update(self) -> tuple[float, float]:
+        if self._ranks is None:
+            threads = max(1, self.threads // self.processes)
+            self._ranks = _Ranks(self.processes, threads, self._order_to_begin())
+        settings = {name: getattr(self.hyperparameters, name) for name in ADJUSTABLE}
+        try:
+            value, seconds = self._ranks.ask(settings)
+        except ProcessesEnded:
+            self._ranks = None
+            raise
+        if seconds is None:
+            raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
+        self._behind = True
+        return value, seconds
+
+    def _order_to_begin(self) -> dict[str, Any]:
+        state = super().state_dict() if self.history else None
+        return {
+            "model": self._packed,
+            "data": self.data.name,
+            "num_train": len(self.data.train),
+            "hyperparameters": self.hyperparameters,
+            "state": state,
+        }
+
+    def _fetch(self) -> None:
+        """Bring weights and the optimizer's memory here, if they are newer there."""
+        with self._lock:
+            if self._behind and self._ranks is not None:
+                self._behind = False
+                packed = io.BytesIO(self._ranks.ask(STATE))
+                state = torch.load(packed, map_location=self.data.device, weights_only=True)
+                self._model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+
+
+class _Ranks:
+    """The processes of a run, and the line to rank 0."""
+
+    def __init__(self, number: int, threads: int, order: dict[str, Any]) -> None:
+        key = secrets.token_bytes(32)
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the processes
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            environment = {
+                **os.environ,
+                CONTROL: f"{server.getsockname()[1]}:{key.hex()}",
+                "OMP_NUM_THREADS": str(threads),
+            }
+            command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+            command += [f"--nproc-per-node={number}", "-m", "tutorial_lib.processes"]
+            self._torchrun = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=self._words,
+                stderr=self._words, start_new_session=True,  # an interrupt here is not theirs
+            )  # fmt: skip
+            self._line = self._accept(server, key)
+        self.close = weakref.finalize(self, _end, self._line, self._torchrun)
+        self.ask(order)
+
+    def ask(self, question: Any) -> Any:
+        """Return rank 0's answer.
+
+        Raises:
+            ProcessesEnded: There is none.
+        """
+        try:
+            self._line.send(question)
+            return self._line.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise ProcessesEnded(f"a process of the run has ended: {self._last_words()}") from error
+
+    def _accept(self, server: socket.socket, key: bytes) -> Connection:
+        """Wait until rank 0 calls."""
+        server.settimeout(0.2)
+        deadline = time.monotonic() + START_SECONDS
+        while self._torchrun.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                line = Connection(server.accept()[0].detach())
+                deliver_challenge(line, key)
+                answer_challenge(line, key)
+                return line
+        _kill(self._torchrun)
+        raise ProcessesEnded(f"the processes did not start: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        """Return the line that tells most of what the processes have said."""
+        self._words.seek(0)
+        lines = self._words.read().decode(errors="replace").splitlines()
+        errors = [
+            line for line in lines if re.match(r"\S*(\[rank\d+\]: )?\w*(Error|Exception)\b", line)
+        ]
+        return (errors or lines or ["they said nothing"])[-1].strip()
+
+
+def _end(line: Connection, torchrun: subprocess.Popen) -> None:
+    """Hang up, which ends the processes, and see to it that they do end."""
+    line.close()
+    try:
+        torchrun.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        _kill(torchrun)
+
+
+def _kill(torchrun: subprocess.Popen) -> None:
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(torchrun.pid, signal.SIGKILL)  # it leads a session of its own
+    torchrun.kill()
+    torchrun.wait()
+
+
+def serve() -> None:
+    """Take steps for a ProcessesRun: what torchrun runs on every rank."""
+    with process_group() as rank:
+        line = _call() if rank == 0 else None
+        orders = [line.recv() if line else None]
+        dist.broadcast_object_list(orders, src=0)
+        order = orders[0]
+        data = load_digits(order["data"], device=rank_device())
+        if len(data.train) != order["num_train"]:
+            raise ValueError(f"data must be the same in all processes; got {data}")
+        run = DistributedRun(pickle.loads(order["model"]), data, order["hyperparameters"])
+        if order["state"] is not None:
+            run.load_state_dict(order["state"])
+        if line:
+            line.send("ready")
+            _answer(line, run)
+        else:
+            with contextlib.suppress(Diverged):
+                for _ in run:
+                    pass
+
+
+def _call() -> Connection:
+    """Return the line to the ProcessesRun that started this."""
+    port, _, key = os.environ[CONTROL].partition(":")
+    return Client(("127.0.0.1", int(port)), authkey=bytes.fromhex(key))
+
+
+def _answer(line: Connection, run: DistributedRun) -> None:
+    """Do as asked until nobody asks any more."""
+    while True:
+        try:
+            question = line.recv()
+        except (EOFError, OSError):
+            run.leave()
+            return
+        if question == STATE:
+            states = {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}
+            line.send(_packed(states))
+            continue
+        run.adjust(**question)
+        try:
+            record = run.step()
+            line.send((record.loss, record.seconds))
+        except Diverged as error:
+            line.send((error.loss, None))
+            return
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    serve()
