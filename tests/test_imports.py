@@ -14,7 +14,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"data"},
     {"evaluation", "handwriting", "mistakes", "state"},
     {"train", "plots", "checkpoint"},
-    {"labs", "curve", "drawings", "script", "doctor"},
+    {"labs", "curve", "drawings", "exercises", "script", "doctor"},
     {"cli"},
     {"__main__"},
     {"panels"},

@@ -1,0 +1,85 @@
+"""Exercises that check themselves: `check("momentum_step", answer)`, `hint("momentum_step")`.
+
+Nothing is sent anywhere, and nothing is kept but, in this kernel, how many hints were given.
+"""
+
+import difflib
+import textwrap
+from collections import Counter
+from typing import Any
+
+from tutorial_lib.exercises import losses, optimizers, steps, training
+from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, is_nothing
+
+__all__ = ["EXERCISES", "check", "hint"]
+
+EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
+    "01_hyperparameters": steps.EXERCISES,
+    "02_losses": losses.EXERCISES,
+    "03_optimizers": optimizers.EXERCISES,
+    "04_training": training.EXERCISES,
+}
+_wrong_tries: Counter[str] = Counter()
+_hints_given: Counter[str] = Counter()
+
+
+def check(name: str, answer: Any = None) -> None:
+    """Say in plain words whether an answer is right; every wrong one after the first brings a hint.
+
+    Args:
+        name: The name of the exercise.
+        answer: A number, a function or settings, as the exercise asks. None or ... if there is
+            none yet.
+
+    Raises:
+        ValueError: There is no exercise of that name.
+    """
+    exercise = _find(name)
+    try:
+        if is_nothing(answer):
+            raise YourTurn
+        exercise.judge(answer)
+    except YourTurn as what:
+        _say(f"Your turn. {what}")
+        _say(f'Stuck? hint("{name}") helps.')
+        return
+    except NotYet as what:
+        _say(f"Not yet. {what}")
+    except Exception as error:  # the learner's own: said in words, without a traceback of ours
+        first_line = str(error).partition("\n")[0]
+        _say(f"Not yet. Your answer stopped with {type(error).__name__}: {first_line}")
+    else:
+        _say(f"Right. {exercise.right}")
+        return
+    _wrong_tries[name] += 1
+    if _wrong_tries[name] > 1:
+        hint(name)
+    else:
+        _say(f'Stuck? hint("{name}") helps.')
+
+
+def hint(name: str) -> None:
+    """Give the next hint of an exercise: three, each stronger than the one before.
+
+    Raises:
+        ValueError: There is no exercise of that name.
+    """
+    hints, number = _find(name).hints, _hints_given[name]
+    if number == len(hints):
+        notebook = next(stem for stem, exercises in EXERCISES.items() if name in exercises)
+        _say(f"No more hints. A solution, with its reasons: solutions/{notebook}.ipynb")
+        return
+    _hints_given[name] += 1
+    _say(f"Hint {number + 1} of {len(hints)}: {hints[number]}")
+
+
+def _find(name: str) -> Exercise:
+    exercises = {key: value for some in EXERCISES.values() for key, value in some.items()}
+    if isinstance(name, str) and name in exercises:
+        return exercises[name]
+    near = difflib.get_close_matches(str(name), exercises, n=1, cutoff=0)[0]
+    raise ValueError(f'there is no exercise named {name!r}; the nearest name is "{near}"')
+
+
+def _say(words: str) -> None:
+    print(textwrap.fill(" ".join(words.split()), width=79))

@@ -1,0 +1,273 @@
+"""How an answer is judged: by what it does, never by how it is written.
+
+A number is compared with the right one, a function by what it gives on inputs it has not seen.
+What is not right is compared with common mistakes in the same way, so that the learner hears
+which one it is.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.train import TrainingRun
+
+Case = dict[str, Any]  # the arguments of one call, in order; the names are for messages alone
+
+
+class NotYet(Exception):
+    """The answer is wrong; the message says in plain words how."""
+
+
+class YourTurn(Exception):
+    """Nothing has been written yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """What an answer must do, and what to say to it."""
+
+    judge: Callable[[Any], None]  # returns if the answer is right, else raises NotYet or YourTurn
+    right: str  # said after "Right."
+    hints: tuple[str, str, str]  # each stronger than the one before
+    mistakes: dict[Any, str]  # common wrong answers -> what is said, or the fixed part of it
+
+
+def number_exercise(solution: float, *, tolerance: float = 1e-4, **texts: Any) -> Exercise:
+    """Ask for a number.
+
+    Args:
+        tolerance: How far off an answer may be, as a share of the solution.
+        texts: right, hints and mistakes of the Exercise.
+    """
+
+    def explain(seen: list[Tensor], expected: list[Tensor]) -> str:
+        return f"{seen[0].item():g} is too {'small' if seen[0] < expected[0] else 'large'}."
+
+    return matching(
+        solution, lambda answer: [as_number(answer)], explain, tolerance=tolerance, **texts
+    )
+
+
+def choice_exercise(solution: str, **texts: Any) -> Exercise:
+    """Ask for one of a few words; the mistakes are all the other ones."""
+    choices = sorted([solution, *texts["mistakes"]])
+
+    def judge(answer: Any) -> None:
+        word = answer.strip().lower() if isinstance(answer, str) else answer
+        if not isinstance(word, str) or word not in choices:
+            listed = ", ".join(f'"{choice}"' for choice in choices)
+            raise NotYet(f"Write one of {listed}. You gave {described(answer)}.")
+        if word != solution:
+            raise NotYet(texts["mistakes"][word])
+
+    return Exercise(judge=judge, **texts)
+
+
+def function_exercise(
+    solution: Callable,
+    *,
+    cases: Callable[[torch.Generator], Iterable[Case]],
+    returns: tuple[str, ...],
+    **texts: Any,
+) -> Exercise:
+    """Ask for a function, and compare what it gives in several cases.
+
+    Args:
+        cases: Draws the arguments from a private generator; the first case is small and round,
+            to be quoted.
+        returns: The names of the results. An argument of that name may be changed in place
+            instead.
+    """
+
+    def all_cases() -> list[Case]:
+        return list(cases(torch.Generator().manual_seed(0)))
+
+    def observe(function: Any) -> list[Tensor]:
+        return [result for case in all_cases() for result in results_of(function, case, returns)]
+
+    def explain(seen: list[Tensor], expected: list[Tensor]) -> str:
+        pairs = enumerate(zip(seen, expected, strict=True))
+        place = next(i for i, (got, want) in pairs if not close(got, want))
+        case, name = all_cases()[place // len(returns)], returns[place % len(returns)]
+        return difference(case, name, seen[place], expected[place])
+
+    return matching(solution, observe, explain, **texts)
+
+
+def matching(
+    solution: Any,
+    observe: Callable[[Any], list[Tensor]],
+    explain: Callable[[list[Tensor], list[Tensor]], str],
+    *,
+    tolerance: float = 1e-4,
+    **texts: Any,
+) -> Exercise:
+    """Ask for something that does as the solution does.
+
+    Args:
+        observe: What an answer does, as tensors. Mistakes are recognised by it, too.
+        explain: Says in words how what was observed differs from what was expected.
+    """
+
+    def same(seen: list[Tensor], expected: list[Tensor]) -> bool:
+        pairs = zip(seen, expected, strict=False)
+        return len(seen) == len(expected) and all(close(*pair, tolerance) for pair in pairs)
+
+    def judge(answer: Any) -> None:
+        seen, expected = observe(answer), observe(solution)
+        if same(seen, expected):
+            return
+        for mistake, message in texts["mistakes"].items():
+            if same(seen, observe(mistake)):
+                raise NotYet(message)
+        raise NotYet(explain(seen, expected))
+
+    return Exercise(judge=judge, **texts)
+
+
+def is_nothing(answer: Any) -> bool:
+    """Tell whether a place that was left for an answer is still empty."""
+    return answer is None or answer is ...
+
+
+def close(seen: Tensor, expected: Tensor, tolerance: float = 1e-4) -> bool:
+    """Tell whether two tensors are equal in shape and, up to rounding, in value; nan is nan."""
+    return seen.shape == expected.shape and torch.allclose(
+        seen, expected, rtol=tolerance, atol=1e-6, equal_nan=True
+    )
+
+
+def results_of(function: Any, case: Case, returns: tuple[str, ...]) -> list[Tensor]:
+    """Call a learner's function on copies, and return its results, float64.
+
+    Results may be returned, or arguments of those names changed in place.
+    """
+    given = copy.deepcopy(case)
+    result = call(function, given)
+    if is_nothing(result):
+        changed = any(
+            isinstance(value, Tensor) and not torch.equal(value, given[name])
+            for name, value in case.items()
+        )
+        if not changed:
+            raise YourTurn("So far your function returns nothing.")
+        if not set(returns) <= set(given):
+            raise NotYet(f"Your function changes what it is given. Return {_listed(returns)}.")
+        return [as_tensor(given[name], name) for name in returns]
+    if len(returns) == 1:
+        return [as_tensor(result, returns[0])]
+    if not isinstance(result, tuple | list) or len(result) != len(returns):
+        raise NotYet(f"Return {len(returns)} things: {_listed(returns)}.")
+    return [as_tensor(part, name) for part, name in zip(result, returns, strict=True)]
+
+
+def call(function: Any, case: Case) -> Any:
+    """Call a learner's function with the values of a case, whatever it names its parameters."""
+    if not callable(function):
+        raise NotYet(
+            f"This exercise asks for a function, and you gave {described(function)}. "
+            "Give the function's name, without parentheses."
+        )
+    values = list(case.values())
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a function written in C, without a signature
+        return function(*values)
+    named = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+    ]
+    num_unnamed = max(0, len(values) - len(named))
+    keywords = dict(zip(named, values[num_unnamed:], strict=False))
+    try:
+        bound = signature.bind(*values[:num_unnamed], **keywords)
+    except TypeError:
+        raise NotYet(
+            f"Your function is called with {_listed(case)}: {len(values)} in all. "
+            f"It takes {len(signature.parameters)}."
+        ) from None
+    return function(*bound.args, **bound.kwargs)
+
+
+def as_number(answer: Any) -> Tensor:
+    """Return a learner's number, (), float64: from Python, numpy or torch."""
+    if isinstance(answer, str | bool | bytes):
+        raise NotYet(f"Write a number; you gave {described(answer)}.")
+    try:
+        number = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"Write a number; you gave {described(answer)}.") from None
+    if number.numel() != 1:
+        raise NotYet(f"Write one number; you gave {number.numel()}.")
+    if not torch.isfinite(number):
+        raise NotYet(f"Your answer is {number.item()}. Write a finite number.")
+    return number.reshape(())
+
+
+def as_tensor(result: Any, name: str) -> Tensor:
+    """Return what a learner's function gave, float64."""
+    try:
+        return torch.as_tensor(result).detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError):
+        raise NotYet(f"Return {name} as numbers; yours is {described(result)}.") from None
+
+
+def as_settings(answer: Any) -> Hyperparameters:
+    """Return a learner's settings, or those of the run that was given."""
+    settings = answer.hyperparameters if isinstance(answer, TrainingRun) else answer
+    if not isinstance(settings, Hyperparameters):
+        raise NotYet(
+            "This exercise asks for settings, as in Hyperparameters(epochs=1); "
+            f"you gave {described(answer)}."
+        )
+    return settings
+
+
+def difference(case: Case, name: str, seen: Tensor, expected: Tensor) -> str:
+    """Say how one result differs from what was expected."""
+    if seen.shape != expected.shape:
+        wanted, got = tuple(expected.shape), tuple(seen.shape)
+        return f"The {name} should have the shape {wanted}, and yours has {got}."
+    given = ", ".join(f"{key} = {_short(value)}" for key, value in case.items())
+    said = f"With {given}, the {name} should be {_short(expected)}. Yours is {_short(seen)}."
+    overflowed = not torch.isfinite(seen).all()
+    return said + (" Something overflowed, or was divided by 0." if overflowed else "")
+
+
+def described(answer: Any) -> str:
+    """Describe what a learner gave in a few words."""
+    if isinstance(answer, str):
+        return f"the text {answer!r}"
+    if isinstance(answer, bool | int | float):
+        return str(answer)
+    if callable(answer):
+        return "a function"
+    kind = type(answer).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, Tensor):
+        return f"{value:g}"
+    if value.ndim == 0:
+        return f"{value.item():.4g}"
+    if value.numel() > 6:
+        return f"a tensor of shape {tuple(value.shape)}"
+    return _nested(value.tolist())
+
+
+def _nested(values: Any) -> str:
+    if isinstance(values, list):
+        return f"[{', '.join(map(_nested, values))}]"
+    return f"{values:.4g}"

@@ -1,0 +1,112 @@
+"""Small trainings that exercises are judged by: on the sample, on the CPU, with own randomness."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.data import Digits, Split, load_digits
+from tutorial_lib.evaluation import evaluate
+from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
+from tutorial_lib.models import LeNet5
+from tutorial_lib.optimizers import make_optimizer
+from tutorial_lib.train import Diverged, TrainingRun
+
+NUM_STEPS = 3  # of `weights_after`
+STANDS_STILL = (
+    "Your weights never move. Either backward() or step() is missing, or zero_grad() stands "
+    "between the two."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a training."""
+
+    first_loss: float
+    highest_loss: float
+    last_loss: float  # mean of the last 25 steps, or fewer
+    accuracy: float  # on the 1,000 test digits, 0 to 1
+    diverged: bool
+
+    @property
+    def thrown(self) -> bool:
+        """Whether the loss flew up and never came down again."""
+        flew_up = self.highest_loss > 1.1 * self.first_loss
+        return self.diverged or (flew_up and self.last_loss > 0.97 * self.first_loss)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the loss is clearly lower than it was."""
+        return not self.diverged and self.last_loss < 0.9 * self.first_loss
+
+
+@functools.cache
+def digits() -> Digits:
+    """Return the sample, on the CPU."""
+    return load_digits("sample", device="cpu")
+
+
+@functools.cache
+def outcome(settings: Hyperparameters) -> Outcome:
+    """Train LeNet5(seed=0) on the sample, and say what became of it."""
+    run = TrainingRun(LeNet5(seed=0), digits(), settings)
+    diverged = False
+    try:
+        losses = [record.loss for record in run]
+    except Diverged as error:
+        diverged = True
+        losses = [record.loss for record in run.history] + [error.loss]
+    last = losses[-25:]
+    return Outcome(
+        first_loss=losses[0],
+        highest_loss=max(losses),
+        last_loss=sum(last) / len(last),
+        accuracy=evaluate(run.model, digits().test).accuracy,
+        diverged=diverged,
+    )
+
+
+def short_run(num_images: int, **settings: Any) -> TrainingRun:
+    """Return a run on so many training digits of the sample."""
+    few = Split(digits().train.images[:num_images], digits().train.labels[:num_images])
+    data = dataclasses.replace(digits(), train=few)
+    return TrainingRun(LeNet5(seed=0), data, Hyperparameters(**settings))
+
+
+def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor]]:
+    """Return batches of the sample: images (B, 1, 32, 32) float32 and labels (B,) int64."""
+    stop = num_batches * batch_size
+    images = digits().train.images[:stop].clone().split(batch_size)
+    return list(zip(images, digits().train.labels[:stop].clone().split(batch_size), strict=True))
+
+
+def weights_after(step: Callable) -> tuple[Tensor, list[Any]]:
+    """Let a learner's step(model, optimizer, images, labels) train a LeNet with plain SGD.
+
+    Returns all weights in one row after three steps, (61706,), and what each step returned.
+
+    Raises:
+        YourTurn: The first step neither asked the model nor returned anything.
+        NotYet: The step changes weights that backward still needs.
+    """
+    model, asked = LeNet5(seed=0), []
+    model.register_forward_hook(lambda *_: asked.append(True))
+    optimizer = make_optimizer("sgd", model.parameters(), learning_rate=0.1)
+    returned = []
+    for images, labels in batches(NUM_STEPS):
+        given = {"model": model, "optimizer": optimizer, "images": images, "labels": labels}
+        try:
+            returned.append(call(step, given))
+        except RuntimeError as error:
+            if "modified by an inplace operation" not in str(error):
+                raise
+            raise NotYet("Your step() stands before backward(). Change the order.") from None
+        if not asked and is_nothing(returned[-1]):
+            raise YourTurn("So far your step does nothing.")
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach(), returned
