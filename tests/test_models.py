@@ -1,5 +1,7 @@
 """LeNet-5 has the shapes, the counts and the initial weights it says it has."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -34,6 +36,13 @@ def test_the_global_random_state_is_neither_used_nor_changed():
     first = LeNet5(seed=0)
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(first.fc3.weight, LeNet5(seed=0).fc3.weight)
+
+
+def test_nets_made_in_two_threads_at_once_have_the_weights_of_their_seed():
+    expected = LeNet5(seed=0).fc3.weight
+    with ThreadPoolExecutor(2) as pool:
+        nets = list(pool.map(lambda _: LeNet5(seed=0), range(100)))
+    assert all(torch.equal(net.fc3.weight, expected) for net in nets)
 
 
 def test_mindspore_init_is_small_and_its_loss_is_that_of_knowing_nothing():

@@ -1,5 +1,7 @@
 """LeNet-5, the network of the tutorial."""
 
+import threading
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from tutorial_lib.config import check_choice, check_whole
 
 INITS = ("torch", "mindspore")
+RANDOM_STATE = threading.RLock()  # torch has one for all threads; held by who borrows it
 
 
 class LeNet5(nn.Module):
@@ -28,7 +31,7 @@ class LeNet5(nn.Module):
         super().__init__()
         self.init, self.seed = init, int(seed)
         original = init == "mindspore"
-        with torch.random.fork_rng(devices=[]):
+        with RANDOM_STATE, torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
             self.conv1 = nn.Conv2d(1, 6, kernel_size=5, bias=not original)
             self.conv2 = nn.Conv2d(6, 16, kernel_size=5, bias=not original)

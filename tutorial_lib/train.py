@@ -20,7 +20,7 @@ from tutorial_lib.data import Digits, Split
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
-from tutorial_lib.models import LeNet5
+from tutorial_lib.models import RANDOM_STATE, LeNet5
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.state import checked_position, differences
@@ -227,7 +227,7 @@ class TrainingRun:
             return
         device = self.data.device
         devices = [device] if device.type == "cuda" else []  # the CPU's state is always kept
-        with torch.random.fork_rng(devices):
+        with RANDOM_STATE, torch.random.fork_rng(devices):
             draw = np.random.default_rng((self.hyperparameters.seed, self.step_number, 1))
             torch.manual_seed(int(draw.integers(2**63)))
             yield
