@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 import tutorial_lib
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("0*.ipynb"))
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = [*sorted(FOLDER.glob("0*.ipynb")), *sorted(FOLDER.glob("solutions/0*.ipynb"))]
 NUM_STEPS = 20
 EXACT = {"rtol": 1e-12, "atol": 0.0}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -73,7 +74,10 @@ def inline_names(tree: list[ast.stmt]) -> set[str]:
 
 
 LIBRARY = library()
-TREES = {path.stem: list(statements(path)) for path in NOTEBOOKS}
+TREES = {  # "03_optimizers", "solutions/03_optimizers"
+    path.relative_to(FOLDER).with_suffix("").as_posix(): list(statements(path))
+    for path in NOTEBOOKS
+}
 SHARED = [
     (notebook, name)
     for notebook, tree in TREES.items()

@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", help="names or paths; all of notebooks/ if none")
     names = parser.parse_args().notebooks
-    paths = [find(name) for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    paths = [find(name) for name in names] or all_notebooks()
 
     os.environ["TUTORIAL_OFFLINE"] = "1"
     failed = []
@@ -46,6 +46,11 @@ def main() -> int:
     if failed:
         print("failed:", ", ".join(failed), file=sys.stderr)
     return 1 if failed else 0
+
+
+def all_notebooks() -> list[Path]:
+    """Return the notebooks in order, and then those with the solutions of their exercises."""
+    return [*sorted(NOTEBOOKS.glob("*.ipynb")), *sorted(NOTEBOOKS.glob("solutions/*.ipynb"))]
 
 
 def find(name: str) -> Path:
