@@ -51,7 +51,8 @@ function inkOf(canvas) {
 
 function render({ model, el }) {
   el.classList.add("digit-pad");
-  el.dataset.lmSuppressShortcuts = "true"; // keys pressed here are not JupyterLab's
+  el.dataset.lmSuppressShortcuts = "true"; // keys pressed here are not JupyterLab's,
+  el.addEventListener("keydown", (event) => event.stopPropagation()); // nor its notebook's
   el.innerHTML = MARKUP;
   const paper = el.querySelector(".digit-pad-paper");
   const preset = el.querySelector(".digit-pad-preset");
