@@ -190,7 +190,7 @@ def test_a_full_disk_is_no_error(folder, mirror, monkeypatch):
 
 
 def test_without_any_writable_folder_the_digits_still_come(mirror, monkeypatch):
-    monkeypatch.setattr(data, "_writable_folder", lambda: None)
+    monkeypatch.setattr(data, "writable_folder", lambda: None)
     assert len(load_digits("mnist").train) == 30
     assert len(load_digits("sample").train) == 30
 

