@@ -204,7 +204,8 @@ def test_a_step_before_backward_is_named_not_torchs_message(said):
         optimizer.step()
         loss.backward()
 
-    assert "Your step() stands before backward()." in said("train_step", step)
+    words = said("train_step", step)
+    assert words.startswith("Not yet. Your step() stands before backward().")
 
 
 # ---- answers that are no answers ----
@@ -261,6 +262,16 @@ def test_an_odd_function_is_answered_in_words(name, said):
     assert said(name, prints_words).startswith(("Not yet. ", "Your turn. "))
     if name != "brake":  # which is given a single value
         assert "in all. It takes 1." in said(name, too_few_arguments)
+
+
+def test_of_a_learners_error_the_first_line_is_said(said):
+    class Sad(Exception):
+        pass
+
+    def fails(*arguments):
+        raise Sad("I am sad\nand long")
+
+    assert said("lion_step", fails).startswith("Not yet. Your answer stopped with Sad: I am sad S")
 
 
 @pytest.mark.parametrize("name", ALL)
