@@ -125,5 +125,10 @@ class DistributedRun(TrainingRun):
 
     def _check_batch_size(self, hyperparameters: Hyperparameters) -> None:
         super()._check_batch_size(hyperparameters)
-        why = f" (each of {self._num_ranks} processes needs an image)"
-        check_whole("batch_size", hyperparameters.batch_size, low=self._num_ranks, why=why)
+        check_shares(hyperparameters.batch_size, self._num_ranks)
+
+
+def check_shares(batch_size: int, num_ranks: int) -> None:
+    """Refuse a batch of fewer images than ranks."""
+    why = f" (each of {num_ranks} processes needs an image)"
+    check_whole("batch_size", batch_size, low=num_ranks, why=why)

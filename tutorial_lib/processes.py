@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 import torch.distributed as dist
@@ -28,7 +28,7 @@ from torch import nn
 
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import DOWNLOADED, Digits, load_digits
-from tutorial_lib.distributed import DistributedRun, process_group, rank_device
+from tutorial_lib.distributed import DistributedRun, check_shares, process_group, rank_device
 from tutorial_lib.records import StepRecord
 from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
 
@@ -78,6 +78,10 @@ class ProcessesRun(TrainingRun):
             self._packed = pickle.dumps(model)
         except (AttributeError, TypeError, pickle.PicklingError) as error:
             raise TypeError(f"the model cannot be sent to another process: {error}") from error
+
+    def _check_batch_size(self, hyperparameters: Hyperparameters) -> None:
+        super()._check_batch_size(hyperparameters)
+        check_shares(hyperparameters.batch_size, self.processes)
 
     @property
     def model(self) -> nn.Module:
@@ -132,7 +136,8 @@ class ProcessesRun(TrainingRun):
         return value, seconds
 
     def _order_to_begin(self) -> dict[str, Any]:
-        state = super().state_dict() if self.history else None
+        # As bytes: tensors sent over a connection would be shared, and belong to this process.
+        state = _packed(super().state_dict()) if self.history else None
         return {
             "model": self._packed,
             "data": self.data.name,
@@ -146,8 +151,7 @@ class ProcessesRun(TrainingRun):
         with self._lock:
             if self._behind and self._ranks is not None:
                 self._behind = False
-                packed = io.BytesIO(self._ranks.ask(STATE))
-                state = torch.load(packed, map_location=self.data.device, weights_only=True)
+                state = _unpacked(self._ranks.ask(STATE), self.data.device)
                 self._model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
 
@@ -157,7 +161,7 @@ class _Ranks:
 
     def __init__(self, number: int, threads: int, order: dict[str, Any]) -> None:
         key = secrets.token_bytes(32)
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the processes
+        words = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as they live
         with socket.create_server(("127.0.0.1", 0)) as server:
             environment = {
                 **os.environ,
@@ -167,11 +171,13 @@ class _Ranks:
             command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
             command += [f"--nproc-per-node={number}", "-m", "tutorial_lib.processes"]
             self._torchrun = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=self._words,
-                stderr=self._words, start_new_session=True,  # an interrupt here is not theirs
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=words,
+                stderr=words, start_new_session=True,  # an interrupt here is not theirs
             )  # fmt: skip
             self._line = self._accept(server, key)
-        self.close = weakref.finalize(self, _end, self._line, self._torchrun)
+        self.close = weakref.finalize(self, _end, self._line, self._torchrun, words)
+        if self._line is None:
+            raise ProcessesEnded(f"the processes did not start: {self.close()}")
         self.ask(order)
 
     def ask(self, question: Any) -> Any:
@@ -184,11 +190,10 @@ class _Ranks:
             self._line.send(question)
             return self._line.recv()
         except (EOFError, OSError) as error:
-            self.close()
-            raise ProcessesEnded(f"a process of the run has ended: {self._last_words()}") from error
+            raise ProcessesEnded(f"a process of the run has ended: {self.close()}") from error
 
-    def _accept(self, server: socket.socket, key: bytes) -> Connection:
-        """Wait until rank 0 calls."""
+    def _accept(self, server: socket.socket, key: bytes) -> Connection | None:
+        """Wait until rank 0 calls, or the processes have ended."""
         server.settimeout(0.2)
         deadline = time.monotonic() + START_SECONDS
         while self._torchrun.poll() is None and time.monotonic() < deadline:
@@ -197,26 +202,28 @@ class _Ranks:
                 deliver_challenge(line, key)
                 answer_challenge(line, key)
                 return line
-        _kill(self._torchrun)
-        raise ProcessesEnded(f"the processes did not start: {self._last_words()}")
-
-    def _last_words(self) -> str:
-        """Return the line that tells most of what the processes have said."""
-        self._words.seek(0)
-        lines = self._words.read().decode(errors="replace").splitlines()
-        errors = [
-            line for line in lines if re.match(r"\S*(\[rank\d+\]: )?\w*(Error|Exception)\b", line)
-        ]
-        return (errors or lines or ["they said nothing"])[-1].strip()
+        return None
 
 
-def _end(line: Connection, torchrun: subprocess.Popen) -> None:
-    """Hang up, which ends the processes, and see to it that they do end."""
-    line.close()
+def _end(line: Connection | None, torchrun: subprocess.Popen, words: BinaryIO) -> str:
+    """Hang up, which ends the processes, see that they do end, and return their last words."""
+    if line is not None:
+        line.close()
     try:
         torchrun.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         _kill(torchrun)
+    with words:
+        words.seek(0)
+        return _last_words(words.read().decode(errors="replace"))
+
+
+def _last_words(text: str) -> str:
+    """Return the error that a process ended with, from all that they have said."""
+    error = re.compile(r"(?:\[rank\d+\]: ?)?([\w.]*(?:Error|Exception)\b.*)")
+    errors = [match[1] for line in text.splitlines() if (match := error.match(line))]
+    own = [error for error in errors if "ChildFailedError" not in error]  # that one is torchrun's
+    return (own or errors or ["they left no word"])[0].strip()
 
 
 def _kill(torchrun: subprocess.Popen) -> None:
@@ -239,7 +246,7 @@ def serve() -> None:
             raise ValueError(f"data must be the same in all processes; got {data}")
         run = DistributedRun(pickle.loads(order["model"]), data, order["hyperparameters"])
         if order["state"] is not None:
-            run.load_state_dict(order["state"])
+            run.load_state_dict(_unpacked(order["state"], data.device))
         if line:
             line.send("ready")
             _answer(line, run)
@@ -273,13 +280,16 @@ def _answer(line: Connection, run: DistributedRun) -> None:
             line.send((record.loss, record.seconds))
         except Diverged as error:
             line.send((error.loss, None))
-            return
 
 
 def _packed(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
+
+
+def _unpacked(packed: bytes, device: torch.device) -> dict[str, Any]:
+    return torch.load(io.BytesIO(packed), map_location=device, weights_only=True)
 
 
 if __name__ == "__main__":
