@@ -1,0 +1,48 @@
+"""What goes on inside LeNet while it trains."""
+
+from collections.abc import Sequence
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from tutorial_lib.data import Digits
+from tutorial_lib.draw_inside import draw_inside
+from tutorial_lib.labs.inside import InsideRecord, count_records, describe, train_and_look
+from tutorial_lib.models import INITS
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.records import StepRecord
+
+
+def inside_panel(data: Digits) -> MeasurePanel:
+    """Return a panel that trains LeNet and shows gradients, updates and dead ReLUs by layer."""
+    init = widgets.Dropdown(
+        options=INITS,
+        value="torch",
+        description="init",
+        tooltip="From which distribution the first weights are drawn.",
+        style=controls.LABEL_STYLE,
+        layout={"width": "215px"},
+    )
+    num_steps = controls.count_slider(
+        "steps", 400, 100, 2000, "Batches of 32 images, in all. For the next run.", step=100
+    )
+
+    def draw(figure: Figure, records: Sequence[StepRecord | InsideRecord], **values: object) -> str:
+        title = f"init {values['init']}, learning rate {values['learning_rate']:.2g}"
+        draw_inside(figure.subplots(2, 2).reshape(4, 1), {title: records})
+        return describe(records)
+
+    return MeasurePanel(
+        "under the hood",
+        lambda **values: train_and_look(data, **values),
+        draw,
+        lambda num_steps, **_: count_records(num_steps),
+        {
+            "init": init,
+            "learning_rate": controls.learning_rate_slider(0.01),
+            "num_steps": num_steps,
+        },
+        size=(9, 5.2),
+        button="Train",
+    )
