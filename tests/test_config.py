@@ -69,3 +69,8 @@ def test_equal_settings_get_different_labels():
         "lr 0.01, batch 32 (again)",
         "lr 0.01, batch 32 (again 2)",
     ]
+
+
+def test_a_large_batch_is_named_in_full():
+    settings = [Hyperparameters(batch_size=size) for size in (32, 1024)]
+    assert labels_by_difference(settings) == ["batch 32", "batch 1024"]

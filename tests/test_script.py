@@ -147,6 +147,17 @@ def test_ruff_finds_nothing_to_mend_in_a_run_with_changes(changed):
     assert ruff(script, "check") == ruff(script, "format", "--diff") == ""
 
 
+def test_a_run_on_a_gpu_is_repeated_there(sample):
+    data = dataclasses.replace(sample, device=torch.device("cuda"))
+    settings = Hyperparameters(optimizer="adamw", loss="mse")
+    script = as_script(settings, data, LeNet5(init="mindspore"), threads=1)
+    assert 'labels = torch.tensor(labels[train]).to("cuda")' in script
+    assert 'images.div(255).sub(0.1307).div(0.3081).to("cuda")' in script
+    assert 'torch.optim.AdamW(model.to("cuda").parameters()' in script
+    assert 'torch.eye(10, device="cuda")[labels[batch]]' in script
+    assert ruff(script, "check") == ruff(script, "format", "--diff") == ""
+
+
 @pytest.mark.parametrize(("source", "dataset"), [("mnist", "MNIST"), ("fashion", "FashionMNIST")])
 def test_a_download_is_torchvisions(sample, source, dataset):
     script = as_script(Hyperparameters(), full_size(sample, source), LeNet5(), threads=1)

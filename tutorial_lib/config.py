@@ -109,4 +109,6 @@ def labels_by_difference(settings: Sequence[Hyperparameters]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return value.replace("_", " ") if isinstance(value, str) else f"{value:.3g}"
+    if isinstance(value, str):
+        return value.replace("_", " ")
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

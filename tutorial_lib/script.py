@@ -69,7 +69,7 @@ for epoch in range({epochs}):
     order = np.random.default_rng(({seed}, epoch)).permutation(len(labels))
     first = len(losses)
 {batches}\
-        loss = nn.functional.{loss}
+{loss}\
         losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
@@ -196,17 +196,19 @@ def _loop(settings: Hyperparameters, changes: Sequence[Change], data: Digits) ->
     options, batch_sizes = _by_step(settings, changes)
     head, batches = "losses = []\n", _FIXED_BATCHES.format(size=settings.batch_size)
     if batch_sizes:
-        head += _line(f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}")
+        sizes = f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}"
+        head += _line(f"{sizes}  # from these steps on")
         batches = _CHANGING_BATCHES
     if options:
-        head += _line(f"changes = {options}".replace("'", '"'))
+        head += _line(f"changes = {options}  # from these steps on".replace("'", '"'))
         batches += _ADJUST
     device = "" if data.device.type == "cpu" else f', device="{data.device.type}"'
+    loss = _LOSSES[settings.loss].format(device=device)
     return head + _LOOP.format(
         epochs=settings.epochs,
         seed=settings.seed,
         batches=batches,
-        loss=_LOSSES[settings.loss].format(device=device),
+        loss=_line(f"        loss = nn.functional.{loss}"),
     )
 
 
@@ -230,6 +232,4 @@ def _by_step(
 
 def _line(text: str) -> str:
     """Return a line of the script; a long one stays one, for there are few to spare."""
-    comment = "  # from these steps on" if text.startswith(("changes", "batch_size")) else ""
-    skip = "  # fmt: skip" if len(text + comment) > LINE_LENGTH else ""
-    return f"{text}{comment}{skip}\n"
+    return f"{text}  # fmt: skip\n" if len(text) > LINE_LENGTH else f"{text}\n"
