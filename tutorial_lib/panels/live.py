@@ -14,6 +14,7 @@ from tutorial_lib.panels.home import Home
 from tutorial_lib.panels.place import in_ipython, take_place
 
 REFRESH_SECONDS = 0.2
+FIRST_SECONDS = 0.05  # a click shows its first step after that
 DRAWING_SHARE = 0.1  # of the time, at most
 WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
@@ -95,11 +96,13 @@ class LivePanel(widgets.VBox):
             self.refresh()
 
     async def _follow(self) -> None:
+        pause = FIRST_SECONDS
         while self.moves():
             start = time.perf_counter()
             self.refresh()
             drawing = time.perf_counter() - start
-            await asyncio.sleep(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
+            await asyncio.sleep(max(pause, drawing / DRAWING_SHARE))
+            pause = REFRESH_SECONDS
         self.refresh()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

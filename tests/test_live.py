@@ -1,0 +1,53 @@
+"""How often a panel draws: soon after a click, then by time, and never for long."""
+
+import asyncio
+import time
+
+import pytest
+
+from tutorial_lib.panels import live
+from tutorial_lib.panels.live import DRAWING_SHARE, FIRST_SECONDS, REFRESH_SECONDS, LivePanel
+
+
+class Clock:
+    """A time that passes only while something is drawn or waited for."""
+
+    def __init__(self) -> None:
+        self.now, self.pauses = 0.0, []
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Return a function: the pauses of a panel that refreshes five times, so long each."""
+
+    def follow(drawing_seconds: float) -> list[float]:
+        clock = Clock()
+        monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
+        monkeypatch.setattr(live.asyncio, "sleep", clock.sleep)
+
+        class Slow(LivePanel):
+            def moves(self) -> bool:
+                return len(clock.pauses) < 5
+
+            def refresh(self) -> None:
+                clock.now += drawing_seconds
+
+        panel = Slow([], b"")
+        asyncio.run(panel._follow())
+        panel.close()
+        return clock.pauses
+
+    return follow
+
+
+def test_a_panel_draws_soon_and_then_five_times_a_second(pauses):
+    assert pauses(0.001) == [FIRST_SECONDS] + [REFRESH_SECONDS] * 4
+
+
+@pytest.mark.parametrize("seconds", [0.018, 0.05, 0.4])
+def test_drawing_never_takes_more_than_a_tenth_of_the_time(pauses, seconds):
+    assert all(seconds / (seconds + pause) <= DRAWING_SHARE for pause in pauses(seconds))
