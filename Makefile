@@ -4,6 +4,7 @@ LAB_IP    ?= 127.0.0.1
 LAB_FLAGS ?=
 NOTEBOOKS ?=
 REPO      ?=
+SECTIONS  ?=
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -14,7 +15,7 @@ export TUTORIAL_DATA_DIR := $(abspath $(TUTORIAL_DATA_DIR))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check notebooks publish venv lock clean rebuild
+.PHONY: help lab test check bench notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +32,9 @@ test: $(READY)  ## run the unit, notebook and browser tests
 check: $(READY)  ## check format and style, notebooks included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
+	$(BIN)/python benchmarks/bench.py $(SECTIONS)
 
 notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOKS=02_losses)
 	$(BIN)/python tools/save_notebooks.py $(NOTEBOOKS)

@@ -9,7 +9,9 @@ nobody.
 
 import argparse
 import statistics
+import subprocess
 import time
+from typing import NamedTuple
 
 from jupyter_client.manager import start_new_kernel
 
@@ -22,13 +24,16 @@ data = load_digits("sample")
 settings = Hyperparameters(epochs={epochs})
 panel = TrainingPanel(data, settings=settings)
 done = []
-frames = 0
-draw = TrainingPanel._draw
+refreshes = 0
+drawing = 0.0  # seconds
+refresh = TrainingPanel.refresh
 def counting(self):
-    global frames
-    frames += 1
-    draw(self)
-TrainingPanel._draw = counting
+    global refreshes, drawing
+    start = time.perf_counter()
+    refresh(self)
+    drawing += time.perf_counter() - start
+    refreshes += 1
+TrainingPanel.refresh = counting
 
 def time_it(session, start):
     def wait():
@@ -49,30 +54,52 @@ def on_the_panel():
 """
 
 
+class Found(NamedTuple):
+    """What the pairs gave: one number for each of them, and how often was drawn in all."""
+
+    panels: list[float]  # steps a second with the panel, by those without
+    controls: list[float]
+    shares: list[float]  # of the run's time, spent refreshing the panel
+    refreshes: int
+    threads: int
+
+
 def main() -> None:
     """Time the pairs and print their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--epochs", type=int, default=10)
     arguments = parser.parse_args()
-    manager, client = start_new_kernel()
+    found = measure(pairs=arguments.pairs, epochs=arguments.epochs)
+    print(f"threads: {found.threads}")
+    print(f"refreshes in all: {found.refreshes}")
+    for name, ratios in (("panel drawing", found.panels), ("control", found.controls)):
+        print(
+            f"{name}: median {statistics.median(ratios):.3f} of the steps a second "
+            f"({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)"
+        )
+    print(f"share of the time spent drawing: {statistics.median(found.shares):.3f}")
+
+
+def measure(*, pairs: int, epochs: int) -> Found:
+    """Time the runs in a kernel of their own."""
+    manager, client = start_new_kernel(stderr=subprocess.DEVNULL)
     try:
-        execute(client, SETUP.format(epochs=arguments.epochs))
+        execute(client, SETUP.format(epochs=epochs))
         for way in ("alone()", "on_the_panel()"):
             seconds(client, way)  # to warm up
-        panels, controls = [], []
-        for _ in range(arguments.pairs):
-            alone = seconds(client, "alone()")
-            panels.append(alone / seconds(client, "on_the_panel()"))
+        panels, controls, shares = [], [], []
+        for number in range(pairs):
+            execute(client, "drawing = 0.0")
+            if number % 2:  # who begins takes turns
+                watched, alone = seconds(client, "on_the_panel()"), seconds(client, "alone()")
+            else:
+                alone, watched = seconds(client, "alone()"), seconds(client, "on_the_panel()")
+            panels.append(alone / watched)
+            shares.append(float(value(client, "drawing")) / watched)
             controls.append(alone / seconds(client, "alone()"))
-        threads = value(client, "__import__('torch').get_num_threads()")
-        print(f"threads: {threads}")
-        print(f"frames drawn in all: {value(client, 'frames')}")
-        for name, ratios in (("panel drawing", panels), ("control", controls)):
-            print(
-                f"{name}: median {statistics.median(ratios):.3f} of the steps a second "
-                f"({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)"
-            )
+        threads = int(value(client, "__import__('torch').get_num_threads()"))
+        return Found(panels, controls, shares, int(value(client, "refreshes")), threads)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
