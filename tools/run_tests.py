@@ -49,6 +49,8 @@ def main() -> int:
             started = time.monotonic()
             results[phase] = run_phase(arguments, Path(folder, f"{phase}.xml"), environment)
             print(f"{phase} tests took {time.monotonic() - started:.0f} s")
+            if phase == "notebooks":
+                print_times(Path(folder, f"{phase}.xml"))
 
     browser = results["browser"]
     if browser.skipped and os.environ.get("TUTORIAL_REQUIRE_BROWSER"):
@@ -83,6 +85,20 @@ def read_counts(report: Path) -> Counts:
     )
     failed = failures + errors
     return Counts(tests - failed - skipped, failed, skipped)
+
+
+def print_times(report: Path) -> None:
+    """Print how long each notebook took, and the slowest cell of each."""
+    if not report.exists():
+        return
+    cells: dict[str, list[tuple[float, str]]] = {}
+    for test in ElementTree.parse(report).iter("testcase"):
+        name = test.get("classname", "").removeprefix("notebooks.").removesuffix(".ipynb")
+        cells.setdefault(name, []).append((float(test.get("time", 0)), test.get("name", "")))
+    for name, times in sorted(cells.items()):
+        slowest, cell = max(times)
+        total = sum(seconds for seconds, _ in times)
+        print(f"  {name:34s} {total:6.1f} s; slowest {slowest:5.1f} s, {cell}")
 
 
 if __name__ == "__main__":
