@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from itertools import islice
 
 import pytest
@@ -12,7 +13,10 @@ import torch
 from tutorial_lib import Diverged, Hyperparameters, LeNet5, Session, TrainingRun
 from tutorial_lib.processes import ProcessesEnded, ProcessesRun
 
-SETTINGS = Hyperparameters(epochs=1)  # at higher rates rounding grows from step to step
+SETTINGS = Hyperparameters(epochs=1)
+# With momentum 0.9 a change of a weight in its last digit grows to 0.6 of loss in a hundred steps;
+# so slow a descent leaves it where it is.
+CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def largest_difference(one, other):
 
 @pytest.mark.parametrize("processes", [2, 4])
 def test_a_hundred_steps_agree_with_those_of_one_process(sample, start, processes):
-    alone, together = TrainingRun(LeNet5(), sample, SETTINGS), start(processes)
+    alone, together = TrainingRun(LeNet5(), sample, CALM), start(processes, CALM)
     gaps = []
     for step in range(100):
         if step == 50:  # 33 images cannot be shared evenly
@@ -97,17 +101,24 @@ def alive(pid):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes with Linux's ps")
-def test_a_killed_process_ends_all_and_is_told(start):
-    run = start(2)
-    next(run)
+def test_a_killed_process_ends_all_and_the_run_goes_on_from_what_was_fetched(sample, start):
+    alone, run = TrainingRun(LeNet5(), sample, SETTINGS), start(2)
+    losses = [record.loss for record in islice(alone, 8)]
+    list(islice(run, 3))
+    run.state_dict()  # brings the weights of step 3 here
+    list(islice(run, 2))
     torchrun, ranks = run._ranks._torchrun, ranks_of(run)
     assert len(ranks) == 2
     os.kill(max(ranks), signal.SIGKILL)
-    with pytest.raises(ProcessesEnded):
+    killed = time.perf_counter()
+    with pytest.raises(ProcessesEnded, match="a process of the run has ended"):
         list(run)
     torchrun.wait(10)
+    print(f"all had ended {time.perf_counter() - killed:.1f} s after one was killed")
     assert not any(alive(pid) for pid in ranks)
-    assert run.step_number > 0  # the history is still there
+    assert run.step_number == 3
+    list(islice(run, 5))  # by new processes
+    assert [record.loss for record in run.history] == pytest.approx(losses, abs=1e-5)
 
 
 def test_who_forgets_the_run_ends_its_processes(sample):

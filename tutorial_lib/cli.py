@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +22,7 @@ from tutorial_lib import checkpoint
 from tutorial_lib.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole, labels_by_difference
 from tutorial_lib.data import DOWNLOADED, DataUnavailable, load_digits
+from tutorial_lib.distributed import follow, lead, process_group, rank_device, started_by_torchrun
 from tutorial_lib.doctor import examine, report
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import replacing
@@ -32,6 +33,7 @@ from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
 PROGRAM = "python -m tutorial_lib"
 SUCCESS, FAILURE, MISUSE, INTERRUPTED = 0, 1, 2, 130
 OFF = "(default: none)"
+TORCHRUN = ["-m", "torch.distributed.run"]
 
 
 class _Unchecked(Hyperparameters):
@@ -100,11 +102,19 @@ def _diagnose() -> int:
 
 
 def _train(command: Train, arguments: Sequence[str]) -> int:
+    if not started_by_torchrun():
+        return _prepare_and_drive(command, lambda: _prepare(command, arguments))
+    with process_group() as rank:
+        if rank == 0:
+            return _prepare_and_drive(command, lambda: lead(lambda: _prepare(command, arguments)))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides when to end
+        follow()
+        return SUCCESS  # what there is to say, rank 0 says
+
+
+def _prepare_and_drive(command: Train, prepare: Callable[[], TrainingRun]) -> int:
     try:
-        saved = checkpoint.load(command.resume) if command.resume else None
-        if saved is not None:
-            command = _with_saved_defaults(arguments, saved)
-        run = _prepare(command, saved)
+        run = prepare()
     except (CheckpointError, DataUnavailable, TypeError, ValueError) as error:
         print(f"{PROGRAM} train: {error}", file=sys.stderr)
         return MISUSE
@@ -123,8 +133,11 @@ def _with_saved_defaults(arguments: Sequence[str], saved: Checkpoint) -> Train:
     return tyro.cli(Train, args=arguments, default=defaults, prog=f"{PROGRAM} train")
 
 
-def _prepare(command: Train, saved: Checkpoint | None) -> TrainingRun:
+def _prepare(command: Train, arguments: Sequence[str]) -> TrainingRun:
     """Return the run, ready for its next step, or refuse what is wrong; no file is written."""
+    saved = checkpoint.load(command.resume) if command.resume else None
+    if saved is not None:
+        command = _with_saved_defaults(arguments, saved)
     settings = Hyperparameters(**dataclasses.asdict(command.hyperparameters))
     if command.per_print_times is not None:
         check_whole("per_print_times", command.per_print_times, low=1)
@@ -132,7 +145,8 @@ def _prepare(command: Train, saved: Checkpoint | None) -> TrainingRun:
         raise ValueError(f"curve must name a .png file; got {str(command.curve)!r}")
     if command.save is not None and command.save.is_dir():
         raise ValueError(f"save must name a file; {str(command.save)!r} is a folder")
-    run = TrainingRun(LeNet5(init=command.init), load_digits(command.data), settings)
+    device = rank_device() if started_by_torchrun() else "auto"
+    run = TrainingRun(LeNet5(init=command.init), load_digits(command.data, device), settings)
     going_on = ""
     if saved is not None:
         saved = checkpoint.restore(run, saved)
@@ -175,6 +189,7 @@ def _drive(run: TrainingRun, command: Train) -> int:
     if diverged is not None:
         return _end_diverged(run, diverged, save)
     if interrupted:
+        run.close()
         return _end_interrupted(run, command, save or _free_file())
     score = evaluate(run.model, run.data.test)
     right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
@@ -209,7 +224,8 @@ def _interrupts() -> Iterator[threading.Event]:
 
     def on_interrupt(*_: Any) -> None:
         interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not started_by_torchrun():  # the other ranks would wait for a step cut in two
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:
@@ -234,13 +250,26 @@ def _end_interrupted(run: TrainingRun, command: Train, save: Path) -> int:
 
 
 def _command_to_go_on(command: Train, save: Path) -> str:
-    python = "python" if shutil.which("python") == sys.executable else sys.executable
-    words = [python, "-m", "tutorial_lib", "train", "--resume", str(save)]
+    words = [*_program(), "-m", "tutorial_lib", "train", "--resume", str(save)]
     if command.curve is not None:
         words += ["--curve", str(command.curve)]
     if command.per_print_times is not None:
         words += ["--per-print-times", str(command.per_print_times)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _program() -> list[str]:
+    """Return the words that start what runs here: python, or torchrun with as many processes."""
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    if not started_by_torchrun():
+        return [python]
+    torchrun = str(Path(sys.executable).with_name("torchrun"))
+    words = ["torchrun"] if shutil.which("torchrun") == torchrun else [python, *TORCHRUN]
+    hosts = os.environ["GROUP_WORLD_SIZE"]
+    if hosts != "1":
+        address = os.environ["MASTER_ADDR"]
+        words += [f"--nnodes={hosts}", "--node-rank=0", f"--master-addr={address}"]
+    return [*words, f"--nproc-per-node={os.environ['LOCAL_WORLD_SIZE']}"]
 
 
 def _free_file() -> Path:

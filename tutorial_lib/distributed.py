@@ -8,7 +8,7 @@ process.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tutorial_lib.config import Hyperparameters, check_whole
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Digits, load_digits
 from tutorial_lib.records import StepRecord
 from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
 
@@ -40,8 +40,10 @@ def process_group() -> Iterator[int]:
     device = torch.device(rank_device())
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    # What rank 0 decides goes from CPU to CPU: a GPU would be busy with waiting for it.
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     # A run may be paused for days, and nobody hears of it before the next step.
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(days=30))
+    dist.init_process_group(backend, timeout=timedelta(days=30))
     try:
         yield dist.get_rank()
     finally:
@@ -51,13 +53,13 @@ def process_group() -> Iterator[int]:
 class DistributedRun(TrainingRun):
     """A TrainingRun on several ranks: every rank makes one, and asks it for the same records.
 
-    Rank 0 decides. Its `adjust` and its `leave` hold for all; on the others they do nothing. The
+    Rank 0 decides. Its `adjust` and its `close` hold for all; on the others they do nothing. The
     records, the history and the state are the same on every rank, and those of a run on one process
     but for rounding. A state may be taken up with another number of ranks.
 
     Args:
         model: With the same weights on every rank. Layers that look at a whole batch, such as batch
-            normalisation, see the rank's share alone.
+            normalisation, see the rank's share alone; dropout drops the same in every share.
         data: The same on every rank, on `rank_device()`.
         hyperparameters: batch_size is that of all ranks together.
 
@@ -68,38 +70,37 @@ class DistributedRun(TrainingRun):
     def __init__(
         self, model: nn.Module, data: Digits, hyperparameters: Hyperparameters | None = None
     ) -> None:
-        self._rank, self._num_ranks = dist.get_rank(), dist.get_world_size()
+        self._rank, self.processes = dist.get_rank(), dist.get_world_size()
         super().__init__(model, data, hyperparameters)
         self._replicas = DistributedDataParallel(self.model)
-        self._left = False
+        self._over = False
 
     def step(self) -> StepRecord:
         """Take one optimizer step on all ranks together; see TrainingRun.step."""
-        if not self._left:
+        if not self._over:
             self._agree(going_on=True)
-        if self._left:
+        if self._over:
             raise StopIteration
         try:
             return super().step()
         except (StopIteration, Diverged):  # on all ranks alike
-            self._left = True
+            self._over = True
             raise
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End the run on all ranks: the others are waiting for rank 0's next step."""
-        if self._rank == 0 and not self._left:
+        if self._rank == 0 and not self._over:
             self._agree(going_on=False)
-        self._left = True
+        self._over = True
 
     def _agree(self, *, going_on: bool) -> None:
         """Let rank 0 tell the others whether it goes on, and with which settings."""
         self._apply_changes()
         settings = [float(getattr(self.hyperparameters, name)) for name in ADJUSTABLE]
         told = torch.tensor([float(going_on), *settings], dtype=torch.float64)  # exact for floats
-        told = told.to(self.data.device)
         dist.broadcast(told, src=0)
         going_on, *theirs = told.tolist()
-        self._left = not going_on
+        self._over = not going_on
         if self._rank != 0 and theirs != settings:
             changes = dict(zip(ADJUSTABLE, theirs, strict=True))
             super().adjust(**changes | {"batch_size": int(changes["batch_size"])})
@@ -111,24 +112,64 @@ class DistributedRun(TrainingRun):
 
     def _next_batch(self) -> tuple[Tensor, Tensor]:
         images, labels = super()._next_batch()
-        share = slice(self._rank, None, self._num_ranks)  # every num_ranks-th image
+        share = slice(self._rank, None, self.processes)  # with 2, every second image
         return images[share], labels[share]
 
     def _loss_of(self, images: Tensor, labels: Tensor) -> tuple[Tensor, float]:
         # DistributedDataParallel takes the mean over the ranks. A share may have one image more
         # than another, so each loss is weighted to make that the mean over the images.
-        weight = len(labels) * self._num_ranks / self.hyperparameters.batch_size
+        weight = len(labels) * self.processes / self.hyperparameters.batch_size
         loss = weight * self._loss_function(self._replicas(images), labels)  # ()
-        value = loss.detach() / self._num_ranks
+        value = loss.detach() / self.processes
         dist.all_reduce(value)  # a sum
         return loss, value.item()
 
     def _check_batch_size(self, hyperparameters: Hyperparameters) -> None:
         super()._check_batch_size(hyperparameters)
-        check_shares(hyperparameters.batch_size, self._num_ranks)
+        check_shares(hyperparameters.batch_size, self.processes)
 
 
-def check_shares(batch_size: int, num_ranks: int) -> None:
-    """Refuse a batch of fewer images than ranks."""
-    why = f" (each of {num_ranks} processes needs an image)"
-    check_whole("batch_size", batch_size, low=num_ranks, why=why)
+def check_shares(batch_size: int, processes: int) -> None:
+    """Refuse a batch of fewer images than processes."""
+    why = f" (each of {processes} processes needs an image)"
+    check_whole("batch_size", batch_size, low=processes, why=why)
+
+
+def lead(make_run: Callable[[], TrainingRun]) -> DistributedRun:
+    """Let all ranks take up the run that rank 0 has made; the others `follow`.
+
+    Args:
+        make_run: Called on rank 0 alone. If it raises, there is nothing to follow.
+    """
+    try:
+        run = make_run()
+        check_shares(run.hyperparameters.batch_size, dist.get_world_size())
+    except BaseException:
+        _share(None)
+        raise
+    state = run.state_dict()
+    _share((run.model, run.data.name, run.hyperparameters, state))
+    together = DistributedRun(run.model, run.data, run.hyperparameters)
+    together.load_state_dict(state)
+    return together
+
+
+def follow() -> None:
+    """Take part in the run that rank 0 leads, until its end."""
+    shared = _share(None)
+    if shared is None:
+        return
+    model, data_name, hyperparameters, state = shared
+    data = load_digits(data_name, device=rank_device())
+    run = DistributedRun(model, data, hyperparameters)
+    run.load_state_dict(state)
+    with contextlib.suppress(Diverged):
+        for _ in run:
+            pass
+
+
+def _share(thing: Any) -> Any:
+    """Return rank 0's thing on every rank."""
+    things = [thing]
+    dist.broadcast_object_list(things, src=0)
+    return things[0]

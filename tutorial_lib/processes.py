@@ -19,34 +19,42 @@ import tempfile
 import threading
 import time
 import weakref
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
 from typing import Any, BinaryIO
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import DOWNLOADED, Digits, load_digits
-from tutorial_lib.distributed import DistributedRun, check_shares, process_group, rank_device
+from tutorial_lib.distributed import (
+    DistributedRun,
+    check_shares,
+    follow,
+    lead,
+    process_group,
+    rank_device,
+)
 from tutorial_lib.records import StepRecord
 from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
 
 CONTROL = "TUTORIAL_CONTROL"  # the variable that tells rank 0 whom to call: port:key
-STATE = "state"
+STATE = "state"  # the question for the weights
 START_SECONDS = 120.0  # so long the processes may take to load torch
 END_SECONDS = 10.0  # so long they may take to end once nobody asks any more
 
 
 class ProcessesEnded(RuntimeError):
-    """A process of the run ended before its time; the model is as it was last fetched."""
+    """A process of the run ended before its time; the run stands where it was last fetched."""
 
 
 class ProcessesRun(TrainingRun):
     """A TrainingRun whose steps are taken by several processes together.
 
     They start with the first step, and end with the run, with `close`, or when this process ends.
-    The `model` is brought here when somebody asks for it.
+    The weights are brought here when somebody asks for the model or the state. Where a process is
+    killed, or a step interrupted, all end, and the run goes back to the last weights brought here.
 
     Args:
         model: Of a class that the processes can import, so not one defined in a notebook.
@@ -70,6 +78,7 @@ class ProcessesRun(TrainingRun):
         self.processes = processes
         self._ranks: _Ranks | None = None
         self._behind = False  # whether the ranks' weights are newer than those here
+        self._kept: dict[str, Any] = {}  # the state with the last weights that were brought here
         self._lock = threading.RLock()  # the model may be asked for while a step is being taken
         if data.name != "sample" and data.name not in DOWNLOADED:
             raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
@@ -122,44 +131,50 @@ class ProcessesRun(TrainingRun):
 
     def _update(self) -> tuple[float, float]:
         if self._ranks is None:
-            threads = max(1, self.threads // self.processes)
-            self._ranks = _Ranks(self.processes, threads, self._order_to_begin())
+            self._start()
         settings = {name: getattr(self.hyperparameters, name) for name in ADJUSTABLE}
-        try:
-            value, seconds = self._ranks.ask(settings)
-        except ProcessesEnded:
-            self._ranks = None
-            raise
+        value, seconds = self._ask(settings)
         if seconds is None:
             raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
         self._behind = True
         return value, seconds
 
-    def _order_to_begin(self) -> dict[str, Any]:
+    def _start(self) -> None:
+        self._kept = self._state()
+        threads = max(1, self.threads // self.processes)
         # As bytes: tensors sent over a connection would be shared, and belong to this process.
-        state = _packed(super().state_dict()) if self.history else None
-        return {
-            "model": self._packed,
-            "data": self.data.name,
-            "num_train": len(self.data.train),
-            "hyperparameters": self.hyperparameters,
-            "state": state,
-        }
+        order = (self._packed, self.data.name, self.hyperparameters, _packed(self._kept))
+        self.waits_for = f"{self.processes} processes start and load torch"
+        try:
+            self._ranks = _Ranks(self.processes, threads, order)
+        finally:
+            self.waits_for = ""
 
     def _fetch(self) -> None:
         """Bring weights and the optimizer's memory here, if they are newer there."""
         with self._lock:
-            if self._behind and self._ranks is not None:
+            if self._behind:
+                state = _unpacked(self._ask(STATE), self.data.device)
                 self._behind = False
-                state = _unpacked(self._ranks.ask(STATE), self.data.device)
                 self._model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
+                self._kept = self._state()
+
+    def _ask(self, question: Any) -> Any:
+        """Return rank 0's answer; without one, go back to the last weights brought here."""
+        try:
+            return self._ranks.ask(question)
+        except BaseException:  # an interrupt, too: its answer would be taken for the next one
+            self._ranks.close()
+            self._ranks, self._behind = None, False
+            super().load_state_dict(self._kept)
+            raise
 
 
 class _Ranks:
     """The processes of a run, and the line to rank 0."""
 
-    def __init__(self, number: int, threads: int, order: dict[str, Any]) -> None:
+    def __init__(self, number: int, threads: int, order: tuple[Any, ...]) -> None:
         key = secrets.token_bytes(32)
         words = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as they live
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -197,7 +212,7 @@ class _Ranks:
         server.settimeout(0.2)
         deadline = time.monotonic() + START_SECONDS
         while self._torchrun.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, AuthenticationError, EOFError):  # a stranger
                 line = Connection(server.accept()[0].detach())
                 deliver_challenge(line, key)
                 answer_challenge(line, key)
@@ -237,23 +252,23 @@ def _kill(torchrun: subprocess.Popen) -> None:
 def serve() -> None:
     """Take steps for a ProcessesRun: what torchrun runs on every rank."""
     with process_group() as rank:
-        line = _call() if rank == 0 else None
-        orders = [line.recv() if line else None]
-        dist.broadcast_object_list(orders, src=0)
-        order = orders[0]
-        data = load_digits(order["data"], device=rank_device())
-        if len(data.train) != order["num_train"]:
-            raise ValueError(f"data must be the same in all processes; got {data}")
-        run = DistributedRun(pickle.loads(order["model"]), data, order["hyperparameters"])
-        if order["state"] is not None:
-            run.load_state_dict(_unpacked(order["state"], data.device))
-        if line:
-            line.send("ready")
-            _answer(line, run)
-        else:
-            with contextlib.suppress(Diverged):
-                for _ in run:
-                    pass
+        if rank > 0:
+            follow()
+            return
+        line = _call()
+        run = lead(lambda: _ordered(*line.recv()))
+        line.send("ready")
+        _answer(line, run)
+
+
+def _ordered(
+    model: bytes, data_name: str, hyperparameters: Hyperparameters, state: bytes
+) -> TrainingRun:
+    """Return the run that a ProcessesRun ordered, where it stands."""
+    data = load_digits(data_name, device=rank_device())
+    run = TrainingRun(pickle.loads(model), data, hyperparameters)
+    run.load_state_dict(_unpacked(state, data.device))
+    return run
 
 
 def _call() -> Connection:
@@ -268,7 +283,7 @@ def _answer(line: Connection, run: DistributedRun) -> None:
         try:
             question = line.recv()
         except (EOFError, OSError):
-            run.leave()
+            run.close()
             return
         if question == STATE:
             states = {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}

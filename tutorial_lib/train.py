@@ -61,6 +61,9 @@ class TrainingRun:
         ValueError: batch_size exceeds the training set.
     """
 
+    processes = 1  # that take its steps together
+    waits_for = ""  # what keeps it from taking its next step, in words
+
     def __init__(
         self, model: nn.Module, data: Digits, hyperparameters: Hyperparameters | None = None
     ) -> None:
@@ -154,12 +157,18 @@ class TrainingRun:
         self._check_batch_size(self.hyperparameters.replace(**changes))
         self._asked.append(changes)
 
+    def close(self) -> None:
+        """Give back what the run holds besides memory: nothing, unless a subclass says so."""
+
     def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to go on exactly: tensors and plain values, copied.
 
         Call it between steps, from the thread that takes them.
         """
         self._apply_changes()
+        return self._state()
+
+    def _state(self) -> dict[str, Any]:
         columns = {
             name: [getattr(record, name) for record in self.history] for name in _STEP_FIELDS
         }
