@@ -1,10 +1,9 @@
 """How much of its speed does a run keep while `looking_inside` measures its layers?
 
-    python benchmarks/inside.py [--pairs 9] [--steps 200] [--every 10]
+    python benchmarks/inside.py [--pairs 9] [--steps 400] [--every 10]
 
-The same run of LeNet on the sample is timed plain and looked into, in turn; each pair gives a
-ratio of seconds. A control pairs plain with plain. What a single look costs follows from the
-ratio, and is printed as a share of a step.
+The same run of LeNet on the sample is taken three times side by side, a few steps of each in turn:
+looked into, plain, and plain once more as a control. Each pair gives a ratio of seconds.
 """
 
 import argparse
@@ -14,8 +13,7 @@ from collections import deque
 from itertools import islice
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.config import check_whole
-from tutorial_lib.labs.inside import EVERY, count_records, looking_inside
+from tutorial_lib.labs.inside import EVERY, looking_inside
 from tutorial_lib.train import warm_up
 
 
@@ -23,47 +21,38 @@ def main() -> None:
     """Time the pairs and print their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--every", type=int, default=EVERY)
     arguments = parser.parse_args()
-    check_whole("pairs", arguments.pairs, low=2)
     data = load_digits("sample", device="cpu")
-
-    def plain() -> float:
-        return seconds(islice(new_run(data), arguments.steps))
-
-    def looked_into() -> float:
-        count = count_records(arguments.steps, every=arguments.every)
-        return seconds(islice(looking_inside(new_run(data), every=arguments.every), count))
-
     warm_up(data.device)
-    plain(), looked_into()
+    side_by_side(data, arguments.every, 10 * arguments.every)  # to warm up
     looks, controls = [], []
-    for number in range(arguments.pairs):  # who begins takes turns: machines drift
-        first, second = (plain, looked_into) if number % 2 else (looked_into, plain)
-        times = {way: way() for way in (first, second)}
-        looks.append(times[looked_into] / times[plain])
-        controls.append(plain() / plain())
-    print(f"threads: {new_run(data).threads}")
+    for _ in range(arguments.pairs):
+        looked, plain, again = side_by_side(data, arguments.every, arguments.steps)
+        looks.append(looked / plain)
+        controls.append(again / plain)
+    print(f"threads: {TrainingRun(LeNet5(), data).threads}")
     for name, ratios in ((f"a look every {arguments.every} steps", looks), ("control", controls)):
         print(
-            f"{name}: median {statistics.median(ratios):.3f} of the plain run's seconds "
+            f"{name}: median {statistics.median(ratios):.3f} times the plain run's seconds "
             f"({min(ratios):.3f} to {max(ratios):.3f}, {len(ratios)} pairs)"
         )
-    cost = (statistics.median(looks) - 1) * arguments.every
-    print(f"so a look costs about {cost:.2f} of a step")
 
 
-def new_run(data) -> TrainingRun:
-    """Return the run that is timed, at its beginning."""
-    return TrainingRun(LeNet5(), data, Hyperparameters())
-
-
-def seconds(records) -> float:
-    """Return how long it took to get all the records."""
-    start = time.perf_counter()
-    deque(records, maxlen=0)
-    return time.perf_counter() - start
+def side_by_side(data, every: int, steps: int) -> list[float]:
+    """Return the seconds that so many steps took: looked into, plain, and plain again."""
+    runs = [TrainingRun(LeNet5(), data, Hyperparameters()) for _ in range(3)]
+    ways = [(looking_inside(runs[0], every=every), every + 1), (runs[1], every), (runs[2], every)]
+    seconds = [0.0] * len(ways)
+    for turn in range(steps // every):
+        for place in range(len(ways)):
+            number = (place + turn) % len(ways)  # who comes first changes: caches are warm or not
+            records, count = ways[number]  # of `every` steps: a look is one record more
+            start = time.perf_counter()
+            deque(islice(records, count), maxlen=0)
+            seconds[number] += time.perf_counter() - start
+    return seconds
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from tutorial_lib.models import LeNet5
 from tutorial_lib.records import StepRecord
 from tutorial_lib.train import TrainingRun
 
-EVERY = 10  # a look costs about half a step, so this slows a run by a twentieth
+EVERY = 10  # a look costs less than half a step, so this slows a run by about a twentieth
 
 
 @dataclass(frozen=True, slots=True)
