@@ -3,6 +3,7 @@
 import base64
 import runpy
 import threading
+from functools import partial
 
 import ipywidgets as widgets
 import pytest
@@ -12,8 +13,9 @@ from ipywidgets.widgets.widget import _instances
 from tutorial_lib import Hyperparameters
 from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.panels.status import Progress, status_text
+from tutorial_lib.processes import ProcessesRun
 from tutorial_lib.session import in_background
-from tutorial_lib.train import Diverged
+from tutorial_lib.train import Diverged, TrainingRun
 
 PATIENCE = 60
 
@@ -226,6 +228,7 @@ def test_every_control_has_a_tooltip(panel):
     [
         ({"data": "sample"}, "data must come from load_digits"),
         ({"new_model": 3}, "new_model must be callable"),
+        ({"new_run": 3}, "new_run must be callable"),
         ({"settings": Hyperparameters(batch_size=128)}, "batch_size must be .* from 1 to 100"),
     ],
 )
@@ -379,6 +382,49 @@ def test_laid_out_code_is_given_back(few):
     panel.show_code()
     panel.close()
     assert set(_instances) - before == set()
+
+
+def test_several_processes_are_driven_like_one_and_end_with_their_run(sample, tmp_path):
+    two = partial(ProcessesRun, processes=2)
+    settings = Hyperparameters(epochs=100, batch_size=100)
+    panel = TrainingPanel(sample, new_run=two, settings=settings, save_to=tmp_path / "run")
+    panel.train()
+    while not panel.last_run.waits_for:
+        panel._session.wait(0.01)
+    panel.refresh()
+    assert "Starting:</b> 2 processes start and load torch" in panel.status.value
+    panel.learning_rate.value = 0.02
+    while not panel.last_run.changes:
+        panel._session.wait(0.01)
+    panel.pause()
+    finish(panel)
+    torchrun = panel.last_run._ranks._torchrun
+    assert (panel.state, torchrun.poll()) == ("paused", None)  # they wait
+    assert "2 processes shared each step" in panel.code()
+    panel.stop()
+    wait_for_the_thread()
+    assert torchrun.poll() == 0
+    stood_at = panel.last_run.step_number
+    panel.restore()  # starts no processes before Resume
+    assert (panel.last_run.step_number, panel.last_run.processes) == (stood_at, 2)
+    panel.close()
+
+
+def test_what_a_panel_runs_is_closed_once_it_has_ended(few):
+    closed = []
+
+    class Counted(TrainingRun):
+        def close(self) -> None:
+            closed.append(self.step_number)
+
+    panel = TrainingPanel(few, new_run=Counted, settings=Hyperparameters(batch_size=10))
+    panel.run(epochs=1)
+    panel.epochs.value = 100
+    panel.train()
+    panel.close()  # in the middle of a run, as when its cell is run again
+    wait_for_the_thread()
+    assert closed[0] == 10
+    assert len(closed) == 2
 
 
 def wait_for_the_thread() -> None:

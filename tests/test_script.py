@@ -14,6 +14,7 @@ from torch import nn
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, fetch
 from tutorial_lib.config import LOSSES, OPTIMIZERS
 from tutorial_lib.data import Digits, Split, _prepare
+from tutorial_lib.processes import ProcessesRun
 from tutorial_lib.script import MAX_LINES, as_script, script_of
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -131,6 +132,13 @@ def test_a_run_that_stopped_early_says_so(sample):
     run = TrainingRun(LeNet5(), sample, Hyperparameters(epochs=1))
     next(run), next(run)
     assert "Its first 2 losses are those" in script_of(run, LeNet5())
+
+
+def test_a_run_of_several_processes_says_that_this_is_one(sample):
+    run = ProcessesRun(LeNet5(), sample, Hyperparameters(), processes=2)
+    script = script_of(run, LeNet5())
+    assert "# There, 2 processes shared each step. This is one: the last digits differ." in script
+    assert ruff(script, "check") == ruff(script, "format", "--diff") == ""
 
 
 @pytest.mark.parametrize("source", ["sample", "mnist", "fashion", "own"])

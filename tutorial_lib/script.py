@@ -89,13 +89,15 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     for change in reversed(changes):
         settings = settings.replace(**{change.field: change.before})
     first = "first " if run.step_number < run.num_steps else ""
+    count = f"{first}{run.step_number:,} " if run.step_number else ""
     return as_script(
         settings,
         run.data,
         start,
         changes=changes,
         threads=run.threads,
-        same=f"Its {first}{run.step_number:,} losses are",
+        processes=run.processes,
+        same=f"Its {count}losses are",
     )
 
 
@@ -106,24 +108,29 @@ def as_script(
     *,
     changes: Sequence[Change] = (),
     threads: int,
+    processes: int = 1,
     same: str = "Its losses are",
 ) -> str:
     """Return a script of at most 40 lines that does what a TrainingRun with these settings does.
 
     On the same machine, with the same torch, its losses equal those of the run to the last digit;
     it keeps them in `losses`. A model or images of the learner's own it cannot hold; it says where
-    they belong.
+    they belong. It is one process, whatever the run was.
 
     Args:
         settings: Those in force at the first step.
         start: A model as it is before the first step; it is only looked at.
         changes: What is changed on the way.
         threads: How many torch computes with.
+        processes: How many took the steps of the run.
         same: Begins the sentence on which losses are those of the run.
     """
     version = torch.__version__.split("+")[0]
     head = f"# {type(start).__name__} on {len(data.train):,} images. {same} those of the tutorial"
-    top = f"{head} with torch {version}.\n{_imports(data)}\n"
+    shared = (
+        f"# There, {processes} processes shared each step. This is one: the last digits differ.\n"
+    )
+    top = f"{head} with torch {version}.\n{shared if processes > 1 else ''}{_imports(data)}\n"
     blocks = [
         f"torch.set_num_threads({threads})  # another number may change the last digits\n"
         + _read(data),

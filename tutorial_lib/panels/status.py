@@ -70,7 +70,13 @@ class Progress:
 
 
 def status_text(
-    state: str, progress: Progress, *, error: BaseException | None, offer: str, warm: bool
+    state: str,
+    progress: Progress,
+    *,
+    error: BaseException | None,
+    offer: str,
+    warm: bool,
+    waits_for: str = "",
 ) -> tuple[str, str]:
     """Return the headline and the sentence about a run.
 
@@ -78,6 +84,7 @@ def status_text(
         state: Of its session.
         offer: Where the run stands that was saved and could be restored; "" if there is none.
         warm: Whether torch has loaded what training needs.
+        waits_for: What keeps the run from taking its next step; "" if nothing does.
     """
     if not warm and progress.last is None:
         waiting = " Your run starts right after." if state == "running" else ""
@@ -92,6 +99,8 @@ def status_text(
             )
         case "ready":
             return "Ready.", "Set the sliders and press Train."
+        case "running" if waits_for:
+            return "Starting:", f"{waits_for}; that takes some seconds."
         case "running":
             pace = progress.pace()
             return "Training:", progress.position() + (f"; {pace}." if pace else ".")

@@ -13,13 +13,12 @@ from tutorial_lib import checkpoint
 from tutorial_lib.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import Digits
-from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels.live import REFRESH_SECONDS
 from tutorial_lib.panels.scene import Scene
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.view import LIVE, TrainingView
-from tutorial_lib.script import as_script, script_of
+from tutorial_lib.script import script_of
 from tutorial_lib.session import Session, current_session, in_background
 from tutorial_lib.train import Diverged, TrainingRun, warm_up, with_accuracy
 
@@ -39,13 +38,15 @@ class TrainingPanel(TrainingView):
     Args:
         data: From `load_digits`.
         new_model: Called for each run; must return a new model that maps (B, 1, 32, 32) to (B, 10).
+        new_run: Called with model, data and hyperparameters; returns the run. With
+            `partial(ProcessesRun, processes=2)` two processes train together.
         settings: Where the controls stand at first. Of its fields those without a control hold
             for every run.
         save_to: The file that keeps the last run. By default each panel of a notebook in
             JupyterLab has its own, and outside JupyterLab nothing is saved.
 
     Raises:
-        TypeError: data is not what `load_digits` returns, or new_model cannot be called.
+        TypeError: data is not what `load_digits` returns, or new_model or new_run cannot be called.
         ValueError: batch_size exceeds the training set.
     """
 
@@ -57,6 +58,7 @@ class TrainingPanel(TrainingView):
         data: Digits,
         *,
         new_model: Callable[[], nn.Module] = LeNet5,
+        new_run: Callable[[nn.Module, Digits, Hyperparameters], TrainingRun] = TrainingRun,
         settings: Hyperparameters | None = None,
         save_to: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -64,11 +66,14 @@ class TrainingPanel(TrainingView):
             raise TypeError(f"data must come from load_digits(...); got a {type(data).__name__}")
         if not callable(new_model):
             raise TypeError(f"new_model must be callable, as LeNet5 is; got {new_model!r}")
+        if not callable(new_run):
+            raise TypeError(f"new_run must be callable, as TrainingRun is; got {new_run!r}")
         self._base = settings or Hyperparameters(epochs=5)
         check_whole("batch_size", self._base.batch_size, low=1, high=len(data.train))
         self.data = data
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
-        self._new_model = new_model
+        self._new_model, self._new_run = new_model, new_run
+        self._open_run: TrainingRun | None = None  # to be closed when it has ended
         self._scene = Scene(data)
         self._notice = ""  # what went wrong with saving or restoring, in words
         self._keeps = False  # whether the present run is one to save
@@ -127,7 +132,7 @@ class TrainingPanel(TrainingView):
             return
         try:
             saved = checkpoint.load(self._file)
-            run = TrainingRun(self._new_model(), self.data, saved.hyperparameters)
+            run = self._new_run(self._new_model(), self.data, saved.hyperparameters)
             saved = checkpoint.restore(run, saved)
         except (CheckpointError, ValueError) as error:
             self._notice = f"Nothing was restored: {error}."
@@ -180,9 +185,8 @@ class TrainingPanel(TrainingView):
 
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
-        if self.last_run is not None:
-            return script_of(self.last_run, self._new_model())
-        return as_script(self.settings, self.data, self._new_model(), threads=use_available_cores())
+        run = self.last_run or self._new_run(self._new_model(), self.data, self.settings)
+        return script_of(run, self._new_model())
 
     def show_code(self) -> None:
         """Lay the script out under the buttons, ready to copy, or put it away again."""
@@ -201,6 +205,7 @@ class TrainingPanel(TrainingView):
             if self._keeps and self._session.join(CLOSE_SECONDS) != "running":
                 checkpoint.try_to_save(self.last_run, self._file, self._complain)
             self._keeps = False  # closed again when collected: by then the file is another run's
+            self._close_run_soon()
         super().close()
 
     # Starting and following a run.
@@ -209,7 +214,7 @@ class TrainingPanel(TrainingView):
         return self.state in ("running", "paused")
 
     def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
-        run = TrainingRun(self._new_model(), self.data, settings)  # refuses before anything ends
+        run = self._new_run(self._new_model(), self.data, settings)  # refuses before anything ends
         self._end()
         _pause_other(self._session)
         self._notice = ""
@@ -220,7 +225,8 @@ class TrainingPanel(TrainingView):
 
     def _take_up(self, run: TrainingRun, *, keep: bool) -> None:
         """Put a run on the panel, new or restored, with its session ready to start."""
-        self.last_run, self._step_saved = run, run.step_number
+        self.last_run = self._open_run = run
+        self._step_saved = run.step_number
         self._keeps = keep and self._file is not None
         self._scene.begin(run)
         self.lay_out("")  # the script there is of the run before
@@ -242,6 +248,8 @@ class TrainingPanel(TrainingView):
                 self._draw()
             if state in ("paused", "stopped", "failed"):
                 self._save_soon()
+            if state in ("stopped", "finished", "failed"):
+                self._close_run_soon()
         self._show(state)
 
     def _end(self) -> None:
@@ -250,6 +258,12 @@ class TrainingPanel(TrainingView):
             self._session.stop()
             self._session.join()
             self.refresh()
+
+    def _close_run_soon(self) -> None:
+        """Close the run that has ended, in the thread that took its steps: it may take a while."""
+        run, self._open_run = self._open_run, None
+        if run is not None:
+            in_background(run.close)
 
     def _adjust(self, change: dict[str, Any]) -> None:
         """Hand a turned knob to the run, if one is going on or waits to go on."""
@@ -319,6 +333,7 @@ class TrainingPanel(TrainingView):
             error=session.error if session else None,
             offer=str(self._offer or ""),
             warm=_warm.is_set(),
+            waits_for=self.last_run.waits_for if self.last_run else "",
         )
         if self._offer and session is not None and not self._keeps:
             text += f" Restore takes up what was saved here: {self._offer}."
