@@ -1,13 +1,17 @@
 """The command line trains as a plain loop does, survives Ctrl-C, and refuses in one line."""
 
+import contextlib
 import io
 import itertools
 import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +119,96 @@ def test_a_real_ctrl_c_ends_with_the_command_that_goes_on():
     assert rest[-2] == "The run is saved as training.run. To go on with it:"
     assert rest[-1].endswith("train --resume training.run --per-print-times 1")
     assert checkpoint.load("training.run").step_number == step
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="an interrupt is a signal; ps is Linux's")
+def test_ctrl_c_ends_all_processes_of_torchrun_and_one_goes_on(sample, capsys):
+    with under_torchrun("--per-print-times", "1", "--save", "a.run") as (torchrun, lines):
+        seconds = interrupted_after_its_first_step(torchrun, lines)
+        rest = torchrun.stdout.read().splitlines()
+    print(f"two processes had ended {seconds:.1f} s after Ctrl-C")
+    assert seconds < 10
+    assert [line for line in rest if line.startswith("The run is saved")] == [
+        "The run is saved as a.run. To go on with it:"
+    ]
+    assert "--nproc-per-node=2 -m tutorial_lib train --resume a.run" in rest[-1]
+    step = checkpoint.load("a.run").step_number
+    assert f"Stopped at step {step} of 800." in rest
+    assert len([line for line in rest if line.startswith("Epoch:")]) < step  # of one rank alone
+
+    assert cli.main(["train", "--resume", "a.run", "--epochs", "13"]) == 0  # by one process
+    losses = [record.loss for record in trained(sample, SETTINGS.replace(epochs=13)).history]
+    resumed = checkpoint.load("a.run").state["history"]["loss"]
+    assert resumed[:8] == pytest.approx(losses[:8], abs=1e-5)
+    assert len(resumed) == len(losses)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes with Linux's ps")
+def test_a_killed_process_ends_all_of_torchrun_and_the_save_is_whole():
+    with under_torchrun("--per-print-times", "1", "--save", "a.run") as (torchrun, lines):
+        next(line for line in lines if line.startswith("Epoch:[  0/100], step:[    2/"))
+        ps = ["ps", "-o", "pid=", "--ppid", str(torchrun.pid)]
+        ranks = subprocess.run(ps, capture_output=True, text=True, check=True).stdout.split()
+        os.kill(int(ranks[1]), signal.SIGKILL)
+        killed = time.perf_counter()
+        torchrun.wait(30)
+        seconds = time.perf_counter() - killed
+    print(f"all had ended {seconds:.1f} s after one was killed")
+    assert len(ranks) == 2
+    assert seconds < 10
+    assert torchrun.returncode == 1
+    assert checkpoint.load("a.run").step_number >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="starts torchrun twice on one machine")
+def test_two_hosts_train_as_one(sample):
+    port = free_port()
+    hosts = [
+        torchrun_command(
+            *("--nnodes=2", f"--node-rank={rank}", "--master-addr=127.0.0.1"),
+            *(f"--master-port={port}", "--nproc-per-node=1"),
+        )
+        for rank in (0, 1)
+    ]
+    options = ([*SHORT, "--save", "a.run"], SHORT)
+    outputs = [
+        subprocess.Popen([*host, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for host, words in zip(hosts, options, strict=True)
+    ]
+    first, second = (host.communicate(timeout=120)[0].decode() for host in outputs)
+    assert [host.returncode for host in outputs] == [0, 0]
+    assert "Held-out pictures:" in first
+    assert second == ""  # what there is to say, rank 0 says
+    losses = [record.loss for record in trained(sample).history]
+    assert checkpoint.load("a.run").state["history"]["loss"] == pytest.approx(losses, abs=1e-4)
+
+
+def torchrun_command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "torch.distributed.run", *options, "-m", "tutorial_lib"]
+
+
+@contextlib.contextmanager
+def under_torchrun(*options: str):
+    """Start two processes on a long run; yield torchrun and its lines."""
+    command = [*torchrun_command("--nproc-per-node=2"), *SHORT, "--epochs", "100", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as torchrun:
+        yield torchrun, iter(torchrun.stdout.readline, "")
+
+
+def interrupted_after_its_first_step(torchrun: subprocess.Popen, lines: Iterator[str]) -> float:
+    """Press Ctrl-C once it trains; return how many seconds torchrun took to end."""
+    next(line for line in lines if line.startswith("Epoch:"))
+    torchrun.send_signal(signal.SIGINT)
+    pressed = time.perf_counter()
+    torchrun.wait(60)
+    return time.perf_counter() - pressed
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
 
 
 def test_a_run_goes_on_with_other_settings(sample, capsys):

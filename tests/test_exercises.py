@@ -20,7 +20,7 @@ ALL = {name: exercise for some in EXERCISES.values() for name, exercise in some.
 FUNCTIONS = (
     "sgd_step", "smooth_l1", "logit_gradient", "sum_for_mean", "momentum_step", "lion_step",
     "accuracy", "mismatched_labels", "brake", "train_last_layer", "forgotten_zero_grad",
-    "train_step",
+    "train_step", "whole_gradient", "warm_rate",
 )  # fmt: skip
 MISTAKES = [
     pytest.param(name, answer, message, id=f"{name}-{number}")
@@ -126,6 +126,15 @@ def careless_step_by_hand(model, optimizer, images, labels):
         parameter.data -= optimizer.param_groups[0]["lr"] * parameter.grad
 
 
+def whole_gradient_by_images(gradients, counts):
+    images = gradients.repeat_interleave(counts.long(), dim=0)
+    return images.mean(dim=0)
+
+
+def warm_rate_by_cases(step, num_warm, rate):
+    return rate if step >= num_warm else step * rate / num_warm
+
+
 RIGHT = {
     "num_steps": [9370, 9370.0, torch.tensor(9370), np.int64(9370), np.array([9370])],
     "sgd_step": [sgd_in_place, lambda w, g, eta: w - eta * g.sum(0) / len(g)],
@@ -149,6 +158,11 @@ RIGHT = {
     "monitor_mean": [1.5],
     "accuracy": [accuracy_by_counting],
     "train_step": [step_that_clears_last],
+    "whole_gradient": [lambda g, n: (n / n.sum()) @ g, whole_gradient_by_images],
+    "speed_up": [2.5, 40 / 16],
+    "scaled_rate": [0.08],
+    "warm_rate": [warm_rate_by_cases],
+    "lone_image": [32, 32.0],
     "catch_up": [Hyperparameters(batch_size=256, epochs=3, learning_rate=0.003, optimizer="adam")],
     "mismatched_labels": [
         lambda images, labels, order: (images[order], labels),

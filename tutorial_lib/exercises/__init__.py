@@ -8,7 +8,7 @@ import textwrap
 from collections import Counter
 from typing import Any
 
-from tutorial_lib.exercises import losses, optimizers, steps, training
+from tutorial_lib.exercises import losses, optimizers, scaling, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, is_nothing
 
 __all__ = ["EXERCISES", "check", "hint"]
@@ -18,6 +18,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
     "02_losses": losses.EXERCISES,
     "03_optimizers": optimizers.EXERCISES,
     "04_training": training.EXERCISES,
+    "05_scaling": scaling.EXERCISES,
 }
 _wrong_tries: Counter[str] = Counter()
 _hints_given: Counter[str] = Counter()
