@@ -203,6 +203,14 @@ def test_a_read_only_folder_is_read_and_left_as_it_was(folder, tiny, tmp_path):
     assert (tmp_path / "cache" / "prepared").is_dir()
 
 
+def test_what_a_teacher_prepared_is_shared_by_all_who_may_only_read_it(folder, tiny, tmp_path):
+    put_files(folder)
+    load_digits("mnist")  # the teacher, who may write
+    folder.chmod(0o555)
+    assert load_digits("mnist").name == "mnist"
+    assert not (tmp_path / "cache" / "prepared").exists()
+
+
 def test_a_data_folder_that_is_a_file_is_no_error(folder, mirror):
     folder.write_text("in the way")
     assert load_digits("mnist").name == "mnist"

@@ -125,7 +125,11 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
             raise
         return _prepare(*(raw[file] for file in source.sha256), title=source.title)
 
-    tensors = build() if store is None else _cached(store, name, build)
+    # Prepared once for many, in a folder that they may only read: then all of them share it.
+    read_only = data_folder() != store
+    tensors = _read_prepared(_prepared_path(data_folder(), name)) if read_only else None
+    if tensors is None:
+        tensors = build() if store is None else _cached(store, name, build)
     tensors = {key: tensor.to(device) for key, tensor in tensors.items()}
     return Digits(
         name=name,
