@@ -1,5 +1,6 @@
 """A picture that grows while something is measured in the background."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.live import REFRESH_SECONDS, LivePanel
+from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS, LivePanel
 from tutorial_lib.panels.play import png_of
 from tutorial_lib.session import Session, current_session
 from tutorial_lib.theme import STYLE
@@ -128,10 +129,13 @@ class MeasurePanel(LivePanel):
         self._show()
 
     def _wait_until_still(self) -> None:
+        drawing = 0.0  # seconds
         try:
             while self.moves():
-                self._session.join(REFRESH_SECONDS)
+                self._session.join(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
+                start = time.perf_counter()
                 self.refresh()
+                drawing = time.perf_counter() - start
         except KeyboardInterrupt:
             self.stop()
             self._session.join()
