@@ -21,6 +21,7 @@ import time
 import weakref
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
@@ -176,7 +177,8 @@ class _Ranks:
 
     def __init__(self, number: int, threads: int, order: tuple[Any, ...]) -> None:
         key = secrets.token_bytes(32)
-        words = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as they live
+        folder = tempfile.TemporaryDirectory(prefix="tutorial_lib_")  # torchrun leaves its own
+        words = Path(folder.name, "words").open("w+b")  # noqa: SIM115 - open as long as they live
         with socket.create_server(("127.0.0.1", 0)) as server:
             environment = {
                 **os.environ,
@@ -184,13 +186,14 @@ class _Ranks:
                 "OMP_NUM_THREADS": str(threads),
             }
             command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-            command += [f"--nproc-per-node={number}", "-m", "tutorial_lib.processes"]
+            command += [f"--nproc-per-node={number}", f"--log-dir={folder.name}"]
+            command += ["-m", "tutorial_lib.processes"]
             self._torchrun = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=words,
                 stderr=words, start_new_session=True,  # an interrupt here is not theirs
             )  # fmt: skip
             self._line = self._accept(server, key)
-        self.close = weakref.finalize(self, _end, self._line, self._torchrun, words)
+        self.close = weakref.finalize(self, _end, self._line, self._torchrun, words, folder)
         if self._line is None:
             raise ProcessesEnded(f"the processes did not start: {self.close()}")
         self.ask(order)
@@ -220,7 +223,12 @@ class _Ranks:
         return None
 
 
-def _end(line: Connection | None, torchrun: subprocess.Popen, words: BinaryIO) -> str:
+def _end(
+    line: Connection | None,
+    torchrun: subprocess.Popen,
+    words: BinaryIO,
+    folder: tempfile.TemporaryDirectory,
+) -> str:
     """Hang up, which ends the processes, see that they do end, and return their last words."""
     if line is not None:
         line.close()
@@ -228,7 +236,7 @@ def _end(line: Connection | None, torchrun: subprocess.Popen, words: BinaryIO) -
         torchrun.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
         _kill(torchrun)
-    with words:
+    with folder, words:
         words.seek(0)
         return _last_words(words.read().decode(errors="replace"))
 
