@@ -12,6 +12,7 @@ from tutorial_lib.records import StepRecord
 from tutorial_lib.theme import INK, MUTED, run_colour
 
 RULE_OF_THUMB = 1e-3  # updates / weights; source: Karpathy, notes of Stanford's CS231n, part 3
+LOWEST = 1e-6  # shorter gradients and updates leave the picture, as those of dead layers do
 ROWS = {
     "loss": "loss",
     "gradient_norm": r"gradient $\|g\|$",
@@ -70,13 +71,14 @@ def _draw_layers(
         axes.set_ylim(-3, 103)
     else:
         axes.set_yscale("log")
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], LOWEST))
     if field == "update_ratio" and looks:
-        ends.append(_mark(axes, RULE_OF_THUMB, "rule of thumb"))
+        ends.append(_mark(axes, RULE_OF_THUMB, "rule of thumb:\n0.001"))
     return ends
 
 
 def _mark(axes: Axes, height: float, text: str) -> tuple[float, str, str]:
-    axes.axhline(height, color=MUTED, linewidth=1, linestyle=":")
+    axes.axhline(height, color=MUTED, linewidth=1.2, linestyle=":")
     return height, text, MUTED
 
 
