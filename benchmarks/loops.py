@@ -35,6 +35,7 @@ class BareLeNet(nn.Module):
 
 def bare_loop(data: Digits, batch_size: int) -> Iterator[float]:
     """Train as PyTorch's tutorials do, from tensors in memory; yield each loss, for ever."""
+    torch.manual_seed(0)  # the weights that LeNet5() begins with, too
     model = BareLeNet()
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)

@@ -51,32 +51,38 @@ def skipped(what: str, why: str) -> Row:
 
 
 def pair(way: Way, base: Way, *, blocks: int, base_first: bool) -> float:
-    """Return the seconds of a way by those of the base, over so many blocks in turn."""
-    seconds = {"way": 0.0, "base": 0.0}
+    """Return the seconds of a way by those of the base: the median of so many blocks in turn."""
+    ratios = []
     for block in range(blocks):
-        turns = [("base", base), ("way", way)]
-        for name, call in turns if base_first == (block % 2 == 0) else turns[::-1]:
-            seconds[name] += call()
-    return seconds["way"] / seconds["base"]
+        if base_first == (block % 2 == 0):
+            below, above = base(), way()
+        else:
+            above, below = way(), base()
+        ratios.append(above / below)
+    return statistics.median(ratios)
 
 
 def compare(
-    ways: Mapping[str, Way], base: Way, *, pairs: int, blocks: int = 1
+    ways: Mapping[str, Way], new_base: Callable[[], Way], *, pairs: int, blocks: int = 1
 ) -> dict[str, list[float]]:
     """Return the ratios of each way to the base, and those of the control.
 
     Args:
+        new_base: Makes a base. Each way has one of its own, at the same stage of its training: the
+            time of a step depends on the numbers in it.
         pairs: How many ratios of each.
-        blocks: How often way and base take turns within one ratio: slow drifts cancel.
+        blocks: How often way and base take turns within one ratio, which is then the median of
+            theirs: drifts cancel, and what other programs do in between does not matter.
     """
-    ways = {**ways, CONTROL: base}
-    for way in ways.values():  # to warm up
-        way()
+    ways = {**ways, CONTROL: new_base()}
+    bases = {name: new_base() for name in ways}
+    for name, way in ways.items():  # to warm up
+        way(), bases[name]()
     ratios = {name: [] for name in ways}
     names = deque(ways)
     for number in range(pairs):
         for name in names:
-            ratio = pair(ways[name], base, blocks=blocks, base_first=number % 2 == 0)
+            ratio = pair(ways[name], bases[name], blocks=blocks, base_first=number % 2 == 0)
             ratios[name].append(ratio)
         names.rotate(1)
     return ratios

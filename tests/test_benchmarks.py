@@ -62,7 +62,7 @@ def test_a_ratio_is_of_neighbours_and_who_begins_takes_turns(pairs):
 
 
 def test_every_comparison_has_its_control(pairs):
-    ratios = pairs.compare({"twice": lambda: 2.0}, lambda: 1.0, pairs=3)
+    ratios = pairs.compare({"twice": lambda: 2.0}, lambda: lambda: 1.0, pairs=3)
     assert ratios == {"twice": [2.0] * 3, pairs.CONTROL: [1.0] * 3}
 
 
