@@ -24,7 +24,7 @@ PHASES = {
         "--nbval-cell-timeout=120",
         "--override-ini=xfail_strict=false",  # nbval expects every cell after a time-out to fail
     ],
-    "browser": ["tests/browser"],
+    "browser": ["tests/browser", "--numprocesses=2", "--dist=worksteal"],
 }
 
 
