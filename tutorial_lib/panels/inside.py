@@ -28,9 +28,17 @@ def inside_panel(data: Digits) -> MeasurePanel:
         "steps", 400, 100, 2000, "Batches of 32 images, in all. For the next run.", step=100
     )
 
-    def draw(figure: Figure, records: Sequence[StepRecord | InsideRecord], **values: object) -> str:
-        title = f"init {values['init']}, learning rate {values['learning_rate']:.2g}"
-        draw_inside(figure.subplots(2, 2).reshape(4, 1), {title: records})
+    def draw(
+        figure: Figure,
+        records: Sequence[StepRecord | InsideRecord],
+        init: str,
+        learning_rate: float,
+        num_steps: int,
+    ) -> str:
+        grid = figure.subplots(2, 2).reshape(4, 1)
+        draw_inside(grid, {f"init {init}, learning rate {learning_rate:.2g}": records})
+        for axes in grid.flat:
+            axes.set_xlim(0, num_steps)  # the run grows within fixed axes
         return describe(records)
 
     return MeasurePanel(
