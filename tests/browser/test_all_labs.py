@@ -1,4 +1,4 @@
-"""Every lab of a notebook, used as a learner uses it."""
+"""Every lab of a notebook, used as a learner uses it; the longest tests here, so they come first."""
 
 import re
 
