@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # a notebook's cells stay together
+THREE_AT_A_TIME = ["--numprocesses=3", "--dist=loadfile"]  # a notebook's cells stay together
 PHASES = {
-    "unit": ["tests", "--ignore=tests/browser", "--continue-on-collection-errors", *TWO_AT_A_TIME],
+    "unit": [
+        "tests",
+        "--ignore=tests/browser",
+        "--continue-on-collection-errors",
+        *THREE_AT_A_TIME,
+    ],
     "notebooks": [
         "notebooks",
-        *TWO_AT_A_TIME,
+        *THREE_AT_A_TIME,
         "--nbval",
         "--nbval-current-env",
         "--nbval-cell-timeout=120",

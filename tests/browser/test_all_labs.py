@@ -1,4 +1,4 @@
-"""Every lab of a notebook, used as a learner uses it; the longest tests here, so they come first."""
+"""Every lab of a notebook, used as a learner uses it; long tests, so they begin first."""
 
 import re
 
