@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-THREE_AT_A_TIME = ["--numprocesses=3", "--dist=loadfile"]  # a notebook's cells stay together
+TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # a notebook's cells stay together
 PHASES = {
     "unit": [
         "tests",
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
-        *THREE_AT_A_TIME,
+        *TWO_AT_A_TIME,
     ],
     "notebooks": [
         "notebooks",
-        *THREE_AT_A_TIME,
+        *TWO_AT_A_TIME,
         "--nbval",
         "--nbval-current-env",
         "--nbval-cell-timeout=120",
