@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import ipywidgets as widgets
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -55,13 +54,12 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
 
 def batch_race_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains with four batch sizes, with and without scaling the rate."""
-    scaling = widgets.Dropdown(
-        options=list(SCALINGS),
-        value="none",
-        description="scale the rate",
-        tooltip="How the learning rate grows with the batch size, from 32 images on.",
-        style=controls.LABEL_STYLE,
-        layout={"width": "430px"},
+    scaling = controls.dropdown(
+        "scale the rate",
+        SCALINGS,
+        "none",
+        "How the learning rate grows with the batch size, from 32 images on.",
+        width="430px",
     )
     epochs = controls.count_slider(
         "epochs", 2, 1, 10, "Passes over the training set, for each batch size."

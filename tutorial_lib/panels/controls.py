@@ -1,5 +1,6 @@
 """The controls that the panels share, and their look."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import ipywidgets as widgets
@@ -49,13 +50,20 @@ def momentum_slider(value: float) -> widgets.FloatSlider:
 
 def optimizer_dropdown(value: str) -> widgets.Dropdown:
     """Return a choice among the optimizers."""
+    return dropdown("optimizer", OPTIMIZERS, value, "How a gradient becomes a step. For a new run.")
+
+
+def dropdown(
+    description: str, options: Iterable[Any], value: Any, tooltip: str, *, width: str = "215px"
+) -> widgets.Dropdown:
+    """Return a choice among a few."""
     return widgets.Dropdown(
-        options=OPTIMIZERS,
+        options=list(options),
         value=value,
-        description="optimizer",
-        tooltip="How a gradient becomes a step. For a new run.",
+        description=description,
+        tooltip=tooltip,
         style=LABEL_STYLE,
-        layout=widgets.Layout(width="215px"),
+        layout=widgets.Layout(width=width),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from tutorial_lib.data import Digits
@@ -16,13 +15,8 @@ from tutorial_lib.records import StepRecord
 
 def inside_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains LeNet and shows gradients, updates and dead ReLUs by layer."""
-    init = widgets.Dropdown(
-        options=INITS,
-        value="torch",
-        description="init",
-        tooltip="From which distribution the first weights are drawn.",
-        style=controls.LABEL_STYLE,
-        layout={"width": "215px"},
+    init = controls.dropdown(
+        "init", INITS, "torch", "From which distribution the first weights are drawn."
     )
     num_steps = controls.count_slider(
         "steps", 400, 100, 2000, "Batches of 32 images, in all. For the next run.", step=100

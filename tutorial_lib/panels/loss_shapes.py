@@ -44,13 +44,11 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
         _draw_softmax,
         {
             **sliders,
-            "label": widgets.Dropdown(
-                options=range(num_classes),
-                value=min(3, num_classes - 1),
-                description="true class",
-                tooltip="The label: which class is the right one.",
-                style=controls.LABEL_STYLE,
-                layout=widgets.Layout(width="215px"),
+            "label": controls.dropdown(
+                "true class",
+                range(num_classes),
+                min(3, num_classes - 1),
+                "The label: which class is the right one.",
             ),
             "added": controls.play_slider(
                 "add to all",

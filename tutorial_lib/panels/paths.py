@@ -21,12 +21,11 @@ def paths_panel() -> PlayPanel:
     first = SURFACES["ravine"]
     walkers = {f"show_{name}": _toggle(name, name in _FIRST_SHOWN) for name in OPTIMIZERS}
     settings: dict[str, widgets.Widget] = {
-        "surface": widgets.Dropdown(
-            options=list(SURFACES),
-            description="surface",
-            tooltip="What they walk on. It brings its own start and rates.",
-            style=controls.LABEL_STYLE,
-            layout=widgets.Layout(width="215px"),
+        "surface": controls.dropdown(
+            "surface",
+            SURFACES,
+            next(iter(SURFACES)),
+            "What they walk on. It brings its own start and rates.",
         ),
         **walkers,
         "learning_rate": controls.play_rate_slider(

@@ -1,6 +1,5 @@
 """Learning rates that follow a plan, previewed."""
 
-import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from tutorial_lib.draw_schedules import draw_schedules
@@ -24,13 +23,8 @@ def schedules_panel(num_steps: int) -> PlayPanel:
             f"{schedule}: {rates[0]:.3g} at first, {middle:.3g} halfway, {rates[-1]:.3g} at last."
         )
 
-    choice = widgets.Dropdown(
-        options=SCHEDULES,
-        value="one-cycle",
-        description="schedule",
-        tooltip="Which plan to draw bold.",
-        style=controls.LABEL_STYLE,
-        layout={"width": "430px"},
+    choice = controls.dropdown(
+        "schedule", SCHEDULES, "one-cycle", "Which plan to draw bold.", width="430px"
     )
     sliders = {
         "schedule": choice,
