@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_digits
-from tutorial_lib.train import warm_up, with_accuracy
+from tutorial_lib.drive import with_accuracy
+from tutorial_lib.train import warm_up
 
 PATIENCE = 60  # seconds
 

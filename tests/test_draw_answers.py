@@ -5,8 +5,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from tutorial_lib.draw_activations import draw_activations
-from tutorial_lib.draw_answers import (
+from tutorial_lib.drawings.activations import draw_activations
+from tutorial_lib.drawings.answers import (
     draw_accuracy_per_digit,
     draw_mistakes,
     draw_probabilities,

@@ -21,7 +21,7 @@ from torch import nn
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
 from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.data import Digits, Split
-from tutorial_lib.train import with_accuracy
+from tutorial_lib.drive import with_accuracy
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 RATES = {"sgd": 0.05, "rmsprop": 1e-3, "adam": 2e-3, "adamw": 2e-3}

@@ -14,7 +14,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"data"},
     {"evaluation", "handwriting", "mistakes", "state"},
     {"train", "plots", "checkpoint"},
-    {"labs", "curve", "drawings", "exercises", "script", "doctor", "distributed"},
+    {"labs", "curve", "drawings", "drive", "exercises", "script", "doctor", "distributed"},
     {"processes"},
     {"cli"},
     {"__main__"},
@@ -33,8 +33,6 @@ def imported_by(path: Path) -> set[str]:
 
 
 def layer_of(module: str) -> int:
-    if module.startswith("draw_"):  # the pictures of one lab
-        module = "drawings"
     return next(number for number, layer in enumerate(LAYERS) if module in layer)
 
 

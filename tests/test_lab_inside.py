@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.draw_inside import draw_inside
+from tutorial_lib.drawings.inside import draw_inside
 from tutorial_lib.labs.inside import (
     InsideRecord,
     LayerRecord,

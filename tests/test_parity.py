@@ -18,7 +18,7 @@ from torch.testing import assert_close
 
 from tutorial_lib import optimizers
 from tutorial_lib.data import normalise
-from tutorial_lib.draw_parity import draw_epochs, draw_parity, draw_plateaus
+from tutorial_lib.drawings.parity import draw_epochs, draw_parity, draw_plateaus
 from tutorial_lib.labs import parity
 from tutorial_lib.labs.parity import (
     PAGE_LOSSES,

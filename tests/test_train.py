@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun, evaluate
 from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.data import Split
+from tutorial_lib.drive import with_accuracy
 from tutorial_lib.records import EvaluationRecord
-from tutorial_lib.train import with_accuracy
 
 
 def same_weights(one, other) -> bool:

@@ -24,6 +24,7 @@ from tutorial_lib.config import Hyperparameters, check_choice, check_whole, labe
 from tutorial_lib.data import DOWNLOADED, DataUnavailable, load_digits
 from tutorial_lib.distributed import follow, lead, process_group, rank_device, started_by_torchrun
 from tutorial_lib.doctor import examine, report
+from tutorial_lib.drive import driven, is_told
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import replacing
 from tutorial_lib.models import LeNet5
@@ -176,7 +177,7 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
 
 def _drive(run: TrainingRun, command: Train) -> int:
     save = command.save or command.resume
-    records = monitor(run, per_print_times=command.per_print_times, sink=_say)
+    records = monitor(driven(run), per_print_times=command.per_print_times, sink=_say)
     if save is not None:
         records = checkpoint.autosaved(records, run, save, sink=_warn)
     diverged, interrupted = None, False
@@ -210,9 +211,10 @@ def _take_steps(run: TrainingRun, records: Iterator[Any]) -> bool:
         dynamic_ncols=True,
     )
     with _interrupts() as interrupted, bar:
-        for _ in records:
+        for record in records:
             bar.update()
-            if interrupted.is_set() and run.step_number < run.num_steps:
+            at_rest = is_told(run, record) and run.step_number < run.num_steps
+            if interrupted.is_set() and at_rest:
                 return True
     return False
 

@@ -87,6 +87,10 @@ class DistributedRun(TrainingRun):
             self._over = True
             raise
 
+    def take(self, count: int) -> list[StepRecord]:
+        """Take one step, whatever the count: the ranks agree before each."""
+        return [self.step()]
+
     def close(self) -> None:
         """End the run on all ranks: the others are waiting for rank 0's next step."""
         if self._rank == 0 and not self._over:

@@ -130,6 +130,10 @@ class ProcessesRun(TrainingRun):
                 self.close()
                 raise
 
+    def take(self, count: int) -> list[StepRecord]:
+        """Take one step, whatever the count: the processes wait to be asked for each."""
+        return [self.step()]
+
     def _update(self) -> tuple[float, float]:
         if self._ranks is None:
             self._start()

@@ -25,11 +25,16 @@ class Session:
     Args:
         records: A TrainingRun, or what wraps one. Nobody else may iterate over it, or touch its
             model, while the session is running.
+        may_hold: Says of the last record whether the session may be held or end there. By default
+            it may at any; a run that has already taken further steps has to tell them first.
     """
 
-    def __init__(self, records: Iterable[Any]) -> None:
+    def __init__(
+        self, records: Iterable[Any], *, may_hold: Callable[[Any], bool] = lambda record: True
+    ) -> None:
         self.error: BaseException | None = None  # what made the session fail
         self._source = records
+        self._may_hold = may_hold
         self._iterator: Iterator[Any] | None = None
         self._records: list[Any] = []
         self._state = "ready"
@@ -48,6 +53,11 @@ class Session:
         are final, and the worker has then let go of the run.
         """
         return self._state
+
+    @property
+    def wanted(self) -> str:
+        """The state that was asked for last; `state` follows after the step being taken."""
+        return self._wanted
 
     @property
     def done(self) -> bool:
@@ -142,7 +152,9 @@ class Session:
         try:
             if self._iterator is None:
                 self._iterator = iter(self._source)
-            while self._wanted == "running":
+            while self._wanted == "running" or (
+                self._records and not self._may_hold(self._records[-1])
+            ):
                 self._records.append(next(self._iterator))
         except StopIteration:
             return "finished"

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole
-from tutorial_lib.data import Digits, Split
-from tutorial_lib.evaluation import evaluate
+from tutorial_lib.data import Digits
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
 from tutorial_lib.models import RANDOM_STATE, LeNet5
@@ -127,11 +126,42 @@ class TrainingRun:
             StopIteration: All epochs are done.
         """
         self._apply_changes()
-        if self._images_left() < self.hyperparameters.batch_size:
-            self._begin_epoch(self._epoch + 1)
-        if self._epoch >= self.hyperparameters.epochs:
-            raise StopIteration
+        self._reach_next_batch()
         return self._record(*self._update())
+
+    def take(self, count: int) -> list[StepRecord]:
+        """Take up to so many optimizer steps, the same as one by one, and wait for the losses once.
+
+        A step needs its loss only to tell it, so a device that computes by itself, a GPU, need not
+        be waited for at every step. Steps of one call never reach into the next epoch. Those after
+        a loss that is NaN or infinite are taken back: the next call raises Diverged.
+
+        Args:
+            count: 1 or more.
+
+        Returns:
+            Their records, at least one; the seconds of each are an equal share of all.
+
+        Raises:
+            Diverged: The first loss is NaN or infinite; weights and position are those before.
+            StopIteration: All epochs are done.
+        """
+        check_whole("count", count, low=1)
+        self._apply_changes()
+        self._reach_next_batch()
+        count = min(count, self._images_left() // self.hyperparameters.batch_size)
+        start = time.perf_counter()
+        before = copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict()))
+        losses = self._update_unseen(count).tolist()  # here the device is waited for
+        good = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), count)
+        if good < count:
+            self.model.load_state_dict(before[0])
+            self.optimizer.load_state_dict(before[1])
+            if good == 0:
+                raise self._diverged(losses[0])
+            self._update_unseen(good)
+        seconds = (time.perf_counter() - start) / count
+        return [self._record(loss, seconds) for loss in losses[:good]]
 
     def _update(self) -> tuple[float, float]:
         """Move the weights by the next batch; return its loss and the seconds that it took."""
@@ -140,11 +170,28 @@ class TrainingRun:
         with self._own_randomness():
             loss, value = self._loss_of(images, labels)  # (), and as a number
         if not math.isfinite(value):
-            raise Diverged(self.step_number + 1, value, self.hyperparameters.learning_rate)
+            raise self._diverged(value)
+        self._descend(loss)
+        return value, time.perf_counter() - start
+
+    def _update_unseen(self, count: int) -> Tensor:
+        """Move the weights by the next batches, whatever their losses; return these (count,)."""
+        losses = []
+        for ahead in range(count):
+            images, labels = self._next_batch(ahead)  # (B, 1, 32, 32), (B,)
+            with self._own_randomness(ahead):
+                loss = self._loss_function(self.model(images), labels)  # ()
+            self._descend(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses)
+
+    def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return value, time.perf_counter() - start
+
+    def _diverged(self, loss: float) -> Diverged:
+        return Diverged(self.step_number + 1, loss, self.hyperparameters.learning_rate)
 
     def adjust(self, **changes: Any) -> None:
         """Change learning_rate, momentum, weight_decay or batch_size from the next step on.
@@ -229,7 +276,7 @@ class TrainingRun:
         self._asked.clear()
 
     @contextlib.contextmanager
-    def _own_randomness(self) -> Iterator[None]:
+    def _own_randomness(self, ahead: int = 0) -> Iterator[None]:
         """Let dropout draw from (seed, step), and give torch's random state back as it was."""
         if not self._drops:
             yield
@@ -237,7 +284,7 @@ class TrainingRun:
         device = self.data.device
         devices = [device] if device.type == "cuda" else []  # the CPU's state is always kept
         with RANDOM_STATE, torch.random.fork_rng(devices):
-            draw = np.random.default_rng((self.hyperparameters.seed, self.step_number, 1))
+            draw = np.random.default_rng((self.hyperparameters.seed, self.step_number + ahead, 1))
             torch.manual_seed(int(draw.integers(2**63)))
             yield
 
@@ -245,9 +292,10 @@ class TrainingRun:
         loss = self._loss_function(self.model(images), labels)
         return loss, loss.item()
 
-    def _next_batch(self) -> tuple[Tensor, Tensor]:
-        start = self._epoch_images
-        indices = self._order[start : start + self.hyperparameters.batch_size]  # (B,)
+    def _next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
+        batch_size = self.hyperparameters.batch_size
+        start = self._epoch_images + ahead * batch_size
+        indices = self._order[start : start + batch_size]  # (B,)
         train = self.data.train
         # As images[indices], in a third of the time.
         return train.images.index_select(0, indices), train.labels.index_select(0, indices)
@@ -297,6 +345,13 @@ class TrainingRun:
     def _images_left(self) -> int:
         return len(self.data.train) - self._epoch_images
 
+    def _reach_next_batch(self) -> None:
+        """Begin the next epoch if it is due, or raise StopIteration after the last one."""
+        if self._images_left() < self.hyperparameters.batch_size:
+            self._begin_epoch(self._epoch + 1)
+        if self._epoch >= self.hyperparameters.epochs:
+            raise StopIteration
+
     def _begin_epoch(self, epoch: int) -> None:
         self._epoch = epoch
         self._epoch_step = self._epoch_images = 0
@@ -320,36 +375,6 @@ def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:
         "momentum": hyperparameters.momentum,
         "weight_decay": hyperparameters.weight_decay,
     }
-
-
-def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | EvaluationRecord]:
-    """Yield the run's records, and after each epoch one on how it does on the split.
-
-    The latter are kept in `run.scores`, too. One that was due when a run stopped comes first when
-    it is taken up again.
-    """
-    if _score_is_due(run):
-        yield _score(run, split)
-    for record in run:
-        yield record
-        if _score_is_due(run):
-            yield _score(run, split)
-
-
-def _score_is_due(run: TrainingRun) -> bool:
-    """Say whether an epoch has just ended and has no score yet."""
-    if not run.history:
-        return False
-    last = run.history[-1]
-    scored = bool(run.scores) and run.scores[-1].step == last.step
-    return last.epoch_step == last.epoch_steps and not scored
-
-
-def _score(run: TrainingRun, split: Split) -> EvaluationRecord:
-    score, last = evaluate(run.model, split), run.history[-1]
-    record = EvaluationRecord(last.step, last.epoch, last.images_seen, score.loss, score.accuracy)
-    run.scores.append(record)
-    return record
 
 
 def warm_up(device: torch.device) -> None:

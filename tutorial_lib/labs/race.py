@@ -10,10 +10,11 @@ from torch import nn
 
 from tutorial_lib.config import Hyperparameters, check_whole, labels_by_difference
 from tutorial_lib.data import Digits
+from tutorial_lib.evaluation import evaluate
 from tutorial_lib.models import LeNet5
 from tutorial_lib.records import EvaluationRecord, StepRecord
 from tutorial_lib.series import MAX_LOSS, smooth
-from tutorial_lib.train import Diverged, TrainingRun, evaluate
+from tutorial_lib.train import Diverged, TrainingRun
 
 MAX_SEEDS = 5
 STEPS_A_TURN = 5

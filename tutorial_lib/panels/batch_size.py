@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib.data import Digits
-from tutorial_lib.draw_batch_size import draw_batch_race, draw_batch_sizes
+from tutorial_lib.drawings.batch_size import draw_batch_race, draw_batch_sizes
 from tutorial_lib.labs.batch_size import (
     SCALINGS,
     SIZES,

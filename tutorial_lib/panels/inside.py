@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from tutorial_lib.data import Digits
-from tutorial_lib.draw_inside import draw_inside
+from tutorial_lib.drawings.inside import draw_inside
 from tutorial_lib.labs.inside import InsideRecord, count_records, describe, train_and_look
 from tutorial_lib.models import INITS
 from tutorial_lib.panels import controls

@@ -5,7 +5,7 @@ import math
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from tutorial_lib.draw_losses import draw_losses_at, draw_softmax
+from tutorial_lib.drawings.losses import draw_losses_at, draw_softmax
 from tutorial_lib.labs.loss_shapes import losses_and_slopes, softmax_view
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.play import PlayPanel

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib.config import check_whole
-from tutorial_lib.draw_answers import draw_probabilities
+from tutorial_lib.drawings.answers import draw_probabilities
 from tutorial_lib.handwriting import STROKES, as_mnist, draw_strokes, on_paper, read_digit
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.home import Home

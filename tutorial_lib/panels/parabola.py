@@ -1,6 +1,6 @@
 """A ball on a parabola, under sliders."""
 
-from tutorial_lib.draw_parabola import draw_descent
+from tutorial_lib.drawings.parabola import draw_descent
 from tutorial_lib.panels.controls import play_rate_slider, play_slider
 from tutorial_lib.panels.play import PlayPanel
 

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from tutorial_lib.config import OPTIMIZERS
-from tutorial_lib.draw_paths import draw_descents, draw_step_table
+from tutorial_lib.drawings.paths import draw_descents, draw_step_table
 from tutorial_lib.labs.one_step import steps_in_numbers
 from tutorial_lib.labs.paths import SURFACES, descend
 from tutorial_lib.panels import controls

@@ -13,7 +13,7 @@ from torch import nn
 
 from tutorial_lib.config import Hyperparameters, check_choice, labels_by_difference
 from tutorial_lib.data import Digits
-from tutorial_lib.draw_race import XS, draw_race
+from tutorial_lib.drawings.race import XS, draw_race
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.labs.race import (
     MAX_SEEDS,

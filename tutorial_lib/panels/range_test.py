@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.draw_range_test import draw_range_test
+from tutorial_lib.drawings.range_test import draw_range_test
 from tutorial_lib.labs.range_test import EARLY_SHARE, RangeRecord, Suggestion, range_test, suggest
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels import controls

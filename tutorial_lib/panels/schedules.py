@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from tutorial_lib.draw_schedules import draw_schedules
+from tutorial_lib.drawings.schedules import draw_schedules
 from tutorial_lib.labs.schedules import SCHEDULES, planned_rates
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.play import PlayPanel

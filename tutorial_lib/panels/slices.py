@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from tutorial_lib.config import OPTIMIZERS
-from tutorial_lib.draw_slices import draw_plane
+from tutorial_lib.drawings.slices import draw_plane
 from tutorial_lib.labs.slices import LossPlane, PlaneStep, measure_plane
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.measure import MeasurePanel

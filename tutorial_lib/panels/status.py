@@ -77,6 +77,7 @@ def status_text(
     offer: str,
     warm: bool,
     waits_for: str = "",
+    wanted: str = "running",
 ) -> tuple[str, str]:
     """Return the headline and the sentence about a run.
 
@@ -85,6 +86,7 @@ def status_text(
         offer: Where the run stands that was saved and could be restored; "" if there is none.
         warm: Whether torch has loaded what training needs.
         waits_for: What keeps the run from taking its next step; "" if nothing does.
+        wanted: The state that was asked for last.
     """
     if not warm and progress.last is None:
         waiting = " Your run starts right after." if state == "running" else ""
@@ -100,7 +102,8 @@ def status_text(
         case "ready":
             return "Ready.", "Set the sliders and press Train."
         case "running" if waits_for:
-            return "Starting:", f"{waits_for}; that takes some seconds."
+            then = f"; then it is {wanted}" if wanted != "running" else ""
+            return "Starting:", f"{waits_for}; that takes some seconds{then}."
         case "running":
             pace = progress.pace()
             return "Training:", progress.position() + (f"; {pace}." if pace else ".")

@@ -13,6 +13,7 @@ from tutorial_lib import checkpoint
 from tutorial_lib.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.config import Hyperparameters, check_whole
 from tutorial_lib.data import Digits
+from tutorial_lib.drive import is_told, with_accuracy
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels.live import REFRESH_SECONDS
 from tutorial_lib.panels.scene import Scene
@@ -20,7 +21,7 @@ from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.view import LIVE, TrainingView
 from tutorial_lib.script import script_of
 from tutorial_lib.session import Session, current_session, in_background
-from tutorial_lib.train import Diverged, TrainingRun, warm_up, with_accuracy
+from tutorial_lib.train import Diverged, TrainingRun, warm_up
 
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
 
@@ -233,7 +234,7 @@ class TrainingPanel(TrainingView):
         records = with_accuracy(run, self.data.test)
         if self._keeps:
             records = checkpoint.autosaved(records, run, self._file, sink=self._complain)
-        self._session = Session(records)
+        self._session = Session(records, may_hold=lambda record: is_told(run, record))
         self._draw()
 
     def moves(self) -> bool:
@@ -334,6 +335,7 @@ class TrainingPanel(TrainingView):
             offer=str(self._offer or ""),
             warm=_warm.is_set(),
             waits_for=self.last_run.waits_for if self.last_run else "",
+            wanted=session.wanted if session else "running",
         )
         if self._offer and session is not None and not self._keeps:
             text += f" Restore takes up what was saved here: {self._offer}."
