@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate
 from tutorial_lib import fetch
 from tutorial_lib.fetch import DataUnavailable
 from tutorial_lib.files import replacing
-from tutorial_lib.hardware import choose_device
+from tutorial_lib.hardware import choose_device, use_available_cores
 
 __all__ = ["DataUnavailable", "Digits", "Split", "load_digits"]
 
@@ -86,6 +86,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
     """
     if not isinstance(source, str) or source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}; got {source!r}")
+    use_available_cores()  # also for what a learner then trains by hand
     device = choose_device(device)
     if source != "auto":
         return _load(source, device)
