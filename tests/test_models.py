@@ -1,5 +1,7 @@
 """LeNet-5 has the shapes, the counts and the initial weights it says it has."""
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,6 +65,29 @@ def test_relu_after_pooling_equals_relu_before_it_bit_for_bit(sample):
         F.cross_entropy(logits, labels).backward()
         gradients.append([logits.detach(), *(p.grad for p in model.parameters())])
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(*gradients, strict=True))
+
+
+def test_channels_last_gives_the_same_numbers_but_for_rounding(sample):
+    images, labels = sample.train.images[:64], sample.train.labels[:64]
+    model, plain = LeNet5(seed=0), LeNet5(seed=0)
+    plain.conv1.weight.data = plain.conv1.weight.data.clone(memory_format=torch.contiguous_format)
+    assert model.conv1(images).is_contiguous(memory_format=torch.channels_last)
+    assert plain.conv1(images).is_contiguous()
+    for net in (model, plain):
+        F.cross_entropy(net(images), labels).backward()
+    torch.testing.assert_close(model(images), plain(images))
+    for ours, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_copy_is_as_fast(copied):
+    images = torch.zeros(2, 1, 32, 32)
+    assert copied(LeNet5()).conv1(images).is_contiguous(memory_format=torch.channels_last)
 
 
 def relu_first(model: LeNet5, images: torch.Tensor) -> torch.Tensor:

@@ -43,8 +43,8 @@ images, labels = torch.load("images.pt", map_location="{device}")
 _LENET = """\
 torch.manual_seed({seed}){own_weights}
 model = nn.Sequential(
-    nn.Conv2d(1, 6, 5{bias}), nn.MaxPool2d(2), nn.ReLU(),
-    nn.Conv2d(6, 16, 5{bias}), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
+    nn.Conv2d(1, 6, 5{bias}).to(memory_format=torch.channels_last), nn.MaxPool2d(2),
+    nn.ReLU(), nn.Conv2d(6, 16, 5{bias}), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
     nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
 )  # fmt: skip
 """
