@@ -1,6 +1,5 @@
 """The live picture of a training: cheap enough to draw five times a second."""
 
-import io
 import math
 from array import array
 from collections.abc import Iterable
@@ -14,15 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.plots import label_ends, plain_log_ticks
+from tutorial_lib.png import encode
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.series import MAX_LOSS, decimate
 from tutorial_lib.theme import COLOURS, STYLE, run_colour
 
-FASTOCTREE = Image.Quantize.FASTOCTREE
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
 
 
@@ -171,12 +169,7 @@ class LiveCurve:
         self._canvas.restore_region(self._background)
         if self._live:
             self._draw_live_lines()
-        buffer = io.BytesIO()
-        pixels = Image.fromarray(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
-        # A palette's worth of colours: sooner encoded, and half the bytes.
-        few = pixels.convert("RGB").quantize(256, method=FASTOCTREE, dither=Image.Dither.NONE)
-        few.save(buffer, "png", compress_level=1)
-        return buffer.getvalue()
+        return encode(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
 
     def _draw_live_lines(self) -> None:
         trace = self.traces[-1]
