@@ -48,6 +48,8 @@ def main() -> None:
         parser.error(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     check_whole("pairs", options.pairs, low=1)
     folder = options.folder or (None if options.dry else HERE)
+    if folder is not None and not (folder / "README.md").is_file():
+        parser.error(f"--folder must name a folder with a README.md; got {folder}")
     use_available_cores()
     for name in options.sections or SECTIONS:
         measure(name, pairs=1 if options.dry else options.pairs, dry=options.dry, folder=folder)

@@ -23,7 +23,6 @@ def main() -> None:
         all_ranks = [torch.empty_like(mine) for _ in range(run.processes)]
         dist.all_gather(all_ranks, mine)
         equal = sum(torch.equal(mine, other) for other in all_ranks)
-        run.close()
         if rank == 0:
             print(f"{equal} of {run.processes} ranks agree after {run.step_number} steps")
 

@@ -94,7 +94,7 @@ class _Reads(TorchDispatchMode):
         self.seen = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function.overloadpacket.__name__ in ("_local_scalar_dense", "_to_copy", "copy_"):
+        if function.overloadpacket.__name__ in ("_local_scalar_dense", "_to_copy"):
             self.seen.append(function.overloadpacket.__name__)
         return function(*args, **(kwargs or {}))
 

@@ -55,12 +55,11 @@ def test_a_hundred_steps_agree_with_those_of_one_process(sample, start, processe
     assert together.changes == alone.changes
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_all_ranks_hold_the_same_bits(processes):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+def test_all_ranks_hold_the_same_bits():
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=3"]
     command = [*torchrun, Path(__file__).with_name("ranks_agree.py")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{processes} of {processes} ranks agree after 60 steps\n"
+    assert done.stdout == "3 of 3 ranks agree after 60 steps\n"
 
 
 def test_a_run_goes_on_with_another_number_of_processes(sample, start):
