@@ -243,6 +243,13 @@ def test_the_status_says_why_nothing_moves_yet():
     assert "Your run starts right after" in text
 
 
+@pytest.mark.parametrize(("wanted", "then"), [("running", ""), ("stopped", "; then it is stopped")])
+def test_what_is_pressed_while_a_run_starts_is_said(wanted, then):
+    waits = {"waits_for": "2 processes start", "wanted": wanted}
+    words = status_text("running", Progress(100), error=None, offer="", warm=True, **waits)
+    assert words == ("Starting:", f"2 processes start; that takes some seconds{then}.")
+
+
 def test_the_status_of_a_diverged_run_names_step_loss_and_rate():
     error = Diverged(7, float("nan"), 0.5)
     headline, text = status_text("failed", Progress(100), error=error, offer="", warm=True)
@@ -269,7 +276,9 @@ def test_a_run_is_saved_at_a_pause_and_taken_up_by_another_panel(few, tmp_path):
     assert "Restored:" in second.status.value
     assert second.pause_button.description == "Resume"
     assert second.learning_rate.value == 0.02
-    assert [text for _, text in second._scene.curve.traces[-1].marks] == ["lr 0.02"]
+    trace = second._scene.curve.traces[-1]
+    assert trace.label == "lr 0.01, batch 8"  # as it began, and what was turned is marked
+    assert [text for _, text in trace.marks] == ["lr 0.02"]
     again = second.last_run.model.state_dict()
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     second.pause()

@@ -99,6 +99,15 @@ def test_a_changed_rate_acts_at_the_next_step_and_is_marked(new_run):
     ]
 
 
+def test_the_first_settings_are_known_after_any_change(new_run):
+    run = new_run()
+    first = run.hyperparameters
+    for rate in (0.5, 0.1):
+        run.adjust(learning_rate=rate, batch_size=5)
+        run.step()
+    assert run.first_hyperparameters == first != run.hyperparameters
+
+
 def test_a_changed_batch_size_acts_at_the_next_batch(new_run):
     run = new_run()
     list(itertools.islice(run, 4))

@@ -122,7 +122,7 @@ def _unavailable(source: Source, reasons: Sequence[str], folder: Path) -> DataUn
     reason = "; ".join(reasons)
     error = DataUnavailable(
         f"{source.title} is not available: {reason}. "
-        "To work without a network, use load_digits('sample'), "
+        "To work without a network, take the sample, load_digits('sample') or --data sample, "
         f"or put the files {', '.join(source.sha256)} (or their .gz) into "
         f"{_raw_folder(folder, source)}, or name a folder that has "
         f"{source.dataset}/raw in TUTORIAL_DATA_DIR."

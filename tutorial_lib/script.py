@@ -84,17 +84,13 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     Args:
         start: A model as the run's was before its first step; it is only looked at.
     """
-    changes = tuple(run.changes)  # the run may be going on in another thread
-    settings = run.hyperparameters
-    for change in reversed(changes):
-        settings = settings.replace(**{change.field: change.before})
     first = "first " if run.step_number < run.num_steps else ""
     count = f"{first}{run.step_number:,} " if run.step_number else ""
     return as_script(
-        settings,
+        run.first_hyperparameters,
         run.data,
         start,
-        changes=changes,
+        changes=tuple(run.changes),
         threads=run.threads,
         processes=run.processes,
         same=f"Its {count}losses are",

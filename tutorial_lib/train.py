@@ -96,6 +96,14 @@ class TrainingRun:
         return len(self.history)
 
     @property
+    def first_hyperparameters(self) -> Hyperparameters:
+        """The hyperparameters of the first step, before any change."""
+        settings = self.hyperparameters
+        for change in reversed(tuple(self.changes)):  # the run may be going on in another thread
+            settings = settings.replace(**{change.field: change.before})
+        return settings
+
+    @property
     def images_seen(self) -> int:
         """How many images the steps so far have used."""
         return self.history[-1].images_seen if self.history else 0
@@ -324,12 +332,13 @@ class TrainingRun:
     def _apply_changes(self) -> None:
         while self._asked:
             before = self.hyperparameters
-            self.hyperparameters = before.replace(**self._asked.popleft())
+            after = before.replace(**self._asked.popleft())
             for name in ADJUSTABLE:
-                old, new = getattr(before, name), getattr(self.hyperparameters, name)
+                old, new = getattr(before, name), getattr(after, name)
                 if old != new:
                     change = Change(self.step_number + 1, self.images_seen, name, old, new)
                     self.changes.append(change)
+            self.hyperparameters = after  # last: whoever reads both sees no change without its mark
             adjust_optimizer(
                 self.optimizer, self.hyperparameters.optimizer, **self._optimizer_settings()
             )

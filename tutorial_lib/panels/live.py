@@ -38,7 +38,7 @@ class LivePanel(widgets.VBox):
     _poll: asyncio.Task[None] | None = None
 
     def __init__(self, rows: Iterable[widgets.Widget], picture: bytes) -> None:
-        self.status = widgets.HTML()
+        self.status = widgets.HTML(layout={"min_height": "40px"})  # two lines: nothing jumps
         self.image = widgets.Image(
             value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
         )

@@ -29,7 +29,7 @@ class Scene:
         self._ended = False
         self.curve.begin("", run.hyperparameters.epochs, run.num_steps)
         runs_before = self._settings[len(self._settings) + 1 - len(self.curve.traces) :]
-        self._settings = [*runs_before, run.hyperparameters]
+        self._settings = [*runs_before, run.first_hyperparameters]  # changes are marked
         self.curve.relabel(labels_by_difference(self._settings))
         self.progress.begin(run.num_steps)
         self._take_in([*run.history, *run.scores])
