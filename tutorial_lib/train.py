@@ -290,8 +290,8 @@ class TrainingRun:
             yield
             return
         device = self.data.device
-        devices = [device] if device.type == "cuda" else []  # the CPU's state is always kept
-        with RANDOM_STATE, torch.random.fork_rng(devices):
+        devices = [] if device.type == "cpu" else [device]  # the CPU's state is always kept
+        with RANDOM_STATE, torch.random.fork_rng(devices, device_type=device.type):
             draw = np.random.default_rng((self.hyperparameters.seed, self.step_number + ahead, 1))
             torch.manual_seed(int(draw.integers(2**63)))
             yield
