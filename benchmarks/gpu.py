@@ -22,7 +22,7 @@ from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, evaluate, load_di
 from tutorial_lib.config import check_whole
 from tutorial_lib.data import Digits
 from tutorial_lib.drive import driven, in_bursts
-from tutorial_lib.hardware import choose_device
+from tutorial_lib.hardware import choose_device, use_available_cores
 
 ENDLESS = 1_000_000  # epochs
 BATCH = 32
@@ -41,6 +41,7 @@ def main() -> None:
     for name in ("pairs", "steps", "epochs"):
         check_whole(name, getattr(options, name), low=1)
     device = choose_device(options.device)
+    use_available_cores()
     print(f"{name_of(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     for found in rows(device, options.pairs, options.steps, options.epochs):
         print(cells(found).replace("**", ""), flush=True)
@@ -76,19 +77,19 @@ def step_rows(data: Digits, *, pairs: int, steps: int) -> Iterator[Row]:
     made: dict[str, NewRun] = {"bursts": plain, "torch.compile, bursts": compiled}
     if data.device.type == "cuda":
         made["CUDA graph of forward and backward, bursts"] = graphed
-    ways = {}
+    ways, notes = {}, {}
     for name, make in made.items():
         try:
             gap = largest_gap(make(), plain())
         except Exception as error:  # a candidate that does not run here is no reason to stop
             yield skipped(name, f"{type(error).__name__}: {error}".splitlines()[0])
             continue
-        yield row(f"{name}: largest difference of a loss, {COMPARED} steps", [gap], unit="")
+        notes[name] = f"{COMPARED} losses differ by {gap:.0e} at most"
         ways[name] = stepping(in_bursts(make()), steps)
     ratios = compare(ways, lambda: stepping(plain(), steps), pairs=pairs)
     control = ratios.pop(CONTROL)
     for name, values in ratios.items():
-        yield row(f"{name}, against one by one", values)
+        yield row(f"{name}, against one by one", values, note=notes[name])
     yield row(CONTROL, control)
     once = stepping(in_bursts(plain()), steps)
     yield row("steps a second in bursts", [steps / once() for _ in range(pairs)], unit="")

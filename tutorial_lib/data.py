@@ -78,7 +78,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
     Args:
         source: "sample" (4,000 + 1,000 real MNIST digits, offline), "mnist" or "fashion" (60,000 +
             10,000, downloaded once), or "auto": MNIST if it can be had, else the sample.
-        device: Where the tensors live: "auto", "cpu", "cuda", "mps".
+        device: Where the tensors live: "auto", "cpu", "cuda", "mps", "xpu".
 
     Raises:
         DataUnavailable: The set is neither on disk nor on the network. Never for "auto".
