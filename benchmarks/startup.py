@@ -32,11 +32,11 @@ def click():
     drawn.clear()
     start = time.perf_counter()
     def see(change):
-        if panel.last_run.history and not drawn:
+        if panel._scene.progress.step and not drawn:
             drawn.append(time.perf_counter() - start)
     panel.image.unobserve_all()
-    panel.train()
     panel.image.observe(see, "value")
+    panel.train()
 """
 
 

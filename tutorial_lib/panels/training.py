@@ -143,6 +143,7 @@ class TrainingPanel(TrainingView):
                 self._scene.drop_last()
             self.choose(run.hyperparameters)
             self._take_up(run, keep=True)
+            self._draw()
             if run.step_number == run.num_steps:
                 self._session.start()
         self.watch()
@@ -216,12 +217,13 @@ class TrainingPanel(TrainingView):
 
     def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
         run = self._new_run(self._new_model(), self.data, settings)  # refuses before anything ends
-        self._end()
+        self._end(draw=False)
         _pause_other(self._session)
         self._notice = ""
         self.choose(settings)
         self._take_up(run, keep=keep)
         self._session.start()
+        self._draw()  # a whole picture, while the first steps are taken
         self._show()
 
     def _take_up(self, run: TrainingRun, *, keep: bool) -> None:
@@ -235,7 +237,6 @@ class TrainingPanel(TrainingView):
         if self._keeps:
             records = checkpoint.autosaved(records, run, self._file, sink=self._complain)
         self._session = Session(records, may_hold=lambda record: is_told(run, record))
-        self._draw()
 
     def moves(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
@@ -243,9 +244,12 @@ class TrainingPanel(TrainingView):
 
     def refresh(self) -> None:
         """Draw what is new."""
+        self._refresh(draw=True)
+
+    def _refresh(self, *, draw: bool) -> None:
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
-            if self._scene.follow(self._session):
+            if self._scene.follow(self._session) and draw:
                 self._draw()
             if state in ("paused", "stopped", "failed"):
                 self._save_soon()
@@ -253,12 +257,12 @@ class TrainingPanel(TrainingView):
                 self._close_run_soon()
         self._show(state)
 
-    def _end(self) -> None:
-        """Stop the present run, if any, and draw its end."""
+    def _end(self, *, draw: bool = True) -> None:
+        """Stop the present run, if any, and take in its end."""
         if self._session is not None:
             self._session.stop()
             self._session.join()
-            self.refresh()
+            self._refresh(draw=draw)
 
     def _close_run_soon(self) -> None:
         """Close the run that has ended, in the thread that took its steps: it may take a while."""
