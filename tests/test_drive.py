@@ -86,6 +86,23 @@ def test_a_first_loss_that_is_no_number_leaves_the_run_as_it_was(new_run):
     assert torch.equal(run.model.conv1.weight, untouched.model.conv1.weight)
 
 
+def test_an_interrupt_within_steps_at_once_takes_them_back(new_run, monkeypatch):
+    one, other = new_run(), new_run()
+    for run in (one, other):
+        run.take(3)
+    steps, step = itertools.count(1), other.optimizer.step
+
+    def interrupted():
+        step()
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(other.optimizer, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.take(7)
+    assert same(one, other)
+
+
 class _Reads(TorchDispatchMode):
     """Notes what makes a program wait for its device, or copies a tensor to another one."""
 

@@ -160,11 +160,14 @@ class TrainingRun:
         count = min(count, self._images_left() // self.hyperparameters.batch_size)
         start = time.perf_counter()
         before = copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict()))
-        losses = self._update_unseen(count).tolist()  # here the device is waited for
+        try:
+            losses = self._update_unseen(count).tolist()  # here the device is waited for
+        except BaseException:  # an interrupt, too: weights and history stay those of one step
+            self._put_back(*before)
+            raise
         good = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), count)
         if good < count:
-            self.model.load_state_dict(before[0])
-            self.optimizer.load_state_dict(before[1])
+            self._put_back(*before)
             if good == 0:
                 raise self._diverged(losses[0])
             self._update_unseen(good)
@@ -192,6 +195,10 @@ class TrainingRun:
             self._descend(loss)
             losses.append(loss.detach())
         return torch.stack(losses)
+
+    def _put_back(self, model: dict[str, Any], optimizer: dict[str, Any]) -> None:
+        self.model.load_state_dict(model)
+        self.optimizer.load_state_dict(optimizer)
 
     def _descend(self, loss: Tensor) -> None:
         self.optimizer.zero_grad()
