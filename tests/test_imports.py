@@ -12,7 +12,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"config", "files", "theme", "records", "series", "table"},
     {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
     {"data"},
-    {"evaluation", "handwriting", "mistakes", "state"},
+    {"batches", "evaluation", "handwriting", "mistakes", "state"},
     {"train", "plots", "png", "checkpoint"},
     {"labs", "curve", "drawings", "drive", "exercises", "script", "doctor", "distributed"},
     {"processes"},

@@ -114,8 +114,8 @@ class DistributedRun(TrainingRun):
         if self._rank == 0:
             super().adjust(**changes)
 
-    def _next_batch(self) -> tuple[Tensor, Tensor]:
-        images, labels = super()._next_batch()
+    def _next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
+        images, labels = super()._next_batch(ahead)
         share = slice(self._rank, None, self.processes)  # with 2, every second image
         return images[share], labels[share]
 

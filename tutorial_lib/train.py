@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
+from tutorial_lib.batches import Batches
 from tutorial_lib.config import Hyperparameters, check_choice, check_whole
 from tutorial_lib.data import Digits
 from tutorial_lib.hardware import use_available_cores
@@ -80,11 +81,9 @@ class TrainingRun:
         self.changes: list[Change] = []
         self.scores: list[EvaluationRecord] = []  # filled by `with_accuracy`
         self._asked: deque[dict[str, Any]] = deque()  # filled by any thread, emptied between steps
-        self._epoch = 0
+        self._batches = Batches(data.train, seed=self.hyperparameters.seed)
         self._epoch_step = 0
-        self._epoch_images = 0  # seen in this epoch
         self._epoch_loss = 0.0  # summed over this epoch's steps
-        self._order = self._order_of(0)
 
     def __repr__(self) -> str:
         done = f"{self.step_number:,} of {self.num_steps:,} steps"
@@ -116,8 +115,8 @@ class TrainingRun:
     @property
     def num_steps(self) -> int:
         """Steps taken and still to come, at the batch size in force."""
-        left_in_epoch = self._images_left() // self.hyperparameters.batch_size
-        whole_epochs = self.hyperparameters.epochs - self._epoch - 1
+        left_in_epoch = self._batches.left(self.hyperparameters.batch_size)
+        whole_epochs = self.hyperparameters.epochs - self._batches.epoch - 1
         return self.step_number + max(0, left_in_epoch + whole_epochs * self.steps_per_epoch)
 
     def __iter__(self) -> Iterator[StepRecord]:
@@ -157,7 +156,7 @@ class TrainingRun:
         check_whole("count", count, low=1)
         self._apply_changes()
         self._reach_next_batch()
-        count = min(count, self._images_left() // self.hyperparameters.batch_size)
+        count = min(count, self._batches.left(self.hyperparameters.batch_size))
         start = time.perf_counter()
         before = copy.deepcopy((self.model.state_dict(), self.optimizer.state_dict()))
         try:
@@ -238,7 +237,12 @@ class TrainingRun:
             "hyperparameters": dataclasses.asdict(self.hyperparameters),
             "model": copy.deepcopy(self.model.state_dict()),
             "optimizer": copy.deepcopy(self.optimizer.state_dict()),
-            "position": [self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss],
+            "position": [
+                self._batches.epoch,
+                self._epoch_step,
+                self._batches.taken,
+                self._epoch_loss,
+            ],
             "history": columns,
             "changes": [dataclasses.astuple(change) for change in self.changes],
             "scores": [dataclasses.astuple(score) for score in self.scores],
@@ -285,8 +289,9 @@ class TrainingRun:
 
         self.model.load_state_dict(state["model"])
         self.optimizer, self.hyperparameters = optimizer, hyperparameters
-        self._epoch, self._epoch_step, self._epoch_images, self._epoch_loss = position
-        self._order = self._order_of(self._epoch)
+        epoch, self._epoch_step, taken, self._epoch_loss = position
+        self._batches = Batches(self.data.train, seed=hyperparameters.seed)
+        self._batches.begin(epoch, taken=taken)
         self.history, self.changes, self.scores = history, changes, scores
         self._asked.clear()
 
@@ -308,24 +313,19 @@ class TrainingRun:
         return loss, loss.item()
 
     def _next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
-        batch_size = self.hyperparameters.batch_size
-        start = self._epoch_images + ahead * batch_size
-        indices = self._order[start : start + batch_size]  # (B,)
-        train = self.data.train
-        # As images[indices], in a third of the time.
-        return train.images.index_select(0, indices), train.labels.index_select(0, indices)
+        return self._batches.look(self.hyperparameters.batch_size, ahead=ahead)
 
     def _record(self, loss: float, seconds: float) -> StepRecord:
         settings = self.hyperparameters
         self._epoch_step += 1
-        self._epoch_images += settings.batch_size
         self._epoch_loss += loss
+        self._batches.take(settings.batch_size)
         record = StepRecord(
             step=self.step_number + 1,
-            epoch=self._epoch,
+            epoch=self._batches.epoch,
             epochs=settings.epochs,
             epoch_step=self._epoch_step,
-            epoch_steps=self._epoch_step + self._images_left() // settings.batch_size,
+            epoch_steps=self._epoch_step + self._batches.left(settings.batch_size),
             images_seen=self.images_seen + settings.batch_size,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
@@ -358,30 +358,13 @@ class TrainingRun:
         why = f" (the training set of {self.data.name!r} has {count:,} images)"
         check_whole("batch_size", hyperparameters.batch_size, low=1, high=count, why=why)
 
-    def _images_left(self) -> int:
-        return len(self.data.train) - self._epoch_images
-
     def _reach_next_batch(self) -> None:
         """Begin the next epoch if it is due, or raise StopIteration after the last one."""
-        if self._images_left() < self.hyperparameters.batch_size:
-            self._begin_epoch(self._epoch + 1)
-        if self._epoch >= self.hyperparameters.epochs:
+        if not self._batches.left(self.hyperparameters.batch_size):
+            self._batches.begin(self._batches.epoch + 1)
+            self._epoch_step, self._epoch_loss = 0, 0.0
+        if self._batches.epoch >= self.hyperparameters.epochs:
             raise StopIteration
-
-    def _begin_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._epoch_step = self._epoch_images = 0
-        self._epoch_loss = 0.0
-        self._order = self._order_of(epoch)
-
-    def _order_of(self, epoch: int) -> Tensor:
-        order = order_of_epoch(len(self.data.train), seed=self.hyperparameters.seed, epoch=epoch)
-        return order.to(self.data.device)
-
-
-def order_of_epoch(num_images: int, *, seed: int, epoch: int) -> Tensor:
-    """Return the order in which a run takes its training images: (N,) int64, places in the set."""
-    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(num_images))
 
 
 def settings_of(hyperparameters: Hyperparameters) -> dict[str, float]:

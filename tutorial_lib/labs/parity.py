@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tutorial_lib.batches import order_of_epoch
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split, normalise
 from tutorial_lib.models import LeNet5
 from tutorial_lib.table import Table
-from tutorial_lib.train import TrainingRun, order_of_epoch
+from tutorial_lib.train import TrainingRun
 
 FOLDER = Path(__file__).parents[1] / "reference"
 PAGE_LOSSES = (1.176, 0.080, 0.054, 0.041, 0.032, 0.027, 0.024, 0.022, 0.018, 0.017)
