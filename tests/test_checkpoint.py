@@ -115,7 +115,7 @@ def test_a_run_without_a_step_is_saved_too(new_run, tmp_path):
 
 def test_a_loaded_checkpoint_says_where_it_stands(run, tmp_path):
     text = str(checkpoint.load(checkpoint.save(run, tmp_path / "run.ckpt")))
-    assert re.match(r"step 12 of \d+ epochs with lr [\d.]+, batch \d+, saved on ", text)
+    assert re.match(r"step 12, in epoch \d of \d+, with lr [\d.]+, batch \d+, saved on ", text)
 
 
 def test_the_one_before_is_kept_and_nothing_else(run, tmp_path):
@@ -248,7 +248,7 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_says_so(run, tmp_path):
     path.write_bytes(content)
     loaded = checkpoint.restore(other := fresh(run), path)
     assert other.step_number == loaded.step_number == 12
-    assert "its SHA-256 is wrong; this is the one before it: step 12 of " in loaded.notice
+    assert "its SHA-256 is wrong; this is the one before it: step 12, in epoch 2 of 3" in loaded.notice
 
 
 def test_a_damaged_one_never_pushes_out_a_good_one(run, tmp_path):

@@ -65,8 +65,9 @@ class Checkpoint:
     def __str__(self) -> str:
         saved = time.strftime("%d %B at %H:%M", time.localtime(self.saved_at))
         settings = labels_by_difference([self.hyperparameters])[0]
-        epochs = self.hyperparameters.epochs
-        return f"step {self.step_number:,} of {epochs} epochs with {settings}, saved on {saved}"
+        epoch = self.state["history"]["epoch"][-1] + 1 if self.step_number else 1
+        place = f"step {self.step_number:,}, in epoch {epoch} of {self.hyperparameters.epochs}"
+        return f"{place}, with {settings}, saved on {saved}"
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.path.name!r}, {self})"
