@@ -248,7 +248,9 @@ def test_a_damaged_one_gives_way_to_the_one_before_and_says_so(run, tmp_path):
     path.write_bytes(content)
     loaded = checkpoint.restore(other := fresh(run), path)
     assert other.step_number == loaded.step_number == 12
-    assert "its SHA-256 is wrong; this is the one before it: step 12, in epoch 2 of 3" in loaded.notice
+    assert (
+        "its SHA-256 is wrong; this is the one before it: step 12, in epoch 2 of 3" in loaded.notice
+    )
 
 
 def test_a_damaged_one_never_pushes_out_a_good_one(run, tmp_path):
