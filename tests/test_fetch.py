@@ -72,7 +72,7 @@ def test_a_download_gives_the_genuine_tensors_and_keeps_the_files(tmp_path, use_
 def test_a_bad_mirror_alone_is_one_plain_error_without_litter(tmp_path, use_mirrors, manners):
     use_mirrors(manners)
     with pytest.raises(
-        DataUnavailable, match=r"127\.0\.0\.1.* use load_digits\('sample'\), or put"
+        DataUnavailable, match=r"127\.0\.0\.1.* load_digits\('sample'\) or --data sample, or put"
     ):
         load(tmp_path)
     assert files_in(tmp_path) == []

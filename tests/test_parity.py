@@ -182,7 +182,7 @@ def test_the_epochs_are_drawn_with_their_range():
     axes, runs = Figure().subplots(), load_mnist_runs(epochs=10)
     draw_epochs(axes, runs)
     low, high = (line.get_ydata()[0] for line in axes.lines[1:3])
-    assert [low, high] == pytest.approx([1.2302, 1.3737])
+    assert [low, high] == pytest.approx([1.2304, 1.3758])
     assert axes.lines[-1].get_ydata().tolist() == list(PAGE_LOSSES)
 
 
