@@ -3,6 +3,8 @@
 from playwright.sync_api import Locator, Page
 
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+SAVE = """([name, notebook]) => window.jupyterapp.serviceManager.contents.save(
+    name, {type: "notebook", format: "json", content: notebook})"""
 READY = """() => {
     const widget = window.jupyterapp && window.jupyterapp.shell.currentWidget;
     return Boolean(widget && widget.sessionContext && widget.sessionContext.isReady
@@ -18,6 +20,13 @@ def open_notebook(page: Page, lab: str, name: str) -> None:
     """Open a notebook and wait for its kernel."""
     page.goto(f"{lab}/lab/tree/{name}?reset")
     page.wait_for_function(READY, timeout=120_000)
+
+
+def save_notebook(page: Page, lab: str, name: str, notebook: dict) -> None:
+    """Put a notebook of the test's own beside the others."""
+    page.goto(f"{lab}/lab?reset")
+    page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady")
+    page.evaluate(SAVE, [name, notebook])
 
 
 def run_all(page: Page, *, timeout: float = 240) -> None:

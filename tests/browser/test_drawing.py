@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from lab_page import errors, open_notebook, run_all
+from lab_page import errors, open_notebook, run_all, save_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -18,8 +18,6 @@ list(run)
 pad = DigitPad(run.model)""",
     "pad",
 )
-SAVE = """(notebook) => window.jupyterapp.serviceManager.contents.save(
-    "pad.ipynb", {type: "notebook", format: "json", content: notebook})"""
 STROKES = {  # on a sheet of 1 x 1
     1: [[(0.55, 0.2), (0.45, 0.8)]],
     7: [[(0.25, 0.25), (0.75, 0.25), (0.45, 0.85)]],
@@ -42,10 +40,8 @@ def pad_page(browser: Browser, lab: str) -> Iterator[Page]:
     """Open a notebook with a pad and a trained network behind it."""
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.set_default_timeout(60_000)
-    page.goto(f"{lab}/lab")
-    page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    page.evaluate(SAVE, notebook)
+    save_notebook(page, lab, "pad.ipynb", notebook)
     open_notebook(page, lab, "pad.ipynb")
     run_all(page)
     assert errors(page) == []
