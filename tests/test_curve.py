@@ -65,6 +65,20 @@ def test_a_change_is_marked_by_a_line_and_words(curve):
     assert (pixels(curve) != before).any()
 
 
+def test_a_mark_on_a_run_that_goes_on_needs_no_full_redraw(curve):
+    curve.begin("lr 0.01", epochs=10, num_steps=1000)
+    curve.add(steps(300))
+    before = pixels(curve)
+    for step in (101, 102, 250):
+        curve.mark(Change(step, step * 10 - 10, "learning_rate", 0.01, step / 1000))
+        after = pixels(curve)
+        assert (after != before).any()
+        before = after
+    assert curve.full_redraws == 1
+    curve.end()
+    assert abs(pixels(curve).astype(int) - before).mean() < 0.5  # as it will stand
+
+
 def test_a_knob_turned_further_at_the_same_place_is_one_mark(curve):
     curve.begin("lr 0.01", epochs=10, num_steps=1000)
     for step, rate in ((101, 0.008), (102, 0.006), (103, 0.005)):

@@ -1,6 +1,7 @@
 """How often a panel draws: soon after a click, then by time, and never for long."""
 
 import asyncio
+import itertools
 import time
 
 import pytest
@@ -24,8 +25,8 @@ class Clock:
 def pauses(monkeypatch):
     """Return a function: the pauses of a panel that refreshes five times, so long each."""
 
-    def follow(drawing_seconds: float) -> list[float]:
-        clock = Clock()
+    def follow(*drawing_seconds: float) -> list[float]:
+        clock, drawing = Clock(), itertools.cycle(drawing_seconds)
         monkeypatch.setattr(time, "perf_counter", lambda: clock.now)
         monkeypatch.setattr(live.asyncio, "sleep", clock.sleep)
 
@@ -34,7 +35,7 @@ def pauses(monkeypatch):
                 return len(clock.pauses) < 5
 
             def refresh(self) -> None:
-                clock.now += drawing_seconds
+                clock.now += next(drawing)
 
         panel = Slow([], b"")
         asyncio.run(panel._follow())
@@ -46,6 +47,10 @@ def pauses(monkeypatch):
 
 def test_a_panel_draws_soon_and_then_five_times_a_second(pauses):
     assert pauses(0.001) == [FIRST_SECONDS] + [REFRESH_SECONDS] * 4
+
+
+def test_one_whole_picture_does_not_make_it_stand_still(pauses):
+    assert pauses(0.001, 0.001, 0.4, 0.001, 0.001) == [FIRST_SECONDS] + [REFRESH_SECONDS] * 4
 
 
 @pytest.mark.parametrize("seconds", [0.018, 0.05, 0.4])

@@ -247,7 +247,7 @@ def test_the_status_says_why_nothing_moves_yet():
 def test_what_is_pressed_while_a_run_starts_is_said(wanted, then):
     waits = {"waits_for": "2 processes start", "wanted": wanted}
     words = status_text("running", Progress(100), error=None, offer="", warm=True, **waits)
-    assert words == ("Starting:", f"2 processes start; that takes some seconds{then}.")
+    assert words == ("Starting:", f"2 processes start; that takes about ten seconds{then}.")
 
 
 def test_the_status_of_a_diverged_run_names_step_loss_and_rate():

@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -66,7 +67,7 @@ class LiveCurve:
 
     The picture is rendered without pyplot. All that stands still is rendered once and kept; a
     frame restores it and draws the lines of the present run. The whole is rendered again only
-    when the axes must grow, a run begins or ends, or a change is marked.
+    when the axes must grow, or a run begins or ends.
 
     Args:
         images_per_epoch: The size of the training set.
@@ -93,7 +94,10 @@ class LiveCurve:
             self._dress(self._accuracy_axes, accuracy_title, "digits named right (%)")
             self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
             self._loss_axes.set_yscale("log")
-        self._rest: list[Any] = []  # artists of the background that the next one replaces
+        self._rest: list[Artist] = []  # of the background, which the next one replaces
+        self._rows: list[list[float]] = []  # the x of its marks' labels, row by row
+        self._mark_artists: list[Artist] = []  # of the present run, drawn over it
+        self._marks_drawn: list[tuple[float, str]] = []
         self.clear()
 
     def _add_live_lines(self) -> list[Line2D]:
@@ -153,8 +157,7 @@ class LiveCurve:
         last_x, last_text = trace.marks[-1] if trace.marks else (-1.0, "")
         if last_text.startswith(name) and x - last_x < 0.02 * trace.epochs:
             trace.marks.pop()  # the same knob, turned further
-        trace.marks.append((x, f"{name} {change.after:.3g}"))
-        self._background = None
+        trace.marks.append((x, f"{name} {change.after:.3g}"))  # drawn over the background, live
 
     def end(self, *, diverged: bool = False) -> None:
         """The present run is over; a cross marks where it diverged, if it did."""
@@ -179,6 +182,23 @@ class LiveCurve:
         for line in (self._raw, self._bold, self._points):
             line.set_color(trace.colour)
             line.axes.draw_artist(line)
+        for artist in self._live_marks(trace):
+            self._loss_axes.draw_artist(artist)
+
+    def _live_marks(self, trace: Trace) -> list[Artist]:
+        """Return the artists of the present run's marks, made anew when a knob was turned."""
+        if self._marks_drawn != trace.marks:
+            self._remove_live_marks()
+            self._marks_drawn = list(trace.marks)
+            marks = [(x, text, trace.colour) for x, text in trace.marks]
+            rows = [list(row) for row in self._rows]
+            self._mark_artists = self._draw_marks(marks, rows)
+        return self._mark_artists
+
+    def _remove_live_marks(self) -> None:
+        for artist in self._mark_artists:
+            artist.remove()
+        self._mark_artists, self._marks_drawn = [], []
 
     def _grow_axes(self) -> bool:
         """Widen the axes until everything is inside; say whether that was needed."""
@@ -208,9 +228,13 @@ class LiveCurve:
         for axes in (self._loss_axes, self._accuracy_axes):
             axes.set_xlim(0, last)
         plain_log_ticks(self._loss_axes)
-        for trace in self.traces[:-1] if self._live else self.traces:
+        self._remove_live_marks()
+        still = self.traces[:-1] if self._live else self.traces
+        for trace in still:
             self._draw_still(trace)
-        self._draw_marks(width=last)
+        marks = sorted((x, text, trace.colour) for trace in still for x, text in trace.marks)
+        self._rows = []
+        self._rest += self._draw_marks(marks, self._rows)
         ends = [
             (t.smoothed[-1] if t.smoothed else 2.3, _narrow(t.label), t.colour) for t in self.traces
         ]
@@ -237,13 +261,22 @@ class LiveCurve:
                 x[-1], y, "X", color=trace.colour, ms=10, mec="white", clip_on=False
             )
 
-    def _draw_marks(self, width: float) -> None:
-        """Mark every change by a line and its new value, those side by side one below another."""
-        marks = sorted((x, text, trace.colour) for trace in self.traces for x, text in trace.marks)
-        rows: list[float] = []  # the x at which the last label of each row ends
+    def _draw_marks(
+        self, marks: Iterable[tuple[float, str, str]], rows: list[list[float]]
+    ) -> list[Artist]:
+        """Mark changes by a line and the new value, those side by side one below another.
+
+        Args:
+            marks: Each as (x, text, colour).
+            rows: The x of the labels in each row, to which those of these marks are added.
+        """
+        artists: list[Artist] = []
+        room = 0.2 * self._loss_axes.get_xlim()[1]
         for x, text, colour in marks:
-            row = next((n for n, end in enumerate(rows) if end <= x), len(rows))
-            rows[row : row + 1] = [x + 0.2 * width]
+            free = (n for n, row in enumerate(rows) if all(abs(x - other) >= room for other in row))
+            row = next(free, len(rows))
+            rows[row:] = rows[row:] or [[]]
+            rows[row].append(x)
             line = self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3)))
             label = self._loss_axes.annotate(
                 text,
@@ -256,7 +289,8 @@ class LiveCurve:
                 color=colour,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             )
-            self._rest += [line, label]
+            artists += [line, label]
+        return artists
 
     def _hint(self) -> Any:
         return self._loss_axes.text(

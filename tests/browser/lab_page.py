@@ -12,7 +12,8 @@ READY = """() => {
 }"""
 PROMPTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .filter(cell => cell.model.type === 'code' && cell.model.sharedModel.getSource().trim())
-    .map(cell => [cell.model.executionCount, cell.node.querySelector('.jp-InputPrompt').innerText])
+    .map(cell => [cell.model.executionCount,
+        cell.node.querySelector('.jp-InputPrompt')?.innerText ?? '*'])
 """
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import html
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -38,7 +39,7 @@ class LivePanel(widgets.VBox):
     _poll: asyncio.Task[None] | None = None
 
     def __init__(self, rows: Iterable[widgets.Widget], picture: bytes) -> None:
-        self.status = widgets.HTML(layout={"min_height": "40px"})  # two lines: nothing jumps
+        self.status = widgets.HTML(layout={"min_height": "56px"})  # two lines: nothing jumps
         self.image = widgets.Image(
             value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
         )
@@ -96,13 +97,14 @@ class LivePanel(widgets.VBox):
             self.refresh()
 
     async def _follow(self) -> None:
-        pause = FIRST_SECONDS
+        pause, before = FIRST_SECONDS, math.inf
         while self.moves():
             start = time.perf_counter()
             self.refresh()
             drawing = time.perf_counter() - start
-            await asyncio.sleep(max(pause, drawing / DRAWING_SHARE))
-            pause = REFRESH_SECONDS
+            usual = min(drawing, before)  # a whole picture now and then is no reason to stand still
+            await asyncio.sleep(max(pause, usual / DRAWING_SHARE))
+            pause, before = REFRESH_SECONDS, drawing
         self.refresh()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

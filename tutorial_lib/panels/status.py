@@ -103,7 +103,11 @@ def status_text(
             return "Ready.", "Set the sliders and press Train."
         case "running" if waits_for:
             then = f"; then it is {wanted}" if wanted != "running" else ""
-            return "Starting:", f"{waits_for}; that takes some seconds{then}."
+            return "Starting:", f"{waits_for}; that takes about ten seconds{then}."
+        case "running" if wanted == "stopped":
+            return "Stopping:", f"{progress.position()}."
+        case "running" if wanted == "paused":
+            return "Pausing:", f"{progress.position()}."
         case "running":
             pace = progress.pace()
             return "Training:", progress.position() + (f"; {pace}." if pace else ".")
