@@ -22,6 +22,7 @@ from tutorial_lib.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.series import MAX_LOSS, decimate
 from tutorial_lib.theme import COLOURS, STYLE, run_colour
 
+MAX_LIVE_MARKS = 4  # each costs a frame 2 ms, so more become part of what is kept
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
 
 
@@ -96,8 +97,9 @@ class LiveCurve:
             self._loss_axes.set_yscale("log")
         self._rest: list[Artist] = []  # of the background, which the next one replaces
         self._rows: list[list[float]] = []  # the x of its marks' labels, row by row
-        self._mark_artists: list[Artist] = []  # of the present run, drawn over it
-        self._marks_drawn: list[tuple[float, str]] = []
+        self._marks_kept = 0  # of the present run, how many are in the background
+        self._marks_drawn: list[tuple[float, str]] = []  # the others, drawn over it
+        self._mark_artists: list[Artist] = []
         self.clear()
 
     def _add_live_lines(self) -> list[Line2D]:
@@ -157,7 +159,9 @@ class LiveCurve:
         last_x, last_text = trace.marks[-1] if trace.marks else (-1.0, "")
         if last_text.startswith(name) and x - last_x < 0.02 * trace.epochs:
             trace.marks.pop()  # the same knob, turned further
-        trace.marks.append((x, f"{name} {change.after:.3g}"))  # drawn over the background, live
+        trace.marks.append((x, f"{name} {change.after:.3g}"))
+        if not self._marks_kept < len(trace.marks) <= self._marks_kept + MAX_LIVE_MARKS:
+            self._background = None
 
     def end(self, *, diverged: bool = False) -> None:
         """The present run is over; a cross marks where it diverged, if it did."""
@@ -187,10 +191,10 @@ class LiveCurve:
 
     def _live_marks(self, trace: Trace) -> list[Artist]:
         """Return the artists of the present run's marks, made anew when a knob was turned."""
-        if self._marks_drawn != trace.marks:
+        if self._marks_drawn != trace.marks[self._marks_kept :]:
             self._remove_live_marks()
-            self._marks_drawn = list(trace.marks)
-            marks = [(x, text, trace.colour) for x, text in trace.marks]
+            self._marks_drawn = trace.marks[self._marks_kept :]
+            marks = [(x, text, trace.colour) for x, text in self._marks_drawn]
             rows = [list(row) for row in self._rows]
             self._mark_artists = self._draw_marks(marks, rows)
         return self._mark_artists
@@ -229,10 +233,10 @@ class LiveCurve:
             axes.set_xlim(0, last)
         plain_log_ticks(self._loss_axes)
         self._remove_live_marks()
-        still = self.traces[:-1] if self._live else self.traces
-        for trace in still:
+        for trace in self.traces[:-1] if self._live else self.traces:
             self._draw_still(trace)
-        marks = sorted((x, text, trace.colour) for trace in still for x, text in trace.marks)
+        self._marks_kept = len(self.traces[-1].marks) if self.traces else 0
+        marks = sorted((x, text, trace.colour) for trace in self.traces for x, text in trace.marks)
         self._rows = []
         self._rest += self._draw_marks(marks, self._rows)
         ends = [
