@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tutorial_lib import Diverged, Hyperparameters, LeNet5, Session, TrainingRun
+from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.processes import ProcessesEnded, ProcessesRun
 
 SETTINGS = Hyperparameters(epochs=1)
@@ -79,16 +79,6 @@ def test_divergence_ends_all_and_leaves_the_last_good_weights(start):
         list(run)
     assert run._ranks is None
     assert all(torch.isfinite(weight).all() for weight in run.model.parameters())
-
-
-def test_a_session_pauses_and_stops_it_like_any_other(start):
-    run = start(2)
-    session = Session(run).start()
-    while not session.records():
-        session.join(0.05)
-    session.stop()
-    assert session.join() == "stopped"
-    assert len(session.records()) == run.step_number < run.num_steps
 
 
 def ranks_of(run):
