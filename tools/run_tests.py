@@ -20,7 +20,6 @@ PHASES = {
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
         *TWO_AT_A_TIME,
-        "--no-loadscope-reorder",  # by name: files of few tests are long ones, and no good last
     ],
     "notebooks": [
         "notebooks",
