@@ -1,26 +1,32 @@
-"""The cells that a notebook's labs need, and no others: the rest has its test under nbval."""
+"""What a notebook's labs need, and no more: the whole notebook has its test under nbval."""
 
 import ast
-import copy
+import dis
 from collections.abc import Iterator
+from types import CodeType
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
 
 IS_LAB = "its controls cannot be shown here"  # what a panel says in text, so in a saved notebook
 
 
 def labs_alone(notebook: NotebookNode) -> NotebookNode:
-    """Return the notebook with the cells that show a lab, and those that define what these use."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    shown = [number for number, cell in enumerate(cells) if shows_a_lab(cell)]
+    """Return a notebook of the lines that show a lab, and of those that define what these use."""
+    lines, shown = [], []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            lines += ast.parse(cell.source).body
+            if shows_a_lab(cell):
+                shown.append(len(lines) - 1)
+    codes = [compile(ast.Module([line], []), "<line>", "exec") for line in lines]
     needed, waiting = set(), set(shown)
     while waiting:
         number = waiting.pop()
         needed.add(number)
-        waiting |= set(definers(cells, number)) - needed
-    alone = copy.deepcopy(notebook)
-    alone.cells = [cells[number] for number in sorted(needed)]
-    return alone
+        waiting |= set(definers(codes, number)) - needed
+    cells = [new_code_cell(ast.unparse(lines[number])) for number in sorted(needed)]
+    return new_notebook(cells=cells, metadata=notebook.metadata)
 
 
 def shows_a_lab(cell: NotebookNode) -> bool:
@@ -28,22 +34,25 @@ def shows_a_lab(cell: NotebookNode) -> bool:
     return any(IS_LAB in out.get("data", {}).get("text/plain", "") for out in cell.outputs)
 
 
-def definers(cells: list[NotebookNode], number: int) -> Iterator[int]:
-    """Yield for each name that a cell uses the last cell before it that defines the name."""
-    for name in names(cells[number], ast.Load):
-        before = [place for place in range(number) if name in names(cells[place], ast.Store)]
+def definers(codes: list[CodeType], number: int) -> Iterator[int]:
+    """Yield for each name that a line uses the last line before it that defines the name."""
+    for name in used(codes[number]):
+        before = [place for place in range(number) if name in defined(codes[place])]
         if before:
             yield before[-1]
 
 
-def names(cell: NotebookNode, context: type[ast.expr_context]) -> set[str]:
-    """Return the names that a cell uses, or with ast.Store those that it defines."""
-    found = set()
-    for node in ast.walk(ast.parse(cell.source)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
-            found.add(node.id)
-        if context is ast.Store and isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        if context is ast.Store and isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return found
+def defined(code: CodeType) -> set[str]:
+    """Return the names that a line defines for the lines after it."""
+    return {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_NAME"}
+
+
+def used(code: CodeType) -> set[str]:
+    """Return the names that a line, or a function in it, takes from the lines before it."""
+    taken, own = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            own.add(step.argval)
+        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+            taken |= {step.argval} - own
+    return taken.union(*(used(part) for part in code.co_consts if isinstance(part, CodeType)))

@@ -16,7 +16,12 @@ NOTEBOOKS = ROOT / "notebooks"
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize(
     ("name", "num_labs"),
-    [("01_hyperparameters.ipynb", 8), ("02_losses.ipynb", 3), ("03_optimizers.ipynb", 5)],
+    [
+        ("01_hyperparameters.ipynb", 8),
+        ("02_losses.ipynb", 3),
+        ("03_optimizers.ipynb", 5),
+        ("04_training.ipynb", 2),
+    ],
 )
 def test_each_lab_answers_the_hand(
     page: Page, lab: str, name: str, num_labs: int, tmp_path

@@ -1,6 +1,7 @@
-"""What a learner sees and does in JupyterLab."""
+"""What a learner sees and does in JupyterLab, in the first notebook."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from lab_page import (
@@ -13,7 +14,7 @@ from lab_page import (
     set_epochs,
     turn_learning_rate,
 )
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -24,51 +25,76 @@ COLLECT_PICTURES = """(image) => {
 }"""
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", ["00_start_here.ipynb", "04_training.ipynb"])
-def test_a_learner_moves_a_slider_trains_and_stops(page: Page, lab: str, name: str) -> None:
-    open_notebook(page, lab, name)
+@pytest.fixture(scope="module")
+def notebook(browser: Browser, lab: str) -> Iterator[Page]:
+    """Open the first notebook and run all of it."""
+    page = browser.new_page(viewport={"width": 1366, "height": 900})
+    page.set_default_timeout(60_000)
+    open_notebook(page, lab, "00_start_here.ipynb")
     run_all(page)
     assert errors(page) == []
+    yield page
+    page.close()
 
-    live = panel(page)
+
+@pytest.fixture
+def live(notebook: Page) -> Locator:
+    """Return the panel of the notebook; what trained on it has stopped."""
+    live = panel(notebook)
     live.scroll_into_view_if_needed()
+    return live
+
+
+def words(live: Locator) -> Locator:
+    return live.locator(".widget-html-content")
+
+
+def test_copy_as_code_puts_the_script_into_the_clipboard(notebook: Page, live: Locator) -> None:
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press(live, "Copy as code")
+    box = live.locator(".code-box")
+    box.locator("button").click()
+    expect(box.locator("button")).to_have_text("Copied")
+    script = notebook.evaluate("() => navigator.clipboard.readText()")
+    assert script == box.locator("textarea").input_value()
+    assert re.match(r"# LeNet5 on 4,000 images. Its [\d,]+ losses are", script)
+    assert len(script.splitlines()) <= 40
+
+    press(live, "Hide the code")
+    expect(box).to_have_count(0)
+
+
+def test_a_learner_moves_a_slider_trains_and_stops(notebook: Page, live: Locator) -> None:
     before, after = turn_learning_rate(live, presses=-2)
     assert float(after) < float(before)
 
     set_epochs(live, 100)
     live.locator("img").evaluate(COLLECT_PICTURES)
     press(live, "Train")
-    expect(live.locator(".widget-html-content")).to_contain_text("Training:", timeout=60_000)
-    page.wait_for_function("() => window.pictures.size >= 5", timeout=60_000)
+    expect(words(live)).to_contain_text("Training:", timeout=60_000)
+    notebook.wait_for_function("() => window.pictures.size >= 5", timeout=60_000)
 
     press(live, "Stop")
-    expect(live.locator(".widget-html-content")).to_contain_text("Stopped:", timeout=30_000)
+    expect(words(live)).to_contain_text("Stopped:", timeout=30_000)
     expect(live.locator("button", has_text="Train")).to_be_enabled()
 
 
 @pytest.mark.timeout(400)
-def test_a_paused_run_is_there_again_after_a_kernel_restart(page: Page, lab: str) -> None:
-    open_notebook(page, lab, "00_start_here.ipynb")
-    run_all(page)
-    live = panel(page)
-    words = live.locator(".widget-html-content")
+def test_a_paused_run_is_there_again_after_a_kernel_restart(notebook: Page, live: Locator) -> None:
     set_epochs(live, 100)
     press(live, "Train")
-    expect(words).to_contain_text("Training:", timeout=60_000)
+    expect(words(live)).to_contain_text("Training:", timeout=60_000)
     press(live, "Pause")
-    expect(words).to_contain_text("Paused:", timeout=30_000)
-    position = re.search(r"step ([\d,]+) of", words.inner_text()).group(1)
+    expect(words(live)).to_contain_text("Paused:", timeout=30_000)
+    position = re.search(r"step ([\d,]+) of", words(live).inner_text()).group(1)
 
-    restart_kernel(page)
-    run_all(page)
-    live = panel(page)
-    words = live.locator(".widget-html-content")
+    restart_kernel(notebook)
+    run_all(notebook)
     press(live, "Restore")
-    expect(words).to_contain_text(
+    expect(words(live)).to_contain_text(
         re.compile(rf"Restored: epoch \d+ of 100, step {position} of"), timeout=30_000
     )
     press(live, "Resume")
-    expect(words).to_contain_text("Training:", timeout=60_000)
+    expect(words(live)).to_contain_text("Training:", timeout=60_000)
     press(live, "Stop")
-    expect(words).to_contain_text("Stopped:", timeout=30_000)
+    expect(words(live)).to_contain_text("Stopped:", timeout=30_000)
