@@ -21,7 +21,7 @@ from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_dig
 from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.drive import with_accuracy
 data = load_digits("sample")
-settings = Hyperparameters(epochs={epochs})
+settings = Hyperparameters(epochs={epochs}, batch_size={batch_size})
 panel = TrainingPanel(data, settings=settings)
 done = []
 refreshes = 0
@@ -81,11 +81,11 @@ def main() -> None:
     print(f"share of the time spent drawing: {statistics.median(found.shares):.3f}")
 
 
-def measure(*, pairs: int, epochs: int) -> Found:
+def measure(*, pairs: int, epochs: int, batch_size: int = 32) -> Found:
     """Time the runs in a kernel of their own."""
     manager, client = start_new_kernel(stderr=subprocess.DEVNULL)
     try:
-        execute(client, SETUP.format(epochs=epochs))
+        execute(client, SETUP.format(epochs=epochs, batch_size=batch_size))
         for way in ("alone()", "on_the_panel()"):
             seconds(client, way)  # to warm up
         panels, controls, shares = [], [], []

@@ -29,7 +29,12 @@ PHASES = {
         "--nbval-cell-timeout=120",
         "--override-ini=xfail_strict=false",  # nbval expects every cell after a time-out to fail
     ],
-    "browser": ["tests/browser", "--numprocesses=2", "--dist=worksteal"],
+    "browser": [
+        "tests/browser",
+        "--confcutdir=tests/browser",  # what the unit tests share loads torch
+        "--numprocesses=2",
+        "--dist=worksteal",
+    ],
 }
 
 
