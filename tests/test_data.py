@@ -305,7 +305,8 @@ def test_two_notebooks_that_start_together_fetch_once(mirror):
     assert sorted(mirror.requests) == sorted(PACKED)
 
 
-def test_who_waits_for_another_notebook_is_told(folder, mirror, monkeypatch):
+def test_who_waits_long_for_another_notebook_is_told(folder, mirror, monkeypatch):
+    monkeypatch.setattr(data, "QUIET_SECONDS", 0)
     folder.mkdir()
     other = filelock.FileLock(folder / ".mnist.lock")
     other.acquire()

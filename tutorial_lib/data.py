@@ -36,6 +36,7 @@ NOTICES = {
 SAMPLE_SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
 PREPARED_VERSION = 1  # raise it when the prepared tensors change
 RETRY_SECONDS = 180.0  # "auto" does not try a failed download again before
+QUIET_SECONDS = 5.0  # so long another notebook is waited for without a word: the sample takes 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,7 +263,7 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
 
     lock = filelock.FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=QUIET_SECONDS, poll_interval=0.1)
     except filelock.Timeout:
         words = "Another notebook is getting the data: waiting"
         with tqdm(desc=words, bar_format="{desc} {elapsed}", leave=False) as bar:

@@ -243,6 +243,7 @@ def _download(
                     continue
                 yield name, content
                 break
+        bar.leave = bar.n > 0  # an empty bar would say less than the error that follows
 
 
 def _receive(url: str, *, seconds: float, limit: int, progress: Callable[[int], object]) -> bytes:
