@@ -103,11 +103,12 @@ def made_up(label, losses, *, seed=0, batch_size=10, accuracy=0.5, seconds=0.5, 
 
 
 def test_standings_by_hand():
-    # keep = 1 - 2/26 = 12/13: after 2 and 0, the mean is (12/13 * 2) / (12/13 + 1) = 24/25
+    # 80 batches of 10 are as many images as 25 of 32, so keep = 1 - 2/81 = 79/81:
+    # after 2 and 0, the mean is (79/81 * 2) / (79/81 + 1) = 79/80
     records = made_up("small", [2.0, 0.0]) + made_up("large", [2.0, 2.0], batch_size=20)
     small, large = standings(records, target_loss=1.0)
     assert (small.differs, large.differs) == ("batch 10", "batch 20")
-    assert small.final_loss == pytest.approx(0.96)
+    assert small.final_loss == pytest.approx(79 / 80)
     assert (small.steps, small.images, small.seconds) == (2, 20, 1.0)
     assert (small.num_reached, large.num_reached) == (1, 0)
     assert (large.steps, large.images, large.seconds) == (None, None, None)

@@ -1,9 +1,12 @@
 """Pictures show the numbers they are given."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.plots import (
     draw_confusion,
     draw_digits,
@@ -11,6 +14,7 @@ from tutorial_lib.plots import (
     label_ends,
     spread,
 )
+from tutorial_lib.theme import run_colour, run_colours
 
 
 @pytest.fixture
@@ -39,6 +43,18 @@ def test_runs_are_drawn_faint_and_bold_and_named(axes, new_run):
 def test_the_x_axis_is_what_was_asked_for(axes, new_run, x, last):
     draw_runs(axes, {"run": list(new_run())}, x=x)
     assert axes.lines[0].get_xdata()[-1] == last
+
+
+@pytest.mark.parametrize(("x", "agree"), [("images", True), ("steps", False)])
+def test_batch_sizes_are_smoothed_over_as_many_images(axes, new_run, x, agree):
+    """A loss that falls by the image: two steps of 10 images and one of 20 stand at one height."""
+    small, large = (
+        [dataclasses.replace(r, loss=1 - r.images_seen / 3000) for r in new_run(batch_size=size)]
+        for size in (10, 20)
+    )
+    draw_runs(axes, {"small": small, "large": large}, x=x)
+    ends = [axes.lines[number].get_ydata()[-1] for number in (1, 3)]
+    assert (abs(ends[0] - ends[1]) < 0.003) == agree
 
 
 def test_seconds_add_up(axes, new_run):
@@ -70,3 +86,10 @@ def test_the_confusion_matrix_shows_every_count(axes):
 
 def test_no_curves_no_labels(axes):
     assert label_ends(axes, []) == []
+
+
+def test_an_optimizer_has_the_same_colour_in_every_picture():
+    colours = run_colours(OPTIMIZERS)
+    assert len(set(colours.values())) == len(OPTIMIZERS)
+    assert run_colours(["adam", "sgd"]) == {name: colours[name] for name in ("adam", "sgd")}
+    assert list(run_colours(["adam", "lr 1"]).values()) == [run_colour(0), run_colour(1)]

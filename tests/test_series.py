@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tutorial_lib.series import decimate, smooth
+from tutorial_lib.series import decimate, equal_span, smooth
 
 
 def test_smoothing_by_hand():
@@ -12,6 +12,15 @@ def test_smoothing_by_hand():
 
 def test_smoothing_a_constant_changes_nothing():
     np.testing.assert_allclose(smooth([2.0] * 50), 2.0)
+
+
+def test_the_span_may_be_another_at_each_value():
+    # a span of 1 keeps nothing: 5. Then span 3 keeps half of it: 0.5 * 5 + 0.5 * 1
+    np.testing.assert_allclose(smooth([9, 5, 1], span=np.array([3, 1, 3])), [9, 5, 3])
+
+
+def test_equal_spans_see_as_many_images_and_at_least_one_batch():
+    np.testing.assert_array_equal(equal_span([8, 32, 64, 1024]), [100, 25, 12.5, 1])
 
 
 def test_a_short_curve_is_not_thinned():

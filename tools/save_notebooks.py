@@ -101,7 +101,7 @@ def smaller(picture: str) -> str:
     """Return a PNG in base64 with 64 colours at most, a quarter of the size: none is missed."""
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     buffer = io.BytesIO()
-    image = image.quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    image = image.quantize(64, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE)
     image.save(buffer, "png", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 

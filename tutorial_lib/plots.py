@@ -9,8 +9,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tutorial_lib.config import check_choice
 from tutorial_lib.records import StepRecord
-from tutorial_lib.series import MAX_LOSS, decimate, smooth
-from tutorial_lib.theme import COLOURS, run_colour
+from tutorial_lib.series import MAX_LOSS, decimate, equal_span, smooth
+from tutorial_lib.theme import COLOURS, run_colours
 
 X_LABELS = {
     "epochs": "epochs",
@@ -28,18 +28,20 @@ def draw_runs(
     Args:
         runs: Label -> records of a run. Other records than StepRecords are passed over.
         x: What lies along the axis: "epochs", "steps", "images" or "seconds".
-        span: About how many steps the smoothing spans.
+        span: About how many steps the smoothing spans. This is for batches of 32; for others it is
+            as many images, but along an axis of steps as many steps.
     """
     check_choice("x", x, X_LABELS)
-    ends = []
-    for number, (label, records) in enumerate(runs.items()):
+    ends, colours = [], run_colours(runs)
+    for label, records in runs.items():
         steps = [record for record in records if isinstance(record, StepRecord)]
         position, loss = _positions(steps, x), np.array([record.loss for record in steps])
-        bold = smooth(loss, span)
-        axes.plot(*decimate(position, loss), color=run_colour(number), alpha=0.25, lw=0.8)
-        axes.plot(*decimate(position, bold), color=run_colour(number))
+        sizes = [record.batch_size for record in steps]
+        bold = smooth(loss, span if x == "steps" else equal_span(sizes, span))
+        axes.plot(*decimate(position, loss), color=colours[label], alpha=0.25, lw=0.8)
+        axes.plot(*decimate(position, bold), color=colours[label])
         if len(bold):
-            ends.append((bold[-1], str(label), run_colour(number)))
+            ends.append((bold[-1], str(label), colours[label]))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], MAX_LOSS))
     axes.set(xlabel=X_LABELS[x], ylabel="loss")

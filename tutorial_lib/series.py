@@ -7,19 +7,28 @@ import numpy as np
 MAX_LOSS = 100.0  # higher losses leave the picture at the top: only a diverging run has them
 
 
-def smooth(values: Sequence[float], span: float = 25) -> np.ndarray:
+def smooth(values: Sequence[float], span: float | np.ndarray = 25) -> np.ndarray:
     """Return the exponential moving mean of values (N,), bias-corrected as in Adam.
 
     Args:
-        span: About how many values count, 1 or more.
+        span: About how many values count, 1 or more; or (N,), another number at each.
     """
-    keep = 1 - 2 / (span + 1)
     smoothed, mean, weight = np.empty(len(values)), 0.0, 0.0
-    for index, value in enumerate(values):
+    keeps = 1 - 2 / (np.broadcast_to(span, len(values)) + 1)
+    for index, (value, keep) in enumerate(zip(values, keeps, strict=True)):
         mean = keep * mean + (1 - keep) * value
         weight = keep * weight + (1 - keep)
         smoothed[index] = mean / weight
     return smoothed
+
+
+def equal_span(batch_sizes: Sequence[int], span: float = 25) -> np.ndarray:
+    """Return how many steps (N,), 1 or more, see as many images as `span` steps of 32 images.
+
+    Smoothed over equally many images, curves of small and of large batches are equally noisy, and
+    lag equally far behind. Over equally many steps, large batches would seem to learn later.
+    """
+    return np.maximum(1, span * 32 / np.asarray(batch_sizes, dtype=float))
 
 
 def decimate(x: np.ndarray, y: np.ndarray, bins: int = 300) -> tuple[np.ndarray, np.ndarray]:

@@ -12,11 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.labs.one_step import StepInNumbers
 from tutorial_lib.labs.paths import Descent, Surface
 from tutorial_lib.plots import label_ends
-from tutorial_lib.theme import INK, MUTED, STYLE, run_colour
+from tutorial_lib.theme import INK, MUTED, STYLE, run_colours
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 
@@ -32,9 +31,10 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     left, right = pair
     left.imshow(_map_of(surface), extent=(*surface.xlim, *surface.ylim), aspect="auto", zorder=0)
     left.grid(False)
+    colours = run_colours(descents)
     ends, far = [], 10 * max(map(abs, (*surface.xlim, *surface.ylim)))
     for name, descent in descents.items():
-        colour = run_colour(OPTIMIZERS.index(name))
+        colour = colours[name]
         x, y = np.clip(np.nan_to_num(np.array(descent.points)), -far, far).T
         left.plot(x, y, "o-", color=colour, markersize=2.5, linewidth=1.2)
         heights = [min(max(height, _LOWEST), _HIGHEST) for height in descent.heights]
@@ -85,11 +85,11 @@ def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
         memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"
         numbers = f"{step.weight:.4f}", f"{step.gradient:g}", memory
         rows.append((step.optimizer, *numbers, f"{step.moved:+.4f}", f"{step.torch_moved:+.4f}"))
+    colours = {heads[0]: MUTED, **run_colours(step.optimizer for step in steps)}
     for number, row in enumerate(rows):
         height = 1 - (number + 0.5) / len(rows)
-        colour = MUTED if number == 0 else run_colour(OPTIMIZERS.index(row[0]))
         for column, (place, text) in enumerate(zip(places, row, strict=True)):
-            axes.text(place, height, text, color=colour if column == 0 else INK, va="center",
+            axes.text(place, height, text, color=INK if column else colours[text], va="center",
                       size=10.5)  # fmt: skip
     axes.axhline(1 - 1 / len(rows), color=MUTED, linewidth=0.8)
     axes.set(xlim=(0, 1), ylim=(0, 1))

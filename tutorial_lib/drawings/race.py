@@ -9,7 +9,7 @@ from tutorial_lib.config import check_choice
 from tutorial_lib.labs.race import Lane, RaceRecord, band, lanes
 from tutorial_lib.plots import X_LABELS, label_ends, plain_log_ticks
 from tutorial_lib.series import MAX_LOSS, decimate
-from tutorial_lib.theme import MUTED, run_colour
+from tutorial_lib.theme import MUTED, run_colours
 
 XS = ("steps", "images", "seconds")
 YS = ("loss", "accuracy")
@@ -39,7 +39,7 @@ def draw_race(
     check_choice("x", x, XS)
     check_choice("y", y, YS)
     by_label = lanes(records)
-    colours = colours or {label: run_colour(number) for number, label in enumerate(by_label)}
+    colours = colours or run_colours(by_label)
     draw = _draw_loss if y == "loss" else _draw_accuracy
     ends = [draw(axes, starts, label, x, colours[label]) for label, starts in by_label.items()]
     axes.set_xlabel(X_LABELS[x])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tutorial_lib.plots import label_ends, plain_log_ticks
 from tutorial_lib.records import EvaluationRecord, StepRecord
-from tutorial_lib.theme import BLUE, COLOURS, GRID, INK, MUTED, VERMILION, run_colour
+from tutorial_lib.theme import BLUE, COLOURS, GRID, INK, MUTED, VERMILION, run_colour, run_colours
 
 
 def draw_lines(
@@ -179,11 +179,11 @@ def draw_paths(
     heights = height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (121, 161)
     levels = np.linspace(0, float(heights.max()) ** 0.5, 14)[1:] ** 2
     axes.contour(x, y, heights, levels=levels, colors=GRID, linewidths=0.9, zorder=0)
-    handles = []
-    for number, (name, path) in enumerate(paths.items()):
+    handles, colours = [], run_colours(paths)
+    for name, path in paths.items():
         points = path.detach().numpy()
         handles += axes.plot(
-            *points.T, "o-", color=run_colour(number), markersize=3, linewidth=1.4, label=name
+            *points.T, "o-", color=colours[name], markersize=3, linewidth=1.4, label=name
         )
     start = next(iter(paths.values()))[0].detach().numpy()
     axes.plot(*start, "s", color=INK, markersize=6)

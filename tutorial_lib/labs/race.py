@@ -13,7 +13,7 @@ from tutorial_lib.data import Digits
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.models import LeNet5
 from tutorial_lib.records import EvaluationRecord, StepRecord
-from tutorial_lib.series import MAX_LOSS, smooth
+from tutorial_lib.series import MAX_LOSS, equal_span, smooth
 from tutorial_lib.train import Diverged, TrainingRun
 
 MAX_SEEDS = 5
@@ -116,7 +116,7 @@ class Lane:
     images: np.ndarray
     seconds: np.ndarray  # each step's own
     losses: np.ndarray
-    smoothed: np.ndarray  # about 25 steps; a loss above 100 counts as 100
+    smoothed: np.ndarray  # over about 800 images; a loss above 100 counts as 100
     scores: tuple[EvaluationRecord, ...]
     dropped: Dropped | None
 
@@ -142,7 +142,9 @@ def _lane(records: Sequence[RaceRecord]) -> Lane:
         images=np.array([step.images_seen for step in steps], dtype=float),
         seconds=np.array([step.seconds for step in steps]),
         losses=losses,
-        smoothed=smooth(np.minimum(losses, MAX_LOSS)),
+        smoothed=smooth(
+            np.minimum(losses, MAX_LOSS), equal_span([step.batch_size for step in steps])
+        ),
         scores=tuple(item for item in news if isinstance(item, EvaluationRecord)),
         dropped=next((item for item in news if isinstance(item, Dropped)), None),
     )
@@ -207,7 +209,7 @@ def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -
     """Return a row for each runner: where it stands, and when it reached the target.
 
     Args:
-        target_loss: Reached at the first step whose smoothed loss (over about 25 steps) is not
+        target_loss: Reached at the first step whose smoothed loss (over about 800 images) is not
             above it. None, or runners with different losses: there is no target.
     """
     by_label = lanes(records)

@@ -31,7 +31,7 @@ from tutorial_lib.panels.measure import MeasurePanel
 from tutorial_lib.script import as_script
 from tutorial_lib.session import in_background
 from tutorial_lib.table import html_table
-from tutorial_lib.theme import RUN_COLOURS
+from tutorial_lib.theme import RUN_COLOURS, run_colours
 from tutorial_lib.train import warm_up
 
 _WORDS = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
@@ -132,8 +132,9 @@ class RacePanel(MeasurePanel):
             ValueError: The label is taken, or empty.
         """
         self._check_label(label)
-        free = [c for c in RUN_COLOURS if c not in self._colours.values()]
-        self._colours[label] = (free or RUN_COLOURS)[0]
+        wanted = [*run_colours([label]).values(), *RUN_COLOURS]
+        free = [c for c in wanted if c not in self._colours.values()]
+        self._colours[label] = (free or wanted)[0]
         self.runners[label] = settings
         self._row_of[label] = self._row(label)
         self._rows.children = [*self._rows.children, self._row_of[label]]
