@@ -14,6 +14,8 @@ ifdef TUTORIAL_DATA_DIR  # the kernels of the notebooks start in another folder
 export TUTORIAL_DATA_DIR := $(abspath $(TUTORIAL_DATA_DIR))
 endif
 
+unexport PYTHONDONTWRITEBYTECODE  # else every kernel compiles PyTorch anew, for seconds
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test check bench notebooks publish venv lock clean rebuild
 

@@ -17,6 +17,7 @@ TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # a notebook's cells st
 PHASES = {
     "unit": [
         "tests",
+        "-pno:nbval",  # slow to load
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
         *TWO_AT_A_TIME,
@@ -31,6 +32,7 @@ PHASES = {
     ],
     "browser": [
         "tests/browser",
+        "-pno:nbval",
         "--confcutdir=tests/browser",  # what the unit tests share loads torch
         "--numprocesses=2",
         "--dist=worksteal",
