@@ -9,7 +9,7 @@ import torch
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.labs import race as lab
 from tutorial_lib.labs.race import Dropped, RaceRecord, race, standings, winner
-from tutorial_lib.panels.race import RacePanel
+from tutorial_lib.panels.race import RacePanel, table_of
 from tutorial_lib.records import EvaluationRecord, StepRecord
 
 SHORT = Hyperparameters(epochs=2, batch_size=10)
@@ -172,6 +172,14 @@ def test_a_race_on_a_panel_without_a_frontend(panel, few):
     assert panel.progress_bar.value == panel.progress_bar.max == len(records)
     assert [row.label for row in panel.standings] == ["slow", "fast"]
     assert "never" in panel.table().data
+
+
+def test_before_its_last_step_a_runner_has_not_reached_the_target_yet(few):
+    records = list(race(few, TWO))
+    first_epoch = [record for record in records if record.news.epoch == 0]
+    colours = dict.fromkeys(TWO, "red")
+    for some, word in ((first_epoch, "not yet"), (records, "never")):
+        assert word in table_of(standings(some, 0.1), colours, 0.1)
 
 
 @pytest.mark.parametrize(("control", "value"), [("x", "seconds"), ("y", "accuracy")])

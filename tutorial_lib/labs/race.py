@@ -119,6 +119,7 @@ class Lane:
     smoothed: np.ndarray  # over about 800 images; a loss above 100 counts as 100
     scores: tuple[EvaluationRecord, ...]
     dropped: Dropped | None
+    over: bool  # whether it has taken its last step, or dropped out
 
 
 def lanes(records: Iterable[RaceRecord]) -> dict[str, list[Lane]]:
@@ -136,6 +137,7 @@ def _lane(records: Sequence[RaceRecord]) -> Lane:
     news = [record.news for record in records]
     steps = [item for item in news if isinstance(item, StepRecord)]
     losses = np.array([step.loss for step in steps])
+    dropped = next((item for item in news if isinstance(item, Dropped)), None)
     return Lane(
         settings=records[0].settings,
         steps=np.array([step.step for step in steps], dtype=float),
@@ -146,8 +148,13 @@ def _lane(records: Sequence[RaceRecord]) -> Lane:
             np.minimum(losses, MAX_LOSS), equal_span([step.batch_size for step in steps])
         ),
         scores=tuple(item for item in news if isinstance(item, EvaluationRecord)),
-        dropped=next((item for item in news if isinstance(item, Dropped)), None),
+        dropped=dropped,
+        over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
     )
+
+
+def _is_last(step: StepRecord) -> bool:
+    return step.epoch + 1 == step.epochs and step.epoch_step == step.epoch_steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,6 +210,7 @@ class Standing:
     images: float | None
     seconds: float | None
     diverged_at: tuple[int, ...]  # the step, for each start that dropped out
+    over: bool  # whether no start has a step to come
 
 
 def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -> list[Standing]:
@@ -247,6 +255,7 @@ def _standing(
         images=images,
         seconds=seconds,
         diverged_at=tuple(lane.dropped.step for lane in starts if lane.dropped is not None),
+        over=all(lane.over for lane in starts),
     )
 
 

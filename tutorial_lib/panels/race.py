@@ -354,8 +354,9 @@ def _numbers(row: Standing, target: bool) -> list[str]:
         reached = [row.steps, row.images, row.seconds]
         patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
         some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
+        missed = "never" if row.over else "not yet"
         texts += [
-            "never" if value is None else pattern.format(value) + (some if place == 0 else "")
+            missed if value is None else pattern.format(value) + (some if place == 0 else "")
             for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
         ]
     return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
