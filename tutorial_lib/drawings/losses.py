@@ -76,10 +76,9 @@ def _number_classes(axes: Axes, count: int) -> None:
     """Write the classes below the axes, as plain text: a tick takes five times as long to draw."""
     axes.set_xticks([])
     place = axes.get_xaxis_transform()
-    size, colour = rcParams["xtick.labelsize"], rcParams["xtick.labelcolor"]
     for index in range(count):
         axes.text(index, -0.03, str(index), transform=place, ha="center", va="top",
-                  size=size, color=rcParams["xtick.color"] if colour == "inherit" else colour)  # fmt: skip
+                  size=rcParams["xtick.labelsize"], color=rcParams["xtick.color"])  # fmt: skip
     axes.xaxis.labelpad = 16
 
 
