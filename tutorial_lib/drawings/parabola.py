@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.parabola import (
     behaviour,
@@ -15,6 +16,7 @@ from tutorial_lib.labs.parabola import (
 from tutorial_lib.theme import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
+WEIGHT_TICKS = (-2, 0, 2)  # few: ticks take half of the time that a picture takes
 BEHAVIOUR_COLOURS = {"converges": GREEN, "oscillates": ORANGE, "diverges": VERMILION}
 
 
@@ -68,6 +70,8 @@ def draw_ball(axes: Axes, path: Sequence[float], curvature: float, colour: str) 
     axes.scatter(shown, heights, s=22, color=colour, alpha=np.linspace(1, 0.35, len(shown)))
     axes.plot(shown[0], heights[0], "o", color=INK, ms=9, zorder=3)
     axes.set(xlim=(-WIDTH, WIDTH), ylim=(-0.04 * top, 1.05 * top), xlabel="weight w")
+    axes.set_xticks(WEIGHT_TICKS)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.set(ylabel="loss", title="the ball; black is the start")
 
 
@@ -76,7 +80,7 @@ def _draw_weights(axes: Axes, path: Sequence[float], colour: str) -> None:
     axes.plot(np.clip(path, -10 * WIDTH, 10 * WIDTH), "o-", color=colour, lw=1, ms=4)
     axes.plot(0, path[0], "o", color=INK, ms=7)
     axes.set(xlim=(-0.5, len(path) - 0.5), ylim=(-WIDTH, WIDTH), xticks=range(0, len(path), 5))
-    axes.set(xlabel="step", ylabel="weight w", title="step by step")
+    axes.set(xlabel="step", ylabel="weight w", title="step by step", yticks=WEIGHT_TICKS)
 
 
 def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: float) -> None:
