@@ -113,9 +113,13 @@ def wait_until_served(address: str, server: subprocess.Popen, log: Path) -> None
     pytest.fail(f"JupyterLab does not answer; its log:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def new_page(browser: Browser) -> Iterator[Page]:
+    """Yield a page as large as a laptop's."""
     page = browser.new_page(viewport={"width": 1366, "height": 900})
     page.set_default_timeout(60_000)
     yield page
     page.close()
+
+
+page = pytest.fixture(new_page, name="page")
+shared_page = pytest.fixture(new_page, name="shared_page", scope="module")

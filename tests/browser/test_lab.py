@@ -1,7 +1,6 @@
 """What a learner sees and does in JupyterLab, in the first notebook."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from lab_page import (
@@ -14,7 +13,7 @@ from lab_page import (
     set_epochs,
     turn_learning_rate,
 )
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -26,15 +25,12 @@ COLLECT_PICTURES = """(image) => {
 
 
 @pytest.fixture(scope="module")
-def notebook(browser: Browser, lab: str) -> Iterator[Page]:
+def notebook(shared_page: Page, lab: str) -> Page:
     """Open the first notebook and run all of it."""
-    page = browser.new_page(viewport={"width": 1366, "height": 900})
-    page.set_default_timeout(60_000)
-    open_notebook(page, lab, "00_start_here.ipynb")
-    run_all(page)
-    assert errors(page) == []
-    yield page
-    page.close()
+    open_notebook(shared_page, lab, "00_start_here.ipynb")
+    run_all(shared_page)
+    assert errors(shared_page) == []
+    return shared_page
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A learner draws a digit in JupyterLab, and the network that was just trained reads it."""
 
 import statistics
-from collections.abc import Iterator
 
 import nbformat
 import pytest
 from lab_page import errors, open_notebook, run_all, save_notebook
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
 
@@ -36,17 +35,14 @@ MOST_SECONDS_TO_ANSWER = 1.0  # for a busy machine; on a quiet one it is below 0
 
 
 @pytest.fixture(scope="module")
-def pad_page(browser: Browser, lab: str) -> Iterator[Page]:
+def pad_page(shared_page: Page, lab: str) -> Page:
     """Open a notebook with a pad and a trained network behind it."""
-    page = browser.new_page(viewport={"width": 1366, "height": 900})
-    page.set_default_timeout(60_000)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    save_notebook(page, lab, "pad.ipynb", notebook)
-    open_notebook(page, lab, "pad.ipynb")
-    run_all(page)
-    assert errors(page) == []
-    yield page
-    page.close()
+    save_notebook(shared_page, lab, "pad.ipynb", notebook)
+    open_notebook(shared_page, lab, "pad.ipynb")
+    run_all(shared_page)
+    assert errors(shared_page) == []
+    return shared_page
 
 
 @pytest.fixture
