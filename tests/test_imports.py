@@ -14,7 +14,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"data"},
     {"batches", "evaluation", "handwriting", "mistakes", "state"},
     {"train", "plots", "png", "checkpoint"},
-    {"labs", "curve", "drawings", "drive", "exercises", "script", "doctor", "distributed"},
+    {"labs", "curve", "drawings", "easel", "drive", "exercises", "script", "doctor", "distributed"},
     {"processes"},
     {"cli"},
     {"__main__"},

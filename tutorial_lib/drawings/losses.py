@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from tutorial_lib.labs.loss_shapes import SoftmaxView
 from tutorial_lib.plots import label_ends
 from tutorial_lib.theme import BLUE, GREEN, INK, MUTED, SKY, VERMILION, run_colour
+
+REACHES = (3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
 
 
 def draw_losses_at(
@@ -57,14 +58,14 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
         colours = [BLUE if index == label else SKY for index in places]
         axes.vlines(places, 0, values, colors=colours, linewidth=120 / len(places))
         axes.set_xlim(-0.7, len(places) - 0.3)
-        _number_classes(axes, len(places))
+        axes.set_xticks(places)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(f"class (the true one is {label})")
         axes.axhline(0, color=MUTED, linewidth=0.8)
         axes.grid(False)
     three[0].set_title("logits, as they go in")
-    low, high = min(*view.logits, 0), max(*view.logits, 0)
-    three[0].set_ylim(low - 0.1 * (high - low) - 0.5, high + 0.1 * (high - low) + 0.5)
+    low, high = _reach(-min(view.logits)), _reach(max(view.logits))
+    three[0].set_ylim(-1.05 * low, 1.05 * high)
     three[1].set_title("probabilities; black: the target")
     three[1].hlines(view.target, [i - 0.45 for i in places], [i + 0.45 for i in places],
                     color=INK, linewidth=2)  # fmt: skip
@@ -72,14 +73,9 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
     _draw_loss(three[2], view)
 
 
-def _number_classes(axes: Axes, count: int) -> None:
-    """Write the classes below the axes, as plain text: a tick takes five times as long to draw."""
-    axes.set_xticks([])
-    place = axes.get_xaxis_transform()
-    for index in range(count):
-        axes.text(index, -0.03, str(index), transform=place, ha="center", va="top",
-                  size=rcParams["xtick.labelsize"], color=rcParams["xtick.color"])  # fmt: skip
-    axes.xaxis.labelpad = 16
+def _reach(value: float) -> float:
+    """Return where an axis ends that is to hold a value: in few steps, so that it seldom jumps."""
+    return next((reach for reach in REACHES if value <= reach), value)
 
 
 def _draw_loss(axes: Axes, view: SoftmaxView) -> None:
@@ -90,13 +86,13 @@ def _draw_loss(axes: Axes, view: SoftmaxView) -> None:
         "least possible": (view.least_loss, GREEN),
         "exp without\nthe shift": (view.plain_loss, VERMILION),
     }
-    right = max(3.0, 1.25 * view.loss)
+    right = _reach(view.loss)
     for row, (value, colour) in enumerate(rows.values()):
         shown = value if math.isfinite(value) else 0.0
         axes.hlines(row, 0, shown, color=colour, linewidth=22)
         axes.text(min(shown, right) + 0.02 * right, row, f"{value:.3f}", color=colour, va="center")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.set(xlim=(0, 1.2 * right), ylim=(len(rows) - 0.5, -0.5), xlabel="cross-entropy (nats)")
+    axes.set(xlim=(0, 1.3 * right), ylim=(len(rows) - 0.5, -0.5), xlabel="cross-entropy (nats)")
     axes.set_title("loss")
     axes.grid(False)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.parabola import (
@@ -16,12 +15,12 @@ from tutorial_lib.labs.parabola import (
 from tutorial_lib.theme import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
-WEIGHT_TICKS = (-2, 0, 2)  # few: ticks take half of the time that a picture takes
+WEIGHT_TICKS = (-2, 0, 2)
 BEHAVIOUR_COLOURS = {"converges": GREEN, "oscillates": ORANGE, "diverges": VERMILION}
 
 
 def draw_descent(
-    figure: Figure,
+    three: Sequence[Axes],
     *,
     learning_rate: float,
     curvature: float,
@@ -31,6 +30,9 @@ def draw_descent(
 ) -> str:
     """Draw the steps on the parabola, the weight step by step, and which rates do what.
 
+    Args:
+        three: Axes for the parabola, the weights and the scale of rates.
+
     Returns:
         What happens, in a sentence or two.
     """
@@ -38,14 +40,10 @@ def draw_descent(
     path = descent_path(learning_rate=learning_rate, start=start, num_steps=num_steps, **settings)
     verdict = behaviour(learning_rate, **settings)
     colour = BEHAVIOUR_COLOURS[verdict]
-    figure.set_layout_engine("none")  # it takes longer than all the rest
-    edges = {"left": 0.06, "right": 0.985, "top": 0.93, "bottom": 0.11}
-    grid = figure.add_gridspec(
-        2, 2, height_ratios=(5, 0.8), width_ratios=(1, 1.25), hspace=0.42, wspace=0.15, **edges
-    )
-    draw_ball(figure.add_subplot(grid[0, 0]), path, curvature, colour)
-    _draw_weights(figure.add_subplot(grid[0, 1]), path, colour)
-    _draw_rates(figure.add_subplot(grid[1, :]), learning_rate, curvature, momentum)
+    ball, weights, rates = three
+    draw_ball(ball, path, curvature, colour)
+    _draw_weights(weights, path, colour)
+    _draw_rates(rates, learning_rate, curvature, momentum)
     border = highest_rate(curvature, momentum)
     factor = factor_per_step(learning_rate, **settings)
     words = {

@@ -47,15 +47,20 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
         left.plot(*start, "s", color=INK, markersize=6)
     left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
     left.set_title(f"{surface.name}; square: start, star: lowest")
-    right.set_yscale("log")
-    right.set(xlabel="step", ylabel="height above the lowest point")
+    right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
     right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    low, high = (math.log10(place) for place in right.get_ylim())
-    places = [10.0**power for power in range(math.ceil(low), math.floor(high) + 1)]
-    places = places[:: 1 + len(places) // 7]
-    right.set_yticks(places, [f"{place:g}" for place in places])  # plain: TeX takes longer
-    right.minorticks_off()
+    _set_decades(right)
     label_ends(right, ends)
+
+
+def _set_decades(axes: Axes) -> None:
+    """Let a logarithmic y axis end at powers of ten, and write some of them as plain numbers."""
+    low, high = (math.log10(place) for place in axes.get_ylim())
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    axes.set_ylim(10.0 ** powers[0], 10.0 ** powers[-1])
+    places = [10.0**power for power in powers][:: 1 + len(powers) // 7]
+    axes.set_yticks(places, [f"{place:g}" for place in places])
+    axes.minorticks_off()
 
 
 @cache

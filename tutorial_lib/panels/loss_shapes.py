@@ -1,9 +1,10 @@
 """The panels of the loss lab."""
 
 import math
+from collections.abc import Sequence
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from tutorial_lib.drawings.losses import draw_losses_at, draw_softmax
 from tutorial_lib.labs.loss_shapes import losses_and_slopes, softmax_view
@@ -29,6 +30,7 @@ def loss_panel() -> PlayPanel:
                 "delta", 2.0, 0.05, 3, "Threshold of Huber: where near the target ends."
             ),
         },
+        boxes=((0.06, 0.13, 0.351, 0.8), (0.559, 0.13, 0.351, 0.8)),
     )
 
 
@@ -68,6 +70,7 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
                 step=0.01,
             ),
         },
+        boxes=((0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)),
     )
 
 
@@ -85,10 +88,7 @@ def _logit_slider(index: int) -> widgets.FloatSlider:
     )
 
 
-def _draw_losses(figure: Figure, error: float, beta: float, delta: float) -> str:
-    figure.set_layout_engine("none")  # it takes longer than the drawing
-    place = {"left": 0.06, "right": 0.91, "bottom": 0.13, "top": 0.93, "wspace": 0.42}
-    pair = figure.subplots(1, 2, gridspec_kw=place)
+def _draw_losses(pair: Sequence[Axes], error: float, beta: float, delta: float) -> str:
     curves = losses_and_slopes(_ERRORS, beta=beta, delta=delta)
     marks = {
         name: (values[0], slopes[0])
@@ -100,12 +100,8 @@ def _draw_losses(figure: Figure, error: float, beta: float, delta: float) -> str
 
 
 def _draw_softmax(
-    figure: Figure, label: int, added: float, smoothing: float, **logits: float
+    three: Sequence[Axes], label: int, added: float, smoothing: float, **logits: float
 ) -> str:
-    figure.set_layout_engine("none")
-    place = {"left": 0.05, "right": 0.98, "bottom": 0.13, "top": 0.91, "wspace": 0.3}
-    three = figure.subplots(1, 3, width_ratios=(1, 1, 0.9), gridspec_kw=place)
-    three[2].set_position([0.76, 0.13, 0.225, 0.78])
     view = softmax_view(list(logits.values()), label, added=added, smoothing=smoothing)
     draw_softmax(three, view, label)
     words = (

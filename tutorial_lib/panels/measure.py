@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS, LivePanel
-from tutorial_lib.panels.play import png_of
+from tutorial_lib.png import png_of
 from tutorial_lib.session import Session, current_session
 from tutorial_lib.theme import STYLE
 

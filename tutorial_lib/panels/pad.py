@@ -20,7 +20,7 @@ from tutorial_lib.handwriting import STROKES, as_mnist, draw_strokes, on_paper, 
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.home import Home
 from tutorial_lib.panels.place import take_place
-from tutorial_lib.panels.play import png_of
+from tutorial_lib.png import png_of
 from tutorial_lib.theme import STYLE
 
 SIDE = 280  # pixels of the drawing; pad.js has it too

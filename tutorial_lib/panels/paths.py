@@ -1,9 +1,10 @@
 """The panels on which optimizers walk: down a surface, and one step in numbers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
 from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.drawings.paths import draw_descents, draw_step_table
@@ -58,7 +59,8 @@ def paths_panel() -> PlayPanel:
         "start_x": _place("start, weight 1", first.start[0], first.xlim),
         "start_y": _place("start, weight 2", first.start[1], first.ylim),
     }
-    panel = PlayPanel("ways down a surface", _draw, settings, size=(9, 3.8))
+    boxes = (0.07, 0.12, 0.367, 0.8), (0.536, 0.12, 0.294, 0.8)
+    panel = PlayPanel("ways down a surface", _draw, settings, boxes=boxes, size=(9, 3.8))
 
     def move_to(change: dict[str, Any]) -> None:
         surface = SURFACES[change["new"]]
@@ -105,12 +107,13 @@ def step_panel() -> PlayPanel:
                 step=0.01,
             ),
         },
+        boxes=[(0.02, 0.02, 0.97, 0.96)],
         size=(9, 2.2),
     )
 
 
 def _draw_step(
-    figure: Figure,
+    axes: Sequence[Axes],
     gradient: float,
     earlier: float,
     num_earlier: int,
@@ -120,8 +123,7 @@ def _draw_step(
     gradients = [*[earlier] * num_earlier, gradient]
     table = steps_in_numbers(gradients, learning_rate=learning_rate, momentum=momentum)
     steps = [steps[-1] for steps in table.values()]
-    figure.set_layout_engine("none")
-    draw_step_table(figure.add_axes((0.02, 0.02, 0.97, 0.96)), steps)
+    draw_step_table(axes[0], steps)
     moves = ", ".join(f"{step.optimizer} {step.moved:+.4g}" for step in steps)
     return f"Step {num_earlier + 1} moves the weight by: {moves}."
 
@@ -146,7 +148,7 @@ def _place(name: str, value: float, low_high: tuple[float, float]) -> widgets.Fl
 
 
 def _draw(
-    figure: Figure,
+    pair: Sequence[Axes],
     surface: str,
     start_x: float,
     start_y: float,
@@ -165,9 +167,6 @@ def _draw(
         momentum=momentum,
         num_steps=num_steps,
     )
-    figure.set_layout_engine("none")
-    place = {"left": 0.07, "right": 0.83, "bottom": 0.12, "top": 0.92, "wspace": 0.3}
-    pair = figure.subplots(1, 2, width_ratios=(1.25, 1), gridspec_kw=place)
     draw_descents(pair, SURFACES[surface], descents)
     words = [
         f"{name} flew off after {len(descent.points) - 1} steps"

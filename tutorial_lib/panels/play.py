@@ -1,21 +1,17 @@
 """A picture that answers sliders at once: for what needs no training."""
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-import matplotlib.style
 from IPython.display import Image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image as Pixels
 
+from tutorial_lib.easel import Box, Easel
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
-from tutorial_lib.theme import STYLE
 
-Draw = Callable[..., str]  # draw(figure, **values) draws, and returns a sentence about it
+Draw = Callable[..., str]  # draw(axes, **values) draws, and returns a sentence about it
 
 
 class PlayPanel(LivePanel):
@@ -23,9 +19,11 @@ class PlayPanel(LivePanel):
 
     Args:
         name: What the panel is called where only text can be shown.
-        draw: Called as draw(figure, **values) with an empty figure and the controls' values; draws
-            on it, and returns a sentence that says what is to be seen, for eyes and screen readers.
+        draw: Called as draw(axes, **values) with a list of empty axes and the controls' values;
+            draws on them, and returns a sentence that says what is to be seen, for eyes and screen
+            readers. What it wants of ticks, labels and titles it says each time.
         controls: Name -> widget; the names are those of draw's arguments.
+        boxes: Where the axes stand: left, bottom, width and height, in shares of the picture.
         size: Of the picture, in hundreds of pixels.
     """
 
@@ -37,9 +35,11 @@ class PlayPanel(LivePanel):
         draw: Draw,
         controls_by_name: Mapping[str, widgets.Widget],
         *,
+        boxes: Iterable[Box] = ((0.08, 0.14, 0.89, 0.8),),
         size: tuple[float, float] = (9, 3.5),
     ) -> None:
-        self._name, self._draw, self._size = name, draw, size
+        self._name, self._draw = name, draw
+        self._easel = Easel(size, boxes)
         self._held = False  # whether more controls are about to move
         self.controls = dict(controls_by_name)
         super().__init__([controls.row(*self.controls.values())], self._render(self.values()))
@@ -77,17 +77,5 @@ class PlayPanel(LivePanel):
         return Image(self.image.value, format="png", width=900, alt=self._sentence)
 
     def _render(self, values: dict[str, Any]) -> bytes:
-        with matplotlib.style.context(STYLE):
-            figure = Figure(figsize=self._size, dpi=100)
-            canvas = FigureCanvasAgg(figure)
-            self._sentence = self._draw(figure, **values)
-            return png_of(canvas)
-
-
-def png_of(canvas: FigureCanvasAgg) -> bytes:
-    """Draw a figure's canvas and return it as PNG."""
-    canvas.draw()
-    buffer = io.BytesIO()
-    pixels = Pixels.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
-    pixels.convert("RGB").save(buffer, "png", compress_level=1)
-    return buffer.getvalue()
+        picture, self._sentence = self._easel.picture(partial(self._draw, **values))
+        return picture

@@ -1,6 +1,8 @@
 """Learning rates that follow a plan, previewed."""
 
-from matplotlib.figure import Figure
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
 
 from tutorial_lib.drawings.schedules import draw_schedules
 from tutorial_lib.labs.schedules import SCHEDULES, planned_rates
@@ -11,12 +13,10 @@ from tutorial_lib.panels.play import PlayPanel
 def schedules_panel(num_steps: int) -> PlayPanel:
     """Return a panel that previews the schedules for a run of so many steps."""
 
-    def draw(figure: Figure, schedule: str, peak: float, warm_up: float) -> str:
+    def draw(axes: Sequence[Axes], schedule: str, peak: float, warm_up: float) -> str:
         settings = {"peak": peak, "num_steps": num_steps, "warm_up": warm_up}
         plans = {name: planned_rates(name, **settings) for name in SCHEDULES}
-        figure.set_layout_engine("none")  # it takes longer than all the rest
-        axes = figure.add_axes((0.075, 0.17, 0.825, 0.78))
-        draw_schedules(axes, plans, chosen=schedule)
+        draw_schedules(axes[0], plans, chosen=schedule)
         rates = plans[schedule]
         middle = rates[num_steps // 2]
         return (
@@ -35,4 +35,5 @@ def schedules_panel(num_steps: int) -> PlayPanel:
             "warm-up", 0.25, 0.05, 0.95, "Share of steps that one-cycle rises."
         ),
     }
-    return PlayPanel("schedules", draw, sliders, size=(9, 3))
+    boxes = [(0.075, 0.17, 0.825, 0.78)]
+    return PlayPanel("schedules", draw, sliders, boxes=boxes, size=(9, 3))
