@@ -36,7 +36,7 @@ def frames(num_steps: int, count: int) -> tuple[list[float], list[float], int]:
     epoch = 1875
     total = num_steps + (count + 1) * STEPS_BETWEEN
     curve = LiveCurve(60_000, 10_000)
-    curve.begin("lr 0.01", -(-total // epoch), total)
+    curve.begin("lr 0.01", -(-total // epoch))
     curve.add(record for step in range(num_steps) for record in records(step, epoch))
     curve.png()
     seconds, sizes, redraws = [], [], curve.full_redraws

@@ -13,7 +13,7 @@ LAYERS = (  # each module imports from lines above its own, or from its own line
     {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
     {"data"},
     {"batches", "evaluation", "handwriting", "mistakes", "state"},
-    {"train", "plots", "png", "checkpoint"},
+    {"train", "trace", "plots", "png", "checkpoint"},
     {"labs", "curve", "drawings", "easel", "drive", "exercises", "script", "doctor", "distributed"},
     {"processes"},
     {"cli"},

@@ -1,9 +1,6 @@
 """The live picture of a training: cheap enough to draw five times a second."""
 
-import math
-from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import matplotlib.style
@@ -21,46 +18,11 @@ from tutorial_lib.png import encode
 from tutorial_lib.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.series import MAX_LOSS, decimate
 from tutorial_lib.theme import COLOURS, STYLE, run_colour
+from tutorial_lib.trace import Trace
 
 MAX_LIVE_MARKS = 4  # each costs a frame 2 ms, so more become part of what is kept
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
-
-
-@dataclass
-class Trace:
-    """One run on the picture. Positions are in epochs: images seen by images in the set."""
-
-    label: str
-    colour: str
-    epochs: int
-    span: float  # steps that the smoothing spans
-    x: array = field(default_factory=lambda: array("d"))
-    loss: array = field(default_factory=lambda: array("d"))
-    smoothed: array = field(default_factory=lambda: array("d"))
-    accuracy_x: array = field(default_factory=lambda: array("d"))
-    accuracy: array = field(default_factory=lambda: array("d"))  # in percent
-    marks: list[tuple[float, str]] = field(default_factory=list)  # (x, what changed)
-    diverged: bool = False
-    lowest: float = math.inf  # smoothed loss
-    highest: float = 0.0  # loss
-    _mean: float = 0.0
-    _weight: float = 0.0
-
-    def add(self, record: StepRecord | EvaluationRecord, images_per_epoch: int) -> None:
-        """Take in what one record tells."""
-        x = record.images_seen / images_per_epoch
-        if isinstance(record, EvaluationRecord):
-            self.accuracy_x.append(x)
-            self.accuracy.append(100 * record.accuracy)
-            return
-        keep = 1 - 2 / (self.span + 1)  # the bias-corrected mean of plots.smooth, one at a time
-        self._mean = keep * self._mean + (1 - keep) * record.loss
-        self._weight = keep * self._weight + (1 - keep)
-        self.x.append(x)
-        self.loss.append(record.loss)
-        self.smoothed.append(self._mean / self._weight)
-        self.lowest = min(self.lowest, self.smoothed[-1])
-        self.highest = max(self.highest, record.loss)
+MIN_SPAN, MAX_SPAN = 320, 12_800  # images that the smoothing spans: 10 to 400 steps of 32
 
 
 class LiveCurve:
@@ -126,19 +88,26 @@ class LiveCurve:
     def drop_last(self) -> None:
         """Take the last run off the picture; the next one has its colour."""
         self.traces.pop()
+        self._smooth_alike()
         self._number -= 1
         self._live = False
         self._background = None
 
-    def begin(self, label: str, epochs: int, num_steps: int) -> Trace:
-        """Start a new curve that is to go on for so many epochs and steps."""
-        span = min(max(num_steps / 50, 10), 400)
-        trace = Trace(label, run_colour(self._number), epochs, span)
+    def begin(self, label: str, epochs: int) -> Trace:
+        """Start a new curve that is to go on for so many epochs."""
+        trace = Trace(label, run_colour(self._number), epochs, self._images_per_epoch)
         self._number += 1
         self.traces = [*self.traces[1 - MAX_RUNS :], trace]
+        self._smooth_alike()
         self._live = True
         self._background = None
         return trace
+
+    def _smooth_alike(self) -> None:
+        """Smooth all runs over equally many images, a fiftieth of the longest: they compare."""
+        longest = max((trace.epochs for trace in self.traces), default=0) * self._images_per_epoch
+        for trace in self.traces:
+            trace.smooth_over(min(max(longest / 50, MIN_SPAN), MAX_SPAN))
 
     def relabel(self, labels: Iterable[str]) -> None:
         """Name the runs anew, the oldest first."""
@@ -149,7 +118,7 @@ class LiveCurve:
     def add(self, records: Iterable[StepRecord | EvaluationRecord]) -> None:
         """Let the present curve grow by these records."""
         for record in records:
-            self.traces[-1].add(record, self._images_per_epoch)
+            self.traces[-1].add(record)
 
     def mark(self, change: Change) -> None:
         """Mark a hyperparameter changed mid-run, at the place where it began to act."""

@@ -7,19 +7,29 @@ import numpy as np
 MAX_LOSS = 100.0  # higher losses leave the picture at the top: only a diverging run has them
 
 
+class MovingMean:
+    """The exponential moving mean of values as they come, bias-corrected as in Adam."""
+
+    def __init__(self) -> None:
+        self._sum = self._weight = 0.0
+
+    def add(self, value: float, span: float) -> float:
+        """Take in a value and return the mean; about `span` values count, 1 or more."""
+        keep = 1 - 2 / (span + 1)
+        self._sum = keep * self._sum + (1 - keep) * value
+        self._weight = keep * self._weight + (1 - keep)
+        return self._sum / self._weight
+
+
 def smooth(values: Sequence[float], span: float | np.ndarray = 25) -> np.ndarray:
-    """Return the exponential moving mean of values (N,), bias-corrected as in Adam.
+    """Return the moving mean at each of values (N,).
 
     Args:
         span: About how many values count, 1 or more; or (N,), another number at each.
     """
-    smoothed, mean, weight = np.empty(len(values)), 0.0, 0.0
-    keeps = 1 - 2 / (np.broadcast_to(span, len(values)) + 1)
-    for index, (value, keep) in enumerate(zip(values, keeps, strict=True)):
-        mean = keep * mean + (1 - keep) * value
-        weight = keep * weight + (1 - keep)
-        smoothed[index] = mean / weight
-    return smoothed
+    mean, spans = MovingMean(), np.broadcast_to(span, len(values))
+    pairs = zip(values, spans.tolist(), strict=True)
+    return np.array([mean.add(value, span) for value, span in pairs], dtype=float)
 
 
 def equal_span(batch_sizes: Sequence[int], span: float = 25) -> np.ndarray:

@@ -27,7 +27,7 @@ class Scene:
         self._run = run
         self._num_records = self._num_changes = 0
         self._ended = False
-        self.curve.begin("", run.hyperparameters.epochs, run.num_steps)
+        self.curve.begin("", run.hyperparameters.epochs)
         runs_before = self._settings[len(self._settings) + 1 - len(self.curve.traces) :]
         self._settings = [*runs_before, run.first_hyperparameters]  # changes are marked
         self.curve.relabel(labels_by_difference(self._settings))
