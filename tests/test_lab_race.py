@@ -9,7 +9,8 @@ import torch
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.labs import race as lab
 from tutorial_lib.labs.race import Dropped, RaceRecord, race, standings, winner
-from tutorial_lib.panels.race import RacePanel, table_of
+from tutorial_lib.panels.commentary import table_of
+from tutorial_lib.panels.race import RacePanel
 from tutorial_lib.records import EvaluationRecord, StepRecord
 
 SHORT = Hyperparameters(epochs=2, batch_size=10)
@@ -211,7 +212,7 @@ def test_what_is_kept_stays_as_it_is_when_the_others_race_anew(panel):
 def test_a_renamed_runner_keeps_its_curve_and_its_colour(panel):
     losses = losses_of(panel.run(), "fast")
     colour = panel._colours["fast"]
-    panel._rows.children[1].children[1].value = "b > a"
+    panel._rows.children[1].name.value = "b > a"
     assert list(panel.runners) == ["slow", "b > a"]
     assert losses_of(panel.on_picture, "b > a") == losses
     assert panel._colours["b > a"] == colour
@@ -219,23 +220,23 @@ def test_a_renamed_runner_keeps_its_curve_and_its_colour(panel):
 
 
 def test_a_name_that_is_taken_is_refused_and_said(panel):
-    panel._rows.children[0].children[1].value = "fast"
+    panel._rows.children[0].name.value = "fast"
     assert "is taken" in panel.status.value
-    assert panel._rows.children[0].children[1].value == "slow"
+    assert panel._rows.children[0].name.value == "slow"
     with pytest.raises(ValueError, match="empty"):
         panel.rename("slow", " ")
 
 
 def test_a_removed_runner_leaves_picture_table_and_next_race(panel):
     panel.run()
-    panel._rows.children[0].children[-1].click()
+    panel._rows.children[0].remove.click()
     assert [row.label for row in panel.standings] == ["fast"]
     assert {record.label for record in panel.run()} == {"fast"}
 
 
 def test_only_the_row_of_a_removed_runner_is_closed(panel):
     slow, fast = panel._rows.children
-    fast.children[3].value = True
+    fast.keep.value = True
     panel.rename("fast", "quick")
     slow.children[-1].click()
     assert panel._rows.children == (fast,)
@@ -276,7 +277,7 @@ def test_the_code_of_a_runner_gives_its_losses(sample, tmp_path):
     settings = Hyperparameters(epochs=1, batch_size=200, seed=3)
     panel = RacePanel(sample, {"slow": settings, "fast": settings.replace(learning_rate=0.05)})
     losses = losses_of(panel.run(seeds=2), "fast", seed=3)
-    code_button = panel._rows.children[1].children[4]
+    code_button = panel._rows.children[1].code
     code_button.click()
     (tmp_path / "script.py").write_text(panel.code_shelf.code)
     assert runpy.run_path(str(tmp_path / "script.py"))["losses"] == losses

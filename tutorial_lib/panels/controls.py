@@ -149,8 +149,12 @@ def button(
 
 def row(*children: widgets.Widget) -> widgets.HBox:
     """Return the widgets side by side, on a line of their own where the page is narrow."""
-    layout = widgets.Layout(flex_flow="row wrap", align_items="center", max_width="900px")
-    return widgets.HBox(children, layout=layout)
+    return widgets.HBox(children, layout=row_layout())
+
+
+def row_layout() -> widgets.Layout:
+    """Return the layout of a row."""
+    return widgets.Layout(flex_flow="row wrap", align_items="center", max_width="900px")
 
 
 def close_all(widget: widgets.Widget) -> None:

@@ -1,8 +1,6 @@
 """A race on a panel: start it, look at it from several sides, keep, rename and remove runs."""
 
 import dataclasses
-import html
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,26 +13,17 @@ from tutorial_lib.config import Hyperparameters, check_choice, labels_by_differe
 from tutorial_lib.data import Digits
 from tutorial_lib.drawings.race import XS, draw_race
 from tutorial_lib.hardware import use_available_cores
-from tutorial_lib.labs.race import (
-    MAX_SEEDS,
-    RaceRecord,
-    Standing,
-    num_records,
-    race,
-    standings,
-    winner,
-)
+from tutorial_lib.labs.race import MAX_SEEDS, RaceRecord, Standing, num_records, race, standings
 from tutorial_lib.models import LeNet5
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.code_box import CodeShelf
+from tutorial_lib.panels.commentary import sentence, table_of
 from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels.runner_row import RunnerRow
 from tutorial_lib.script import as_script
 from tutorial_lib.session import in_background
-from tutorial_lib.table import html_table
 from tutorial_lib.theme import RUN_COLOURS, run_colours
 from tutorial_lib.train import warm_up
-
-_WORDS = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
 
 class RacePanel(MeasurePanel):
@@ -70,7 +59,7 @@ class RacePanel(MeasurePanel):
         self._racing: dict[str, Hyperparameters] = {}  # as the race in hand was started
         self._names: dict[str, str] = {}  # label in that race -> label now, for all still shown
         self._earlier: tuple[RaceRecord, ...] = ()  # of runners kept from races before
-        self._row_of: dict[str, widgets.HBox] = {}
+        self._row_of: dict[str, RunnerRow] = {}
         self._rows = widgets.VBox()
         self._table = widgets.HTML()
         by_name = {
@@ -156,14 +145,14 @@ class RacePanel(MeasurePanel):
         if label in self.kept:
             self.kept = self.kept - {label} | {new}
         self._row_of[new] = self._row_of.pop(label)
-        self._row_of[new].children[1].value = new
+        self._row_of[new].rename(new)
         self.redraw()
 
     def keep(self, label: str, keep: bool = True) -> None:
         """Say whether a runner stays on the picture as it is when the others race anew."""
         check_choice("the runner to keep", label, self.runners)
         self.kept = self.kept | {label} if keep else self.kept - {label}
-        self._row_of[label].children[3].value = keep
+        self._row_of[label].keep.value = keep
 
     def remove(self, label: str) -> None:
         """Take a runner off the panel; if it is racing, what it still does is not shown."""
@@ -238,7 +227,7 @@ class RacePanel(MeasurePanel):
         self._table.value = table_of(rows, self._colours, target_loss if one_unit else None)
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
-        return _sentence(rows, x, target_loss if one_unit else None)
+        return sentence(rows, x, target_loss if one_unit else None)
 
     def _end_of(self, x: str) -> float | None:
         """Return where the axis ends when all have raced, or None if that is not known."""
@@ -263,39 +252,22 @@ class RacePanel(MeasurePanel):
         if label in self.runners or label in self._names:
             raise ValueError(f"a runner's name must be its own; {label!r} is taken")
 
-    def _row(self, label: str) -> widgets.HBox:
-        """Return the runner's colour, name, settings, and what can be done with it."""
-        settings = self.runners[label]
-        name = widgets.Text(
-            value=label, continuous_update=False, tooltip="Its name: write another one here",
-            layout={"width": "180px"},
-        )  # fmt: skip
-        words = widgets.HTML(html.escape(_words_of(settings)), layout={"width": "460px"})
-        keep = widgets.ToggleButton(
-            value=label in self.kept, description="Keep", icon="thumb-tack",
-            tooltip="Leave it on the picture as it is when the others race anew",
-            layout={"width": "76px"},
-        )  # fmt: skip
-        code = controls.button("", "code", "Copy as code: a script that repeats it", width="40px")
-        remove = controls.button("Remove", "trash", "Take it off the panel", width="94px")
-        swatch = widgets.HTML(_swatch(self._colours[label]))
-        row = controls.row(swatch, name, words, keep, code, remove)
-        at_home, label_now = self.at_home, self._label_of  # the label may have changed since
-        name.observe(lambda _: at_home(lambda: self._ask_name(label_now(row), name)), "value")
-        keep.observe(lambda _: at_home(lambda: self.keep(label_now(row), keep.value)), "value")
-        code.on_click(lambda _: at_home(lambda: self.show_code(label_now(row))))
-        remove.on_click(lambda _: at_home(lambda: self.remove(label_now(row))))
+    def _row(self, label: str) -> RunnerRow:
+        row = RunnerRow(label, self.runners[label], self._colours[label])
+        row.name.observe(lambda _: self.at_home(lambda: self._ask_name(row)), "value")
+        row.keep.observe(
+            lambda _: self.at_home(lambda: self.keep(row.label, row.keep.value)), "value"
+        )
+        row.code.on_click(lambda _: self.at_home(lambda: self.show_code(row.label)))
+        row.remove.on_click(lambda _: self.at_home(lambda: self.remove(row.label)))
         return row
 
-    def _label_of(self, row: widgets.HBox) -> str:
-        return next(label for label, other in self._row_of.items() if other is row)
-
-    def _ask_name(self, label: str, field: widgets.Text) -> None:
-        """Rename as the field says, or say why not."""
+    def _ask_name(self, row: RunnerRow) -> None:
+        """Rename as the row says, or say why not."""
         try:
-            self.rename(label, field.value)
+            self.rename(row.label, row.name.value)
         except ValueError as error:
-            field.value = label
+            row.rename(row.label)
             self.say("Not renamed:", str(error))
 
     def _adder(self) -> widgets.HBox:
@@ -324,72 +296,6 @@ class RacePanel(MeasurePanel):
             number += 1
             free = f"{label} ({number})"
         return free
-
-
-def table_of(
-    rows: Sequence[Standing], colours: Mapping[str, str], target_loss: float | None
-) -> str:
-    """Return the standings as an HTML table; without a target, its columns are left out."""
-    if not rows:
-        return ""
-    heads = ["runner", "what differs", "last loss", "held-out right"]
-    if target_loss is not None:
-        heads += [f"steps to {target_loss:g}", "images", "seconds"]
-    heads.append("diverged at step")
-    lines = []
-    for row in rows:
-        cells = [_swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
-        lines.append([*cells, *_numbers(row, target_loss is not None)])
-    return html_table(heads, lines, num_words=2)
-
-
-def _numbers(row: Standing, target: bool) -> list[str]:
-    """Return a row's numbers as texts."""
-    none = "\N{EN DASH}"
-    texts = [
-        none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}",
-        none if row.accuracy is None else f"{row.accuracy:.1%}",
-    ]
-    if target:
-        reached = [row.steps, row.images, row.seconds]
-        patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
-        some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
-        missed = "never" if row.over else "not yet"
-        texts += [
-            missed if value is None else pattern.format(value) + (some if place == 0 else "")
-            for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
-        ]
-    return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
-
-
-def _sentence(rows: Sequence[Standing], x: str, target_loss: float | None) -> str:
-    """Say who is ahead, for eyes and screen readers."""
-    if target_loss is None:
-        best = max(rows, key=lambda row: row.accuracy or 0)
-        if best.accuracy is None:
-            return "no digits have been held up to them yet."
-        return f"{best.label} reads most held-out digits so far, {best.accuracy:.1%}."
-    first = winner(rows, x)
-    if first is None:
-        return f"nobody has reached a loss of {target_loss:g} yet."
-    where = _WORDS[x].format(getattr(first, x))
-    starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
-    return f"{first.label} was the first at a loss of {target_loss:g}: {where}{starts}."
-
-
-def _share(row: Standing) -> str:
-    return f"{row.num_reached} of {row.num_starts}"
-
-
-def _words_of(settings: Hyperparameters) -> str:
-    return (
-        f"{settings.optimizer}, lr {settings.learning_rate:g}, batch {settings.batch_size}, "
-        f"{settings.loss.replace('_', ' ')}, epochs {settings.epochs}"
-    )
-
-
-def _swatch(colour: str) -> str:
-    return f'<span style="color:{colour}">\N{BLACK SQUARE}</span> '
 
 
 def _renamed(record: RaceRecord, label: str) -> RaceRecord:
