@@ -57,6 +57,22 @@ def test_a_measurement_is_run_drawn_and_returned(measure):
     assert measure.run(until=3) == (0, 1, 2)
 
 
+def test_until_it_is_started_the_picture_says_which_button_to_press():
+    figures = []
+
+    def draw(figure, records, until):
+        figures.append(figure)
+        return draw_numbers(figure, records, until)
+
+    controls = {"until": widgets.IntSlider(value=5)}
+    panel = MeasurePanel("count", count_up, draw, lambda until: until, controls, button="Count")
+    panel.run()
+    hints = [[text.get_text() for text in figure.axes[0].texts] for figure in figures]
+    assert hints[0] == ["Press Count:\nthe picture grows here."]
+    assert hints[-1] == []
+    panel.close()
+
+
 def test_where_the_kernel_has_no_loop_the_panel_says_so_and_waits(monkeypatch):
     monkeypatch.setattr(live, "in_ipython", lambda: True)
     controls = {"until": widgets.IntSlider(value=5)}

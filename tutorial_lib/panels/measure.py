@@ -14,7 +14,7 @@ from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS, LivePanel
 from tutorial_lib.png import png_of
 from tutorial_lib.session import Session, current_session
-from tutorial_lib.theme import STYLE
+from tutorial_lib.theme import COLOURS, STYLE
 
 
 class MeasurePanel(LivePanel):
@@ -162,4 +162,15 @@ class MeasurePanel(LivePanel):
             figure = Figure(figsize=self._size, dpi=100)
             canvas = FigureCanvasAgg(figure)
             self._sentence = self._draw(figure, records, **self._values)
+            if self._session is None:
+                self._hint(figure)
             return png_of(canvas)
+
+    def _hint(self, figure: Figure) -> None:
+        words = f"Press {self.start_button.description}:\nthe picture grows here."
+        first = figure.axes[0]
+        first.text(
+            0.5, 0.42, words, ha="center", va="center", color=COLOURS["muted"], size=11,
+            transform=first.transAxes,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 4},
+        )  # fmt: skip

@@ -75,6 +75,7 @@ class RacePanel(MeasurePanel):
         in_background(lambda: warm_up(data.device))  # while the learner still reads
         for label, settings in runners.items():
             self.add(label, settings)
+        self.image.value = self._render(())  # now that it is known how far they go
         self.code_shelf = CodeShelf()
         below = (self._table, self._rows, self.code_shelf, self._adder())
         self.children = [*self.children, *below]
