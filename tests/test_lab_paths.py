@@ -1,5 +1,8 @@
 """Ways down surfaces, against ways worked by hand and our own update rules."""
 
+import asyncio
+import threading
+
 import pytest
 import torch
 
@@ -100,3 +103,57 @@ def test_the_panel_walks_where_it_is_told():
     panel.set(show_sgd=False, show_momentum=False)
     assert "Nobody walks." in panel.status.value
     panel.close()
+
+
+def test_a_surface_brings_the_same_start_and_rates_wherever_one_comes_from():
+    panel = paths_panel()
+    for name in ("saddle", "Beale", "Rosenbrock", "saddle", "ravine"):
+        panel.controls["surface"].value = name
+        own, values = SURFACES[name], panel.values()
+        assert (values["start_x"], values["start_y"]) == own.start
+        rates = (values["learning_rate"], values["adaptive_rate"])
+        assert rates == (own.learning_rate, own.adaptive_rate)
+    panel.close()
+
+
+def test_a_picture_of_another_surface_has_its_start_too():
+    panel = paths_panel()
+    before = panel.values(), panel.image.value
+    alt = panel.picture(surface="Beale", num_steps=2).alt
+    assert (panel.values(), panel.image.value) == before
+    panel.set(surface="Beale")
+    panel.set(num_steps=2)
+    assert alt in panel.status.value
+    panel.close()
+
+
+def test_moves_that_come_in_another_thread_are_drawn_at_home_and_once():
+    drawn = []  # (thread, surface, start)
+
+    async def main():
+        panel = paths_panel()
+        draw = panel._draw
+
+        def tell(axes, **values):
+            drawn.append((threading.get_ident(), values["surface"], values["start_x"]))
+            return draw(axes, **values)
+
+        panel._draw = tell
+        rate = panel.controls["learning_rate"]
+
+        def drag():
+            for step in range(20):
+                rate.value = 0.05 + step / 1000
+            panel.controls["surface"].value = "saddle"
+
+        hand = threading.Thread(target=drag)
+        hand.start()
+        hand.join()  # the loop has not had its turn yet
+        while not (drawn and drawn[-1][1] == "saddle" and panel._drawn == panel.values()):
+            await asyncio.sleep(0)
+        panel.close()
+
+    asyncio.run(main())
+    assert {thread for thread, _, _ in drawn} == {threading.get_ident()}
+    assert drawn[-1][1:] == ("saddle", SURFACES["saddle"].start[0])
+    assert len(drawn) <= 2  # where it was when the loop came to it, and at last

@@ -5,7 +5,7 @@ import threading
 import ipywidgets as widgets
 import pytest
 
-from tutorial_lib.panels import MeasurePanel, PlayPanel, live
+from tutorial_lib.panels import MeasurePanel, PlayPanel, controls, live
 
 PATIENCE = 60
 
@@ -29,6 +29,38 @@ def test_a_moved_slider_changes_picture_and_words(play):
     assert "A line of slope 3." in play.status.value
     assert play.picture(slope=2).alt == "A line of slope 2."
     assert repr(play) == "PlayPanel('slope')"
+
+
+def test_a_picture_of_other_values_leaves_the_panel_as_it_is(play):
+    before = play.image.value, play.status.value
+    assert play.picture(slope=2).data != play.image.value
+    assert (play.image.value, play.status.value) == before
+    assert play.values() == {"slope": 1.0}
+    play.set(slope=2)
+    assert play.picture().data == play.image.value == play.picture(slope=2).data
+
+
+@pytest.mark.parametrize("call", ["set", "picture"])
+def test_a_control_that_is_not_there_is_named_and_nothing_moves(play, call):
+    with pytest.raises(ValueError, match="got 'slop'"):
+        getattr(play, call)(slope=2, slop=3)
+    assert play.values() == {"slope": 1.0}
+
+
+def test_stops_of_a_rate_are_read_as_the_round_numbers_that_they_show():
+    slider = controls.play_rate_slider("rate", 0.1, "", low=-2, high=1)
+    for exponent, shown in (
+        (0.3, 2.0),
+        (-0.3, 0.5),
+        (0.26, 1.8),
+        (0.6, 4.0),
+        (-2, 0.01),
+        (1, 10.0),
+    ):
+        slider.value = 10**exponent
+        assert controls.read(slider) == shown
+    slider.value = 1.234
+    assert controls.read(slider) == 1.234
 
 
 def count_up(until):
@@ -55,6 +87,14 @@ def test_a_measurement_is_run_drawn_and_returned(measure):
     assert measure.status.value == "<b>Measured:</b> 5 of 5."
     assert measure.progress_bar.value == measure.progress_bar.max == 5
     assert measure.run(until=3) == (0, 1, 2)
+
+
+def test_what_is_measured_is_what_the_controls_say_afterwards(measure):
+    measure.run(until=3)
+    assert measure.controls["until"].value == 3
+    with pytest.raises(ValueError, match="untill"):
+        measure.run(untill=4)
+    assert measure.records == (0, 1, 2)
 
 
 def test_until_it_is_started_the_picture_says_which_button_to_press():

@@ -33,14 +33,16 @@ def draw_losses_at(
     for part, axes in enumerate(pair):
         axes.axhline(0, color=MUTED, linewidth=0.8)
         axes.axvline(error, color=INK, linewidth=1)
-        axes.set(xlim=(errors[0], errors[-1]), ylim=((-0.25, 6.25), (-4.3, 4.3))[part])
+        axes.set(xlim=(1.05 * errors[0], 1.05 * errors[-1]), ylim=((-0.4, 9.4), (-6.5, 6.5))[part])
         axes.yaxis.set_major_locator(MultipleLocator(2))
         axes.set(xlabel="error e = guess - target", ylabel=("loss", "slope of the loss")[part])
+        axes.set_title("numbers: at the black line")
         ends = []
         for number, (name, curve) in enumerate(curves.items()):
             colour, value = run_colour(number), marks[name][part]
             axes.plot(errors, curve[part], styles[number % 4], color=colour)
-            axes.plot(error, value, "o", color=colour, markersize=6, zorder=3)
+            size = 10 - 2 * number  # those in one place are rings
+            axes.plot(error, value, "o", color=colour, markersize=size, zorder=3, clip_on=False)
             ends.append((curve[part][-1], f"{name}\n{value:.3g}", colour))
         label_ends(axes, ends)
 
@@ -73,6 +75,11 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
     _draw_loss(three[2], view)
 
 
+def plain(value: float) -> str:
+    """Write a number to three decimals; one that would read 0.000 is told by two digits."""
+    return f"{value:.3f}" if value == 0 or not abs(value) < 0.001 else f"{value:.2g}"
+
+
 def _reach(value: float) -> float:
     """Return where an axis ends that is to hold a value: in few steps, so that it seldom jumps."""
     return next((reach for reach in REACHES if value <= reach), value)
@@ -90,7 +97,7 @@ def _draw_loss(axes: Axes, view: SoftmaxView) -> None:
     for row, (value, colour) in enumerate(rows.values()):
         shown = value if math.isfinite(value) else 0.0
         axes.hlines(row, 0, shown, color=colour, linewidth=22)
-        axes.text(min(shown, right) + 0.02 * right, row, f"{value:.3f}", color=colour, va="center")
+        axes.text(min(shown, right) + 0.02 * right, row, plain(value), color=colour, va="center")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set(xlim=(0, 1.3 * right), ylim=(len(rows) - 0.5, -0.5), xlabel="cross-entropy (nats)")

@@ -48,7 +48,7 @@ def draw_descent(
     factor = factor_per_step(learning_rate, **settings)
     words = {
         "converges": "comes down from one side",
-        "oscillates": "swings about the lowest point, and arrives",
+        "oscillates": "oscillates about the lowest point, and arrives",
         "diverges": "never arrives",
     }[verdict]
     return (
@@ -66,7 +66,7 @@ def draw_ball(axes: Axes, path: Sequence[float], curvature: float, colour: str) 
     heights = curvature / 2 * shown**2
     axes.plot(shown, heights, "-", color=colour, lw=0.9)
     axes.scatter(shown, heights, s=22, color=colour, alpha=np.linspace(1, 0.35, len(shown)))
-    axes.plot(shown[0], heights[0], "o", color=INK, ms=9, zorder=3)
+    axes.plot(shown[0], heights[0], "o", color=INK, ms=9, zorder=3, clip_on=False)
     axes.set(xlim=(-WIDTH, WIDTH), ylim=(-0.04 * top, 1.05 * top), xlabel="weight w")
     axes.set_xticks(WEIGHT_TICKS)
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -76,7 +76,7 @@ def draw_ball(axes: Axes, path: Sequence[float], curvature: float, colour: str) 
 def _draw_weights(axes: Axes, path: Sequence[float], colour: str) -> None:
     axes.axhline(0, color=MUTED, lw=0.8)
     axes.plot(np.clip(path, -10 * WIDTH, 10 * WIDTH), "o-", color=colour, lw=1, ms=4)
-    axes.plot(0, path[0], "o", color=INK, ms=7)
+    axes.plot(0, path[0], "o", color=INK, ms=7, clip_on=False)
     axes.set(xlim=(-0.5, len(path) - 0.5), ylim=(-WIDTH, WIDTH), xticks=range(0, len(path), 5))
     axes.set(xlabel="step", ylabel="weight w", title="step by step", yticks=WEIGHT_TICKS)
 
@@ -93,7 +93,7 @@ def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: fl
         if right > left:
             axes.axvspan(left, right, color=BEHAVIOUR_COLOURS[verdict], alpha=0.3, lw=0)
             middle = (left * right) ** 0.5
-            if right / left > 2:
+            if right / left > 1.9:
                 axes.text(middle, 0.66, verdict, ha="center", va="center", color=INK)
     if low <= border <= high:
         axes.axvline(border, color=VERMILION, lw=2)

@@ -44,11 +44,13 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     left.plot(*zip(*surface.lowest, strict=True), "*", color=INK, markersize=11, zorder=4)
     if descents:
         start = next(iter(descents.values())).points[0]
-        left.plot(*start, "s", color=INK, markersize=6)
+        left.plot(*start, "s", color=INK, markersize=6, clip_on=False)
     left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
     left.set_title(f"{surface.name}; square: start, star: lowest")
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
     right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    floor = any(min(descent.heights) < _LOWEST for descent in descents.values())
+    right.set_title(f"below {_LOWEST:g}: drawn at the bottom" if floor else "")
     _set_decades(right)
     label_ends(right, ends)
 
@@ -83,8 +85,8 @@ def _map_of(surface: Surface) -> np.ndarray:
 
 def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
     """One row for each optimizer: weight, gradient, memory and step, ours and that of torch."""
-    heads = "optimizer", "weight", "gradient", "memory", "moved", "torch.optim"
-    places = 0.0, 0.19, 0.32, 0.45, 0.75, 0.89
+    heads = "optimizer", "weight before", "gradient", "memory", "moved", "torch.optim"
+    places = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89
     rows = [heads]
     for step in steps:
         memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"

@@ -1,5 +1,6 @@
 """The controls that the panels share, and their look."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
         step=0.1,
         description="learning rate",
         tooltip="Length of a step along the gradient. Acts at once, also mid-run.",
+        readout_format=".2g",
         **_slider(),
     )
 
@@ -106,15 +108,15 @@ def play_slider(
 def play_rate_slider(
     description: str, value: float, tooltip: str, *, low: float = -4, high: float = 0
 ) -> widgets.FloatLogSlider:
-    """Return a slider from 10**low to 10**high that speaks while it is being dragged."""
+    """Return a slider from 10**low to 10**high that speaks while it is being dragged; see read."""
     return widgets.FloatLogSlider(
         value=value,
         min=low,
         max=high,
-        step=0.05,
+        step=0.02,  # among its stops are 1, 2, 3, 4, 5 and 6
         description=description,
         tooltip=tooltip,
-        readout_format=".3g",
+        readout_format=".2g",
         **_slider() | {"continuous_update": True},
     )
 
@@ -155,6 +157,19 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 def row_layout() -> widgets.Layout:
     """Return the layout of a row."""
     return widgets.Layout(flex_flow="row wrap", align_items="center", max_width="900px")
+
+
+def read(control: widgets.Widget) -> Any:
+    """Return what a control says: a stop of a logarithmic slider is the round number shown there.
+
+    10**0.3 shows as 2.0 and is 1.995; other values, typed or set from code, are left as they are.
+    """
+    value = control.value
+    if isinstance(control, widgets.FloatLogSlider):
+        stop = math.log(value, control.base) / control.step
+        if abs(stop - round(stop)) < 1e-6:
+            return float(f"{value:.2g}")
+    return value
 
 
 def close_all(widget: widgets.Widget) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from matplotlib.axes import Axes
 
-from tutorial_lib.drawings.losses import draw_losses_at, draw_softmax
-from tutorial_lib.labs.loss_shapes import losses_and_slopes, softmax_view
+from tutorial_lib.drawings.losses import draw_losses_at, draw_softmax, plain
+from tutorial_lib.labs.loss_shapes import SoftmaxView, losses_and_slopes, softmax_view
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.play import PlayPanel
 
@@ -105,15 +105,20 @@ def _draw_softmax(
     view = softmax_view(list(logits.values()), label, added=added, smoothing=smoothing)
     draw_softmax(three, view, label)
     words = (
-        f"Class {label} gets probability {view.probabilities[label]:.3f}: loss {view.loss:.3f}, "
+        f"Class {label} gets probability {view.probabilities[label]:.4f}: loss {plain(view.loss)}"
+        f"{', against the smoothed target' if smoothing else ''}, "
         f"where knowing nothing costs {view.blind_loss:.3f}."
     )
-    if math.isfinite(view.plain_loss):
+    if math.isclose(view.plain_loss, view.loss, rel_tol=0.01, abs_tol=1e-6):
         return words
-    return f"{words} Without the shift, {_what_broke(view.plain_powers)}."
+    return f"{words} Without the shift, {_what_broke(view)}."
 
 
-def _what_broke(powers: tuple[float, ...]) -> str:
+def _what_broke(view: SoftmaxView) -> str:
+    powers = view.plain_powers
+    if math.isfinite(view.plain_loss):
+        wrong = plain(view.plain_loss)
+        return f"exp keeps too few digits in float32, and the loss comes out as {wrong}"
     if math.inf in powers:
         return "exp overflows in float32, and infinity / infinity is nan"
     if not any(powers):

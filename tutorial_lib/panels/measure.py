@@ -10,6 +10,7 @@ from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tutorial_lib.config import check_choice
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS, LivePanel
 from tutorial_lib.png import png_of
@@ -68,7 +69,7 @@ class MeasurePanel(LivePanel):
 
     def values(self) -> dict[str, Any]:
         """Return what the controls say now."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: controls.read(control) for name, control in self.controls.items()}
 
     @property
     def records(self) -> Sequence[Any]:
@@ -82,6 +83,9 @@ class MeasurePanel(LivePanel):
         other = current_session()
         if other is not None:
             other.pause()  # as with every panel, the last click decides what trains
+        for name, value in values.items():
+            check_choice("the control to set", name, self.controls)
+            self.controls[name].value = value
         self._values = self.values() | values
         self._session = Session(self._measure(**self._values)).start()
         self.watch()

@@ -17,5 +17,5 @@ def descent_panel() -> PlayPanel:
         "momentum": play_slider("momentum", 0.0, 0, 0.99, "How much of the last step is kept."),
         "start": play_slider("start", -1.5, -3, 3, "The weight before the first step."),
     }
-    boxes = (0.06, 0.346, 0.382, 0.584), (0.507, 0.346, 0.478, 0.584), (0.06, 0.11, 0.925, 0.0935)
+    boxes = (0.07, 0.346, 0.372, 0.584), (0.507, 0.346, 0.478, 0.584), (0.06, 0.11, 0.925, 0.0935)
     return PlayPanel("descent", draw_descent, controls, boxes=boxes, size=(9, 4))

@@ -1,17 +1,18 @@
 """The panels on which optimizers walk: down a surface, and one step in numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from IPython.display import Image
 from matplotlib.axes import Axes
 
 from tutorial_lib.config import OPTIMIZERS
 from tutorial_lib.drawings.paths import draw_descents, draw_step_table
 from tutorial_lib.labs.one_step import steps_in_numbers
-from tutorial_lib.labs.paths import SURFACES, descend
+from tutorial_lib.labs.paths import SURFACES, Surface, descend
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.play import PlayPanel
+from tutorial_lib.panels.play import Draw, PlayPanel
 
 
 def paths_panel() -> PlayPanel:
@@ -59,22 +60,46 @@ def paths_panel() -> PlayPanel:
         "start_x": _place("start, weight 1", first.start[0], first.xlim),
         "start_y": _place("start, weight 2", first.start[1], first.ylim),
     }
+
     boxes = (0.07, 0.12, 0.367, 0.8), (0.536, 0.12, 0.294, 0.8)
-    panel = PlayPanel("ways down a surface", _draw, settings, boxes=boxes, size=(9, 3.8))
+    return PathsPanel("ways down a surface", _draw, settings, boxes=boxes, size=(9, 3.8))
 
-    def move_to(change: dict[str, Any]) -> None:
-        surface = SURFACES[change["new"]]
-        for name, low_high, place in zip(
-            ("start_x", "start_y"), (surface.xlim, surface.ylim), surface.start, strict=True
-        ):
-            slider = panel.controls[name]
-            with slider.hold_trait_notifications():
-                slider.min, slider.max = low_high
-                slider.value = place
-        panel.set(learning_rate=surface.learning_rate, adaptive_rate=surface.adaptive_rate)
 
-    settings["surface"].observe(move_to, names="value")
-    return panel
+class PathsPanel(PlayPanel):
+    """A panel whose surface brings its own start and rates."""
+
+    def __init__(
+        self, name: str, draw: Draw, controls_by_name: Mapping[str, widgets.Widget], **looks: Any
+    ) -> None:
+        controls_by_name["surface"].observe(
+            lambda change: self.at_home(lambda: self._bring(change["new"])), names="value"
+        )
+        super().__init__(name, draw, controls_by_name, **looks)
+
+    def picture(self, **values: Any) -> Image:
+        """Return a plain picture of these values; a surface that is named brings its own."""
+        own = _own_values(SURFACES[values["surface"]]) if "surface" in values else {}
+        return super().picture(**own | values)
+
+    def _bring(self, name: str) -> None:
+        surface = SURFACES[name]
+        with self.hold():
+            for axis, (low, high) in (("start_x", surface.xlim), ("start_y", surface.ylim)):
+                slider, place = self.controls[axis], _own_values(surface)[axis]
+                # One message: the page would cut the old value to the new ends, and send it back.
+                with slider.hold_sync(), slider.hold_trait_notifications():
+                    slider.min, slider.max, slider.value = low, high, place
+            self.set(**_own_values(surface))
+        self.redraw()
+
+
+def _own_values(surface: Surface) -> dict[str, float]:
+    return {
+        "start_x": surface.start[0],
+        "start_y": surface.start[1],
+        "learning_rate": surface.learning_rate,
+        "adaptive_rate": surface.adaptive_rate,
+    }
 
 
 def step_panel() -> PlayPanel:

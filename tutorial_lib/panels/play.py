@@ -1,12 +1,14 @@
 """A picture that answers sliders at once: for what needs no training."""
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import Image
 
+from tutorial_lib.config import check_choice
 from tutorial_lib.easel import Box, Easel
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
@@ -41,10 +43,11 @@ class PlayPanel(LivePanel):
         self._name, self._draw = name, draw
         self._easel = Easel(size, boxes)
         self._held = False  # whether more controls are about to move
+        self._follows = False  # whether a drawing is on its way already
         self.controls = dict(controls_by_name)
         super().__init__([controls.row(*self.controls.values())], self._render(self.values()))
         for control in self.controls.values():
-            control.observe(lambda _: self.at_home(self.redraw), names="value")
+            control.observe(lambda _: self._follow(), names="value")
         self.say("", self._sentence)
 
     def __repr__(self) -> str:
@@ -52,30 +55,57 @@ class PlayPanel(LivePanel):
 
     def values(self) -> dict[str, Any]:
         """Return what the controls say now."""
-        return {name: control.value for name, control in self.controls.items()}
+        return {name: controls.read(control) for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
         """Move controls, as a hand would, and draw once."""
-        held, self._held = self._held, True
-        try:
+        self._check(values)
+        with self.hold():
             for name, value in values.items():
                 self.controls[name].value = value
-        finally:
-            self._held = held
         self.redraw()
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Draw nothing while controls are moved; what follows draws."""
+        held, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = held
+
     def redraw(self) -> None:
-        """Draw what the controls say now."""
-        if self._held:
+        """Draw what the controls say now, if that is not what is drawn."""
+        values = self.values()
+        if self._held or values == self._drawn:
             return
-        self.image.value = self._render(self.values())
+        self.image.value = self._render(values)
         self.say("", self._sentence)
 
     def picture(self, **values: Any) -> Image:
-        """Return a plain picture, which stays when the kernel is gone; controls move with it."""
-        self.set(**values)
-        return Image(self.image.value, format="png", width=900, alt=self._sentence)
+        """Return a plain picture of these values, which stays when the kernel is gone.
+
+        Those that are left out are as the controls say; the panel stays as it is.
+        """
+        self._check(values)
+        png, words = self._easel.picture(partial(self._draw, **self.values() | values))
+        return Image(png, format="png", width=900, alt=words)
+
+    def _check(self, names: Iterable[str]) -> None:
+        for name in names:
+            check_choice("the control", name, self.controls)
+
+    def _follow(self) -> None:
+        """Draw when the main loop gets to it: once, however many moves have come until then."""
+        if not self._follows:
+            self._follows = True
+            self.at_home(self._catch_up)
+
+    def _catch_up(self) -> None:
+        self._follows = False
+        self.redraw()
 
     def _render(self, values: dict[str, Any]) -> bytes:
         picture, self._sentence = self._easel.picture(partial(self._draw, **values))
+        self._drawn = values
         return picture

@@ -282,7 +282,7 @@ class RacePanel(MeasurePanel):
 
         def on_click(_: widgets.Button) -> None:
             settings = template.replace(
-                optimizer=optimizer.value, learning_rate=rate.value, batch_size=size.value
+                optimizer=optimizer.value, learning_rate=controls.read(rate), batch_size=size.value
             )
             self.at_home(lambda: self.add(self._free_label(settings), settings))
 

@@ -32,8 +32,8 @@ def schedules_panel(num_steps: int) -> PlayPanel:
             "highest rate", 0.1, "The highest rate of the plan.", low=-3
         ),
         "warm_up": controls.play_slider(
-            "warm-up", 0.25, 0.05, 0.95, "Share of steps that one-cycle rises."
+            "warm-up share", 0.25, 0.05, 0.95, "Share of the steps in which one-cycle rises."
         ),
     }
-    boxes = [(0.075, 0.17, 0.825, 0.78)]
+    boxes = [(0.085, 0.17, 0.815, 0.78)]
     return PlayPanel("schedules", draw, sliders, boxes=boxes, size=(9, 3))

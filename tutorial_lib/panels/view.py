@@ -55,7 +55,7 @@ class TrainingView(LivePanel):
     def chosen(self) -> dict[str, Any]:
         """Return what the controls say, by field of Hyperparameters."""
         names = (*LIVE, "optimizer", "epochs")
-        return {name: getattr(self, name).value for name in names}
+        return {name: controls.read(getattr(self, name)) for name in names}
 
     def choose(self, settings: Hyperparameters) -> None:
         """Set the controls, as far as they reach."""
