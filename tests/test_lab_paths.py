@@ -5,10 +5,12 @@ import threading
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from tutorial_lib import optimizers
 from tutorial_lib.config import OPTIMIZERS
-from tutorial_lib.labs.paths import ADAPTIVE, SURFACES, descend
+from tutorial_lib.drawings.paths import draw_descents
+from tutorial_lib.labs.paths import ADAPTIVE, SURFACES, Descent, descend
 from tutorial_lib.panels.paths import paths_panel
 
 RAVINE = SURFACES["ravine"]  # its gradient is (x, 20 y)
@@ -157,3 +159,19 @@ def test_moves_that_come_in_another_thread_are_drawn_at_home_and_once():
     assert {thread for thread, _, _ in drawn} == {threading.get_ident()}
     assert drawn[-1][1:] == ("saddle", SURFACES["saddle"].start[0])
     assert len(drawn) <= 2  # where it was when the loop came to it, and at last
+
+
+def test_heights_beyond_the_picture_are_named_in_their_true_order_and_said():
+    figure = Figure()
+    pair = figure.subplots(1, 2)
+    heights = {"sgd": 1e-10, "momentum": 0.0, "adam": 1e-9, "rmsprop": 1e6}
+    ways = {
+        name: Descent(((0.0, 0.0), (1.0, 1.0)), (1.0, height), left=False)
+        for name, height in heights.items()
+    }
+    draw_descents(pair, RAVINE, ways)
+    labels = sorted(pair[1].texts, key=lambda text: text.get_position()[1])
+    names = [label.get_text().split(":")[0] for label in labels]
+    assert names == ["momentum", "sgd", "adam", "rmsprop"]
+    title = pair[1].get_title(loc="left") or pair[1].get_title()
+    assert title == "above 10000: at the top; below 1e-08: at the bottom"

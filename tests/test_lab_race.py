@@ -181,6 +181,9 @@ def test_before_its_last_step_a_runner_has_not_reached_the_target_yet(few):
     colours = dict.fromkeys(TWO, "red")
     for some, word in ((first_epoch, "not yet"), (records, "never")):
         assert word in table_of(standings(some, 0.1), colours, 0.1)
+    stopped = table_of(standings(first_epoch, 0.1), colours, 0.1, ended=True)
+    assert "not reached" in stopped
+    assert "not yet" not in stopped
 
 
 @pytest.mark.parametrize(("control", "value"), [("x", "seconds"), ("y", "accuracy")])

@@ -40,7 +40,7 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
         heights = [min(max(height, _LOWEST), _HIGHEST) for height in descent.heights]
         right.plot(heights, color=colour, linewidth=1.4)
         end = f"{name}: {descent.heights[-1]:.2g}" if not descent.left else f"{name}: flew off"
-        ends.append((heights[-1], end, colour))
+        ends.append((descent.heights[-1], (heights[-1], end, colour)))
     left.plot(*zip(*surface.lowest, strict=True), "*", color=INK, markersize=11, zorder=4)
     if descents:
         start = next(iter(descents.values())).points[0]
@@ -49,10 +49,16 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     left.set_title(f"{surface.name}; square: start, star: lowest")
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
     right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    floor = any(min(descent.heights) < _LOWEST for descent in descents.values())
-    right.set_title(f"below {_LOWEST:g}: drawn at the bottom" if floor else "")
+    all_heights = [height for descent in descents.values() for height in descent.heights]
+    notes = []
+    if not all(height <= _HIGHEST for height in all_heights):
+        notes.append(f"above {_HIGHEST:g}: at the top")
+    if any(height < _LOWEST for height in all_heights):
+        notes.append(f"below {_LOWEST:g}: at the bottom")
+    right.set_title("; ".join(notes))
     _set_decades(right)
-    label_ends(right, ends)
+    ends.sort()  # those that end on one line at the edge are named in their true order
+    label_ends(right, [end for _, end in ends])
 
 
 def _set_decades(axes: Axes) -> None:
@@ -85,7 +91,7 @@ def _map_of(surface: Surface) -> np.ndarray:
 
 def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
     """One row for each optimizer: weight, gradient, memory and step, ours and that of torch."""
-    heads = "optimizer", "weight before", "gradient", "memory", "moved", "torch.optim"
+    heads = "optimizer", "weight before", "gradient", "memory after", "moved", "torch.optim"
     places = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89
     rows = [heads]
     for step in steps:

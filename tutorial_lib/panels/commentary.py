@@ -12,9 +12,17 @@ _PLACES = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds":
 
 
 def table_of(
-    rows: Sequence[Standing], colours: Mapping[str, str], target_loss: float | None
+    rows: Sequence[Standing],
+    colours: Mapping[str, str],
+    target_loss: float | None,
+    *,
+    ended: bool = False,
 ) -> str:
-    """Return the standings as an HTML table; without a target, its columns are left out."""
+    """Return the standings as an HTML table; without a target, its columns are left out.
+
+    Args:
+        ended: Whether the race goes on no more, to its end or not.
+    """
     if not rows:
         return ""
     heads = ["runner", "what differs", "last loss", "held-out right"]
@@ -24,11 +32,11 @@ def table_of(
     lines = []
     for row in rows:
         cells = [swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
-        lines.append([*cells, *_numbers(row, target_loss is not None)])
+        lines.append([*cells, *_numbers(row, target_loss is not None, ended)])
     return html_table(heads, lines, num_words=2)
 
 
-def _numbers(row: Standing, target: bool) -> list[str]:
+def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
     """Return a row's numbers as texts."""
     none = "\N{EN DASH}"
     texts = [
@@ -39,7 +47,7 @@ def _numbers(row: Standing, target: bool) -> list[str]:
         reached = [row.steps, row.images, row.seconds]
         patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
         some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
-        missed = "never" if row.over else "not yet"
+        missed = "never" if row.over else "not reached" if ended else "not yet"
         texts += [
             missed if value is None else pattern.format(value) + (some if place == 0 else "")
             for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))

@@ -225,7 +225,9 @@ class RacePanel(MeasurePanel):
             figure.add_subplot(), shown, x=x, y=y, colours=self._colours,
             target_loss=target_loss if one_unit else None, x_max=self._end_of(x),
         )  # fmt: skip
-        self._table.value = table_of(rows, self._colours, target_loss if one_unit else None)
+        self._table.value = table_of(
+            rows, self._colours, target_loss if one_unit else None, ended=not self.moves()
+        )
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
         return sentence(rows, x, target_loss if one_unit else None)
