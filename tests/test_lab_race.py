@@ -194,6 +194,14 @@ def test_the_picture_follows_its_controls_after_the_race(panel, control, value):
     assert panel.image.value != before
 
 
+def test_a_wrong_name_starts_nothing_and_loses_nothing(panel):
+    records = panel.run()
+    with pytest.raises(ValueError, match="got 'seed'"):
+        panel.run(seed=2)
+    assert panel.records == records
+    assert panel.on_picture
+
+
 def test_a_new_target_changes_table_and_words_at_once(panel):
     panel.run()
     panel.controls["target_loss"].value = 3.0

@@ -71,6 +71,17 @@ class MeasurePanel(LivePanel):
         """Return what the controls say now."""
         return {name: controls.read(control) for name, control in self.controls.items()}
 
+    def set(self, **values: Any) -> None:
+        """Move controls, as a hand would.
+
+        Raises:
+            ValueError: There is no such control; none has moved.
+        """
+        for name in values:
+            check_choice("the control to set", name, self.controls)
+        for name, value in values.items():
+            self.controls[name].value = value
+
     @property
     def records(self) -> Sequence[Any]:
         """What has been measured so far."""
@@ -83,9 +94,7 @@ class MeasurePanel(LivePanel):
         other = current_session()
         if other is not None:
             other.pause()  # as with every panel, the last click decides what trains
-        for name, value in values.items():
-            check_choice("the control to set", name, self.controls)
-            self.controls[name].value = value
+        self.set(**values)
         self._values = self.values() | values
         self._session = Session(self._measure(**self._values)).start()
         self.watch()

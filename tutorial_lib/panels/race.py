@@ -107,12 +107,11 @@ class RacePanel(MeasurePanel):
         """Race all that are not kept, with what the controls say or these values, set there."""
         if self.moves():
             return
+        self.set(**values)
         self._earlier = tuple(r for r in self.on_picture if r.label in self.kept)
         shown = {record.label for record in self._earlier}
         self._racing = {k: v for k, v in self.runners.items() if k not in shown}
         self._names = {label: label for label in self._racing}
-        for name, value in values.items():
-            self.controls[name].value = value
         super().start()
 
     def add(self, label: str, settings: Hyperparameters) -> None:
