@@ -22,7 +22,7 @@ import startup
 import step
 from pairs import Row
 
-from tutorial_lib.config import check_whole
+from tutorial_lib.checks import check_whole
 from tutorial_lib.hardware import use_available_cores
 
 HERE = Path(__file__).resolve().parent

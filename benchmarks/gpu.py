@@ -19,9 +19,9 @@ from pairs import CONTROL, Row, compare, row, skipped, stepping
 from report import cells
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, evaluate, load_digits
-from tutorial_lib.config import check_whole
-from tutorial_lib.data import Digits
-from tutorial_lib.drive import driven, in_bursts
+from tutorial_lib.checks import check_whole
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.drive import in_bursts, iterate_for_device
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 ENDLESS = 1_000_000  # epochs
@@ -118,7 +118,7 @@ def whole_run(device: torch.device, epochs: int) -> Iterator[Row]:
     data = load_digits("auto", device=device)
     run = TrainingRun(LeNet5(), data, Hyperparameters(epochs=epochs))
     start = time.perf_counter()
-    for _ in driven(run):
+    for _ in iterate_for_device(run):
         pass
     seconds = time.perf_counter() - start
     yield row(f"{epochs} epochs of {data.name}", [seconds], unit="s")

@@ -13,8 +13,8 @@ from collections import deque
 from itertools import islice
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.labs.inside import EVERY, looking_inside
-from tutorial_lib.train import warm_up
+from tutorial_lib.engine.drive import warm_up
+from tutorial_lib.labs.inside.measure import EVERY, looking_inside
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ SETUP = """
 import threading, time
 from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_digits
 from tutorial_lib.panels import TrainingPanel
-from tutorial_lib.drive import with_accuracy
+from tutorial_lib.engine.drive import with_accuracy
 data = load_digits("sample")
 settings = Hyperparameters(epochs={epochs}, batch_size={batch_size})
 panel = TrainingPanel(data, settings=settings)

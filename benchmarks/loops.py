@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.data import Digits
+from tutorial_lib.data.digits import Digits
 
 ENDLESS = 1_000_000  # epochs
 

@@ -5,8 +5,8 @@ import time
 import live_panel
 from pairs import CONTROL, Row, row
 
-from tutorial_lib.curve import LiveCurve
-from tutorial_lib.records import EvaluationRecord, StepRecord
+from tutorial_lib.engine.records import EvaluationRecord, StepRecord
+from tutorial_lib.pictures.curve import LiveCurve
 
 HISTORIES = (1_000, 10_000, 50_000)  # steps
 STEPS_BETWEEN = 60  # from one frame to the next

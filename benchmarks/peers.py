@@ -21,7 +21,7 @@ from pairs import Way, stepping, timed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from tutorial_lib.data import Digits, Split
+from tutorial_lib.data.digits import Digits, Split
 
 RATE, MOMENTUM = 0.01, 0.9
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from pairs import Row
 
-from tutorial_lib.theme import BLUE, GREEN, MUTED, STYLE, VERMILION
+from tutorial_lib.pictures.theme import BLUE, GREEN, MUTED, STYLE, VERMILION
 
 PLACE = re.compile(r"(<!-- results -->\n).*?(<!-- /results -->)", re.DOTALL)
 PACKAGES = ("numpy", "ipywidgets", "jupyterlab", "skorch", "fastai", "lightning", "keras")

@@ -5,8 +5,8 @@ from loops import bare_loop, endless_run
 from pairs import Row, compare, row, stepping
 
 from tutorial_lib import load_digits
-from tutorial_lib.data import Digits, Split
-from tutorial_lib.train import warm_up
+from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.engine.drive import warm_up
 
 BATCH_SIZES = (1, 8, 32, 128, 1024)
 SET_SIZES = (1_000, 10_000, 60_000)

@@ -32,7 +32,7 @@ def click():
     drawn.clear()
     start = time.perf_counter()
     def see(change):
-        if panel._scene.progress.step and not drawn:
+        if panel._display.progress.step and not drawn:
             drawn.append(time.perf_counter() - start)
     panel.image.unobserve_all()
     panel.image.observe(see, "value")

@@ -8,8 +8,8 @@ from loops import bare_loop, endless_run
 from pairs import CONTROL, Row, Way, compare, row, skipped, stepping
 
 from tutorial_lib import Session, load_digits
-from tutorial_lib.data import Digits
-from tutorial_lib.train import warm_up
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.drive import warm_up
 
 BATCH = 32
 TURNS = 10  # steps that a session takes in a row: it is started for them

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.data import Digits
-from tutorial_lib.drive import with_accuracy
-from tutorial_lib.records import StepRecord
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.drive import with_accuracy
+from tutorial_lib.engine.records import StepRecord
 
 FILE = Path(__file__).parents[1] / "tutorial_lib" / "reference" / "ten_epochs.json"
 SPAN = 25  # steps whose mean loss says whether the plateau is left

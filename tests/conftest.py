@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.data import Digits, Split
+from tutorial_lib.data.digits import Digits, Split
 
 # Where the tests were started in the background, an interrupt would be ignored, here and below.
 signal.signal(signal.SIGINT, signal.default_int_handler)

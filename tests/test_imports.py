@@ -1,6 +1,7 @@
 """Imports point one way, and importing the library stays light."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,46 +9,74 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
-LAYERS = (  # each module imports from lines above its own, or from its own line
-    {"config", "files", "theme", "records", "series", "table"},
-    {"fetch", "hardware", "losses", "models", "optimizers", "session", "monitor"},
+FLOORS = (  # a module imports from lines above its own, or from its own folder
+    {"checks", "files", "hardware", "random_state", "table"},
+    {"losses", "models", "optimizers"},
+    {"config"},
     {"data"},
-    {"batches", "evaluation", "handwriting", "mistakes", "state"},
-    {"train", "trace", "plots", "png", "checkpoint"},
-    {"labs", "curve", "drawings", "easel", "drive", "exercises", "script", "doctor", "distributed"},
-    {"processes"},
-    {"cli"},
+    {"evaluation"},
+    {"engine"},
+    {"exercises", "pictures"},
+    {"doctor", "panels"},
+    {"cli", "labs"},
     {"__main__"},
-    {"panels"},
 )
+LAB_FLOORS = ("measure", "draw", "panel")  # the same within a lab; other modules serve the panel
+PATHS = [path for path in sorted(LIBRARY.rglob("*.py")) if path.name != "__init__.py"]
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(LIBRARY).with_suffix("").parts)
+
+
+MODULES = {name_of(path) for path in PATHS}
 
 
 def imported_by(path: Path) -> set[str]:
-    """Return the modules of the library that a file imports."""
+    """Return the modules of the library that a file imports, as "engine.train"."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tutorial_lib"):
-            parts = node.module.split(".")[1:] or [alias.name for alias in node.names]
-            names.add(parts[0])
+            base = node.module.split(".")[1:]
+            inside = {".".join([*base, alias.name]) for alias in node.names} & MODULES
+            names |= inside or ({".".join(base)} - {""})
     return names
 
 
-def layer_of(module: str) -> int:
-    return next(number for number, layer in enumerate(LAYERS) if module in layer)
+def floor_of(name: str) -> int:
+    part = name.split(".")[0]
+    return next(number for number, floor in enumerate(FLOORS) if part in floor)
 
 
-@pytest.mark.parametrize("path", sorted(LIBRARY.rglob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
 def test_imports_point_one_way(path):
-    module = path.relative_to(LIBRARY).parts[0].removesuffix(".py")
-    if module != "__init__":
-        assert all(layer_of(name) <= layer_of(module) for name in imported_by(path))
+    module = name_of(path)
+    for name in imported_by(path):
+        assert floor_of(name) < floor_of(module) or name.split(".")[0] == module.split(".")[0]
 
 
-def test_importing_library_and_labs_loads_neither_widgets_nor_pictures():
-    labs = sorted(f"tutorial_lib.labs.{path.stem}" for path in (LIBRARY / "labs").glob("[a-z]*.py"))
-    assert len(labs) >= 9
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {name_of(path): imported_by(path) for path in PATHS}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) >= len(MODULES)
+
+
+@pytest.mark.parametrize("path", sorted((LIBRARY / "labs").glob("*/*.py")), ids=name_of)
+def test_what_a_lab_measures_knows_neither_its_picture_nor_its_panel(path):
+    if path.stem in LAB_FLOORS:
+        above = LAB_FLOORS[LAB_FLOORS.index(path.stem) + 1 :]
+        assert not {name.split(".")[-1] for name in imported_by(path) if "labs" in name} & {*above}
+
+
+def test_the_top_floor_has_few_rooms():
+    assert len(list(LIBRARY.glob("*.py"))) <= 14
+
+
+def test_importing_library_and_measurements_loads_neither_widgets_nor_pictures():
+    measures = sorted(name for name in MODULES if name.endswith(".measure") and "labs" in name)
+    assert len(measures) >= 9
+    modules = ", ".join(f"tutorial_lib.{name}" for name in measures)
     code = (
-        f"import sys, tutorial_lib, {', '.join(labs)};"
+        f"import sys, tutorial_lib, {modules};"
         "print({'ipywidgets', 'matplotlib', 'torchvision', 'mlxtend'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tutorial_lib import optimizers
-from tutorial_lib.config import OPTIMIZERS
+from tutorial_lib.optimizers import OPTIMIZERS
 
 
 def gradient_of(weight: torch.Tensor) -> torch.Tensor:

@@ -12,24 +12,36 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from tqdm import tqdm
 
-from tutorial_lib import checkpoint
-from tutorial_lib.checkpoint import Checkpoint, CheckpointError
-from tutorial_lib.config import Hyperparameters, check_choice, check_whole, labels_by_difference
-from tutorial_lib.data import DOWNLOADED, DataUnavailable, load_digits
-from tutorial_lib.distributed import follow, lead, process_group, rank_device, started_by_torchrun
+from tutorial_lib.checks import check_choice, check_whole
+from tutorial_lib.config import Hyperparameters, labels_by_difference
+from tutorial_lib.data.digits import DOWNLOADED, DataUnavailable, load_digits
 from tutorial_lib.doctor import examine, report
-from tutorial_lib.drive import driven, is_told
+from tutorial_lib.engine import checkpoint
+from tutorial_lib.engine.checkpoint import Checkpoint, CheckpointError
+from tutorial_lib.engine.distributed import (
+    follow,
+    lead,
+    process_group,
+    rank_device,
+    started_by_torchrun,
+)
+from tutorial_lib.engine.drive import is_synchronized, iterate_for_device
+from tutorial_lib.engine.monitor import monitor
+from tutorial_lib.engine.records import Diverged
+from tutorial_lib.engine.run import ADJUSTABLE
+from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import replacing
-from tutorial_lib.models import LeNet5
-from tutorial_lib.monitor import monitor
-from tutorial_lib.train import ADJUSTABLE, Diverged, TrainingRun
+from tutorial_lib.losses import LOSSES
+from tutorial_lib.models import LeNet5, make_model
+from tutorial_lib.optimizers import OPTIMIZERS
 
 PROGRAM = "python -m tutorial_lib"
 SUCCESS, FAILURE, MISUSE, INTERRUPTED = 0, 1, 2, 130
@@ -39,6 +51,9 @@ TORCHRUN = ["-m", "torch.distributed.run"]
 
 class _Unchecked(Hyperparameters):
     """The hyperparameters. The defaults are those of the MindSpore r1.8 tutorial."""
+
+    optimizer: Annotated[str, tyro.conf.arg(help=f"one of {', '.join(OPTIMIZERS)}")] = "momentum"
+    loss: Annotated[str, tyro.conf.arg(help=f"one of {', '.join(LOSSES)}")] = "cross_entropy"
 
     def __post_init__(self) -> None:
         """Leave it to Hyperparameters to refuse bad values, in one line."""
@@ -147,7 +162,8 @@ def _prepare(command: Train, arguments: Sequence[str]) -> TrainingRun:
     if command.save is not None and command.save.is_dir():
         raise ValueError(f"save must name a file; {str(command.save)!r} is a folder")
     device = rank_device() if started_by_torchrun() else "auto"
-    run = TrainingRun(LeNet5(init=command.init), load_digits(command.data, device), settings)
+    model = make_model(partial(LeNet5, init=command.init), settings.seed)
+    run = TrainingRun(model, load_digits(command.data, device), settings)
     going_on = ""
     if saved is not None:
         saved = checkpoint.restore(run, saved)
@@ -164,9 +180,7 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
     saved = run.hyperparameters
     if settings.seed != saved.seed:
         raise ValueError(f"seed must stay {saved.seed} within a run; got {settings.seed}")
-    begun = run.history[-1].epoch + 1 if run.history else 1
-    check_whole("epochs", settings.epochs, low=begun, why=f" ({begun} have begun)")
-    run.hyperparameters = saved.replace(epochs=settings.epochs)
+    run.extend(settings.epochs)
     changed = [name for name in ADJUSTABLE if getattr(settings, name) != getattr(saved, name)]
     if changed:
         run.adjust(**{name: getattr(settings, name) for name in changed})
@@ -177,7 +191,7 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
 
 def _drive(run: TrainingRun, command: Train) -> int:
     save = command.save or command.resume
-    records = monitor(driven(run), per_print_times=command.per_print_times, sink=_say)
+    records = monitor(iterate_for_device(run), per_print_times=command.per_print_times, sink=_say)
     if save is not None:
         records = checkpoint.autosaved(records, run, save, sink=_warn)
     diverged, interrupted = None, False
@@ -213,7 +227,7 @@ def _take_steps(run: TrainingRun, records: Iterator[Any]) -> bool:
     with _interrupts() as interrupted, bar:
         for record in records:
             bar.update()
-            at_rest = is_told(run, record) and run.step_number < run.num_steps
+            at_rest = is_synchronized(run, record) and run.step_number < run.num_steps
             if interrupted.is_set() and at_rest:
                 return True
     return False
@@ -284,8 +298,8 @@ def _draw_curve(run: TrainingRun, path: Path) -> None:
     import matplotlib.style  # slow, and not always needed
     from matplotlib.figure import Figure
 
-    from tutorial_lib.plots import draw_runs
-    from tutorial_lib.theme import STYLE
+    from tutorial_lib.pictures.plots import draw_runs
+    from tutorial_lib.pictures.theme import STYLE
 
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")

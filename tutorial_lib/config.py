@@ -1,14 +1,13 @@
 """The settings of a training, checked the moment they are given."""
 
 import dataclasses
-import math
-import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw")
-LOSSES = ("cross_entropy", "mse", "l1")
+from tutorial_lib.checks import check_choice, check_number, check_whole
+from tutorial_lib.losses import LOSSES
+from tutorial_lib.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +24,9 @@ class Hyperparameters:
     epochs: int = 10  # passes over the training set, 1 or more
     batch_size: int = 32  # images per step, 1 to the size of the training set
     learning_rate: float = 1e-2  # step length along the gradient, above 0
-    momentum: float = 0.9  # in [0, 1): mu of momentum and nesterov, beta1 of adam and adamw
-    optimizer: str = "momentum"  # one of sgd, momentum, nesterov, rmsprop, adam, adamw
-    loss: str = "cross_entropy"  # one of cross_entropy, mse, l1
+    momentum: float = 0.9  # in [0, 1): mu of momentum and nesterov, beta1 of adam and its like
+    optimizer: str = "momentum"  # a name in optimizers.OPTIMIZERS
+    loss: str = "cross_entropy"  # a name in losses.LOSSES
     weight_decay: float = 0.0  # pull of every weight towards 0, 0 or more
     seed: int = 0  # decides the order of the data, 0 or more
 
@@ -43,39 +42,18 @@ class Hyperparameters:
         for field in dataclasses.fields(self):  # numpy scalars become plain numbers
             object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
 
+    @property
+    def of_optimizer(self) -> dict[str, float]:
+        """What an optimizer is given besides its name and the parameters."""
+        names = ("learning_rate", "momentum", "weight_decay")
+        return {name: getattr(self, name) for name in names}
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; unknown names and bad values are refused."""
         names = [field.name for field in dataclasses.fields(self)]
         for name in changes:
             check_choice("the field to change", name, names)
         return dataclasses.replace(self, **changes)
-
-
-def check_number(field: str, value: Any, interval: str, inside: Callable[[Any], bool]) -> None:
-    """Refuse a value that is not a finite number inside the interval."""
-    wanted = f"{field} must be a finite number in {interval}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{wanted}; got {value!r}, which is a {type(value).__name__}")
-    if not math.isfinite(value) or not inside(value):
-        raise ValueError(f"{wanted}; got {value!r}")
-
-
-def check_whole(
-    field: str, value: Any, *, low: int, high: int | None = None, why: str = ""
-) -> None:
-    """Refuse a value that is not a whole number from low to high, both included."""
-    span = f"{low} or more" if high is None else f"from {low} to {high:,}"
-    wanted = f"{field} must be a whole number, {span}{why}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{wanted}; got {value!r}, which is a {type(value).__name__}")
-    if value < low or (high is not None and value > high):
-        raise ValueError(f"{wanted}; got {value!r}")
-
-
-def check_choice(field: str, value: Any, choices: Iterable[str]) -> None:
-    """Refuse a value that is not one of the choices."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{field} must be one of {', '.join(choices)}; got {value!r}")
 
 
 SHORT_NAMES = {

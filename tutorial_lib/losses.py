@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from tutorial_lib.config import LOSSES, check_choice
+from tutorial_lib.checks import check_choice
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -25,10 +25,13 @@ def one_hot(logits: Tensor, labels: Tensor) -> Tensor:
     return F.one_hot(labels, logits.shape[1]).to(logits.dtype)
 
 
+LOSSES: dict[str, LossFunction] = {"cross_entropy": F.cross_entropy, "mse": mse, "l1": l1}
+
+
 def loss_function(name: str) -> LossFunction:
     """Return the loss of that name: "cross_entropy", "mse" or "l1".
 
     Each is the mean over the batch of f(logits (B, 10), labels (B,) int64), of shape ().
     """
     check_choice("loss", name, LOSSES)
-    return {"cross_entropy": F.cross_entropy, "mse": mse, "l1": l1}[name]
+    return LOSSES[name]

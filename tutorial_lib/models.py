@@ -1,15 +1,31 @@
 """LeNet-5, the network of the tutorial."""
 
-import threading
+import contextlib
+import inspect
+from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.config import check_choice, check_whole
+from tutorial_lib.checks import check_choice, check_whole
+from tutorial_lib.random_state import seeded
 
 INITS = ("torch", "mindspore")
-RANDOM_STATE = threading.RLock()  # torch has one for all threads; held by who borrows it
+
+
+def make_model(new_model: Callable[..., nn.Module], seed: int) -> nn.Module:
+    """Return a new model whose first weights depend on the seed alone.
+
+    Args:
+        new_model: Called as new_model(seed=seed) if it takes a seed, else without arguments.
+    """
+    with contextlib.suppress(ValueError, TypeError):  # of some, Python does not know what they take
+        if "seed" in inspect.signature(new_model).parameters:
+            new_model = partial(new_model, seed=seed)
+    with seeded(seed):
+        return new_model()
 
 
 class LeNet5(nn.Module):
@@ -31,8 +47,7 @@ class LeNet5(nn.Module):
         super().__init__()
         self.init, self.seed = init, int(seed)
         original = init == "mindspore"
-        with RANDOM_STATE, torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed)
+        with seeded(self.seed):
             self.conv1 = nn.Conv2d(1, 6, kernel_size=5, bias=not original)
             self.conv2 = nn.Conv2d(6, 16, kernel_size=5, bias=not original)
             self.fc1 = nn.Linear(16 * 5 * 5, 120)

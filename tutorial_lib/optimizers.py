@@ -1,74 +1,18 @@
-"""Optimizers by name, and their update rules written out.
+"""Optimizers by name: what torch.optim is given, and the update rules written out.
 
 The rules are for reading and for checking torch.optim against; training uses torch.optim.
 In all of them `weight` and `gradient` are of any one shape, and so is what they remember.
 """
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tutorial_lib.config import OPTIMIZERS, check_choice
-
-TORCH_CLASSES = {
-    "sgd": torch.optim.SGD,
-    "momentum": torch.optim.SGD,
-    "nesterov": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
-
-
-def make_optimizer(
-    name: str,
-    parameters: Iterable[nn.Parameter],
-    *,
-    learning_rate: float,
-    momentum: float = 0.9,
-    weight_decay: float = 0.0,
-) -> torch.optim.Optimizer:
-    """Return the torch.optim optimizer of that name, on these parameters.
-
-    Args:
-        momentum: In [0, 1). mu of "momentum" and "nesterov", beta1 of "adam" and "adamw";
-            "sgd" and "rmsprop" have none.
-    """
-    check_choice("optimizer", name, OPTIMIZERS)
-    options = torch_options(
-        name, learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay
-    )
-    return TORCH_CLASSES[name](parameters, **options)
-
-
-def adjust_optimizer(
-    optimizer: torch.optim.Optimizer,
-    name: str,
-    *,
-    learning_rate: float,
-    momentum: float,
-    weight_decay: float,
-) -> None:
-    """Change the settings of a live optimizer; what it remembers stays."""
-    options = torch_options(
-        name, learning_rate=learning_rate, momentum=momentum, weight_decay=weight_decay
-    )
-    for group in optimizer.param_groups:
-        group.update(options)
-
-
-def torch_options(
-    name: str, *, learning_rate: float, momentum: float, weight_decay: float
-) -> dict[str, Any]:
-    """Return these settings under the names that the torch.optim optimizer has for them."""
-    options: dict[str, Any] = {"lr": learning_rate, "weight_decay": weight_decay}
-    if name in ("momentum", "nesterov"):
-        options |= {"momentum": momentum, "nesterov": name == "nesterov" and momentum > 0}
-    if name in ("adam", "adamw"):
-        options |= {"betas": (momentum, 0.999)}
-    return options
+from tutorial_lib.checks import check_choice
 
 
 def sgd_update(weight: Tensor, gradient: Tensor, *, learning_rate: float) -> Tensor:
@@ -181,3 +125,131 @@ def adamw_update(
         beta2=beta2,
         epsilon=epsilon,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """All that is said of an optimizer anywhere: one more of them is one more entry below."""
+
+    torch_class: type[torch.optim.Optimizer]
+    rule: Callable[..., Any]  # rule(weight, gradient, *memory, [step,] **settings), one step
+    colour: str  # of its curve in every picture, a name of pictures.theme.PALETTE
+    memory: str = ""  # a symbol for each tensor that the rule remembers, which begin at 0
+    momentum: str = ""  # what the setting "momentum" is to it: "mu", "beta1", or nothing
+    is_adaptive: bool = False  # whether its rate is about the length of a step
+    options: Callable[[float], dict[str, Any]] = lambda momentum: {}  # momentum -> torch's options
+
+
+OPTIMIZERS = {
+    "sgd": Optimizer(torch_class=torch.optim.SGD, rule=sgd_update, colour="blue"),
+    "momentum": Optimizer(
+        torch_class=torch.optim.SGD,
+        rule=momentum_update,
+        colour="vermilion",
+        memory="v",
+        momentum="mu",
+        options=lambda momentum: {"momentum": momentum},
+    ),
+    "nesterov": Optimizer(
+        torch_class=torch.optim.SGD,
+        rule=nesterov_update,
+        colour="green",
+        memory="v",
+        momentum="mu",
+        options=lambda momentum: {"momentum": momentum, "nesterov": momentum > 0},
+    ),
+    "rmsprop": Optimizer(
+        torch_class=torch.optim.RMSprop,
+        rule=rmsprop_update,
+        colour="purple",
+        memory="s",
+        is_adaptive=True,
+    ),
+    "adam": Optimizer(
+        torch_class=torch.optim.Adam,
+        rule=adam_update,
+        colour="orange",
+        memory="ms",
+        momentum="beta1",
+        is_adaptive=True,
+        options=lambda momentum: {"betas": (momentum, 0.999)},
+    ),
+    "adamw": Optimizer(
+        torch_class=torch.optim.AdamW,
+        rule=adamw_update,
+        colour="sky",
+        memory="ms",
+        momentum="beta1",
+        is_adaptive=True,
+        options=lambda momentum: {"betas": (momentum, 0.999)},
+    ),
+}
+
+
+def make_optimizer(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    *,
+    learning_rate: float,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+) -> torch.optim.Optimizer:
+    """Return the torch.optim optimizer of that name, on these parameters.
+
+    Args:
+        momentum: In [0, 1); what it is to this optimizer, its entry in OPTIMIZERS says.
+    """
+    check_choice("optimizer", name, OPTIMIZERS)
+    return OPTIMIZERS[name].torch_class(
+        parameters, **torch_options(name, learning_rate, momentum, weight_decay)
+    )
+
+
+def adjust_optimizer(
+    optimizer: torch.optim.Optimizer,
+    name: str,
+    *,
+    learning_rate: float,
+    momentum: float,
+    weight_decay: float,
+) -> None:
+    """Change the settings of a live optimizer; what it remembers stays."""
+    for group in optimizer.param_groups:
+        group.update(torch_options(name, learning_rate, momentum, weight_decay))
+
+
+def torch_options(
+    name: str, learning_rate: float, momentum: float, weight_decay: float
+) -> dict[str, Any]:
+    """Return these settings under the names that the torch.optim optimizer has for them."""
+    settings = {"lr": learning_rate, "weight_decay": weight_decay}
+    return settings | OPTIMIZERS[name].options(momentum)
+
+
+def apply_rule(
+    name: str, weight: Tensor, gradient: Tensor, memory: Sequence[Tensor], **settings: float
+) -> tuple[Tensor, list[Tensor]]:
+    """Take one step by the rule of that name.
+
+    Args:
+        memory: A tensor for each symbol of its entry's `memory`.
+        settings: Of learning_rate, momentum, weight_decay and step, which counts from 1, the rule
+            is given those that it takes.
+
+    Returns:
+        The new weight, and the new memory.
+    """
+    rule, taken = OPTIMIZERS[name].rule, inspect.signature(OPTIMIZERS[name].rule).parameters
+    if OPTIMIZERS[name].momentum == "beta1":
+        settings["beta1"] = settings.pop("momentum")
+    result = rule(
+        weight, gradient, *memory, **{key: settings[key] for key in taken if key in settings}
+    )
+    weight, *memory = result if isinstance(result, tuple) else (result,)
+    return weight, memory
+
+
+def names_where(holds: Callable[[Optimizer], Any]) -> str:
+    """Return the names of the optimizers of which something holds, as words: "a, b and c"."""
+    *most, last = [name for name, entry in OPTIMIZERS.items() if holds(entry)]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
+from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.exercises.judging import (
     Case,
     Exercise,
@@ -20,7 +21,6 @@ from tutorial_lib.exercises.judging import (
     number_exercise,
 )
 from tutorial_lib.exercises.trials import outcome, short_run
-from tutorial_lib.train import TrainingRun
 
 
 def _sgd_cases(generator: torch.Generator) -> Iterator[Case]:

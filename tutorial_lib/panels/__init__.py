@@ -1,9 +1,7 @@
-"""Widgets that drive real trainings; the only place that imports ipywidgets."""
+"""What every panel is, and the panel that trains; labs have their own."""
 
 from tutorial_lib.panels.measure import MeasurePanel
-from tutorial_lib.panels.pad import DigitPad
 from tutorial_lib.panels.play import PlayPanel
-from tutorial_lib.panels.race import RacePanel
 from tutorial_lib.panels.training import TrainingPanel
 
-__all__ = ["DigitPad", "MeasurePanel", "PlayPanel", "RacePanel", "TrainingPanel"]
+__all__ = ["MeasurePanel", "PlayPanel", "TrainingPanel"]

@@ -26,12 +26,12 @@ class CodeShelf(widgets.VBox):
         """The script that is laid out, or ""."""
         return self.children[0].code if self.children else ""
 
-    def lay_out(self, code: str) -> None:
+    def show(self, code: str) -> None:
         """Show a script, in the place of the one that is there."""
-        self.put_away()
+        self.hide()
         self.children = [CodeBox(code=code)]  # made only now: most panels never show one
 
-    def put_away(self) -> None:
+    def hide(self) -> None:
         """Show nothing."""
         boxes, self.children = self.children, ()
         for box in boxes:

@@ -1,14 +1,20 @@
 """The controls that the panels share, and their look."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
-from tutorial_lib.config import OPTIMIZERS
+from tutorial_lib.optimizers import OPTIMIZERS, names_where
 
 BATCH_SIZES = tuple(2**power for power in range(11))  # 1 to 1024
+PLAIN = names_where(lambda optimizer: not optimizer.is_adaptive)  # "sgd, momentum and nesterov"
+ADAPTIVE = names_where(lambda optimizer: optimizer.is_adaptive)
+MOMENTUM_WORDS = (
+    f"mu of {names_where(lambda optimizer: optimizer.momentum == 'mu')}, "
+    f"beta1 of {names_where(lambda optimizer: optimizer.momentum == 'beta1')}."
+)
 LABEL_STYLE = {"description_width": "98px"}
 
 
@@ -170,6 +176,11 @@ def read(control: widgets.Widget) -> Any:
         if abs(stop - round(stop)) < 1e-6:
             return float(f"{value:.2g}")
     return value
+
+
+def read_all(controls_by_name: Mapping[str, widgets.Widget]) -> dict[str, Any]:
+    """Return what each control says."""
+    return {name: read(control) for name, control in controls_by_name.items()}
 
 
 def close_all(widget: widgets.Widget) -> None:

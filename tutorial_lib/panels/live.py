@@ -4,6 +4,7 @@ import asyncio
 import base64
 import html
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,8 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.home import Home
-from tutorial_lib.panels.place import in_ipython, take_place
+from tutorial_lib.panels.cells import in_ipython, replace_previous
 
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
@@ -21,6 +21,28 @@ WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
     "until that has ended. The kernel's interrupt ends it early."
 )
+
+
+class MainThread:
+    """The thread that a panel was made in: there, and nowhere else, its widgets are written."""
+
+    def __init__(self) -> None:
+        self._thread = threading.current_thread()
+        self.loop = _running_loop()  # None in scripts and tests
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call now if this is the thread, else when its loop gets to it."""
+        if threading.current_thread() is self._thread:
+            function()
+        elif self.loop is not None:
+            self.loop.call_soon_threadsafe(function)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class LivePanel(widgets.VBox):
@@ -43,13 +65,14 @@ class LivePanel(widgets.VBox):
         self.image = widgets.Image(
             value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
         )
-        self._home = Home()
-        self._waits = self._home.loop is None and in_ipython()  # a kernel without a loop to draw in
+        self._main_thread = MainThread()
+        # A kernel without a loop to draw in.
+        self._waits = self._main_thread.loop is None and in_ipython()
         parts = [*rows, self.status, self.image]
         if self._waits:
             parts.append(widgets.HTML(f"<i>{WAITS}</i>"))
         super().__init__(children=parts, layout={"width": "100%"})
-        self.place = take_place(self)  # a file of its own for each panel of a notebook, or None
+        self.own_file = replace_previous(self)  # for its run, where the notebook has one
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -78,15 +101,15 @@ class LivePanel(widgets.VBox):
     def watch(self) -> None:
         """Refresh now, and then from the main loop until nothing moves any more."""
         self.refresh()
-        loop = self._home.loop
+        loop = self._main_thread.loop
         if self._waits:
             self._wait_here()
         elif loop is not None and (self._poll is None or self._poll.done()):
             self._poll = loop.create_task(self._follow())
 
-    def at_home(self, call: Callable[[], None]) -> None:
+    def at_main_thread(self, call: Callable[[], None]) -> None:
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
-        self._home.call(call)
+        self._main_thread.call(call)
 
     def _wait_here(self) -> None:
         while self.moves():

@@ -10,15 +10,15 @@ from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tutorial_lib.config import check_choice
+from tutorial_lib.engine.session import Session, current_session, in_place_of_others
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS, LivePanel
-from tutorial_lib.png import png_of
-from tutorial_lib.session import Session, current_session
-from tutorial_lib.theme import COLOURS, STYLE
+from tutorial_lib.panels.controlled import ControlledPanel
+from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS
+from tutorial_lib.pictures.png import png_of
+from tutorial_lib.pictures.theme import COLOURS, STYLE
 
 
-class MeasurePanel(LivePanel):
+class MeasurePanel(ControlledPanel):
     """Measures in the training thread, and draws what has been measured so far.
 
     Args:
@@ -47,40 +47,17 @@ class MeasurePanel(LivePanel):
         size: tuple[float, float] = (9, 3.5),
         button: str = "Measure",
     ) -> None:
-        self._name, self._measure, self._draw, self._size = name, measure, draw, size
-        self._count = count
+        self._measure, self._draw, self._count, self._size = measure, draw, count, size
         self._drawn = (0, False)  # how many records, and whether more were to come
-        self.controls = dict(controls_by_name)
-        self._values = self.values()
+        self._values = controls.read_all(controls_by_name)
         self.start_button = controls.button(button, "play", "Start anew", style="primary")
         self.stop_button = controls.button("Stop", "stop", "Keep what there is so far")
         self.progress_bar = widgets.IntProgress(layout={"flex": "1 1 auto", "width": "auto"})
-        rows = [
-            controls.row(*self.controls.values()),
-            controls.row(self.start_button, self.stop_button, self.progress_bar),
-        ]
-        super().__init__(rows, self._render(()))
-        self.start_button.on_click(lambda _: self.at_home(self.start))
+        buttons = controls.row(self.start_button, self.stop_button, self.progress_bar)
+        super().__init__(name, controls_by_name, [buttons], self._render(()))
+        self.start_button.on_click(lambda _: self.on_main_thread(self.start))
         self.stop_button.on_click(lambda _: self.stop())
         self._show()
-
-    def __repr__(self) -> str:
-        return f"MeasurePanel({self._name!r})"
-
-    def values(self) -> dict[str, Any]:
-        """Return what the controls say now."""
-        return {name: controls.read(control) for name, control in self.controls.items()}
-
-    def set(self, **values: Any) -> None:
-        """Move controls, as a hand would.
-
-        Raises:
-            ValueError: There is no such control; none has moved.
-        """
-        for name in values:
-            check_choice("the control to set", name, self.controls)
-        for name, value in values.items():
-            self.controls[name].value = value
 
     @property
     def records(self) -> Sequence[Any]:
@@ -91,19 +68,17 @@ class MeasurePanel(LivePanel):
         """Measure with what the controls say, or with these values; returns at once."""
         if self.moves():
             return
-        other = current_session()
-        if other is not None:
-            other.pause()  # as with every panel, the last click decides what trains
-        self.set(**values)
-        self._values = self.values() | values
-        self._session = Session(self._measure(**self._values)).start()
+        with in_place_of_others(self._session):
+            self.set(**values)
+            self._values = self.values() | values
+            self._session = Session(self._measure(**self._values)).start()
         self.watch()
 
     def stop(self) -> None:
         """End the measurement; what there is stays."""
         if self._session is not None:
             self._session.stop()
-            self.at_home(self.watch)
+            self.on_main_thread(self.watch)
 
     def run(self, **values: Any) -> Sequence[Any]:
         """Measure here and now, drawing as it goes; returns the records.

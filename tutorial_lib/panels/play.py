@@ -8,15 +8,14 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import Image
 
-from tutorial_lib.config import check_choice
-from tutorial_lib.easel import Box, Easel
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.live import LivePanel
+from tutorial_lib.panels.controlled import ControlledPanel
+from tutorial_lib.pictures.blitting import BlittedFigure, Box
 
 Draw = Callable[..., str]  # draw(axes, **values) draws, and returns a sentence about it
 
 
-class PlayPanel(LivePanel):
+class PlayPanel(ControlledPanel):
     """Draws a function of its controls anew whenever one of them moves.
 
     Args:
@@ -40,29 +39,20 @@ class PlayPanel(LivePanel):
         boxes: Iterable[Box] = ((0.08, 0.14, 0.89, 0.8),),
         size: tuple[float, float] = (9, 3.5),
     ) -> None:
-        self._name, self._draw = name, draw
-        self._easel = Easel(size, boxes)
+        self._draw = draw
+        self._figure = BlittedFigure(size, boxes)
         self._held = False  # whether more controls are about to move
         self._follows = False  # whether a drawing is on its way already
-        self.controls = dict(controls_by_name)
-        super().__init__([controls.row(*self.controls.values())], self._render(self.values()))
+        picture = self._render(controls.read_all(controls_by_name))
+        super().__init__(name, controls_by_name, (), picture)
         for control in self.controls.values():
             control.observe(lambda _: self._follow(), names="value")
         self.say("", self._sentence)
 
-    def __repr__(self) -> str:
-        return f"PlayPanel({self._name!r})"
-
-    def values(self) -> dict[str, Any]:
-        """Return what the controls say now."""
-        return {name: controls.read(control) for name, control in self.controls.items()}
-
     def set(self, **values: Any) -> None:
         """Move controls, as a hand would, and draw once."""
-        self._check(values)
         with self.hold():
-            for name, value in values.items():
-                self.controls[name].value = value
+            super().set(**values)
         self.redraw()
 
     @contextlib.contextmanager
@@ -87,25 +77,21 @@ class PlayPanel(LivePanel):
 
         Those that are left out are as the controls say; the panel stays as it is.
         """
-        self._check(values)
-        png, words = self._easel.picture(partial(self._draw, **self.values() | values))
+        self.check_names(values)
+        png, words = self._figure.picture(partial(self._draw, **self.values() | values))
         return Image(png, format="png", width=900, alt=words)
-
-    def _check(self, names: Iterable[str]) -> None:
-        for name in names:
-            check_choice("the control", name, self.controls)
 
     def _follow(self) -> None:
         """Draw when the main loop gets to it: once, however many moves have come until then."""
         if not self._follows:
             self._follows = True
-            self.at_home(self._catch_up)
+            self.on_main_thread(self._catch_up)
 
     def _catch_up(self) -> None:
         self._follows = False
         self.redraw()
 
     def _render(self, values: dict[str, Any]) -> bytes:
-        picture, self._sentence = self._easel.picture(partial(self._draw, **values))
+        picture, self._sentence = self._figure.picture(partial(self._draw, **values))
         self._drawn = values
         return picture

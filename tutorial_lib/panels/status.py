@@ -4,8 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from tutorial_lib.records import EvaluationRecord, StepRecord
-from tutorial_lib.train import Diverged
+from tutorial_lib.engine.records import Diverged, EvaluationRecord, StepRecord
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 
@@ -13,8 +12,8 @@ WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 class Progress:
     """How far a run has come, and how fast it goes."""
 
-    def __init__(self, num_held_out: int) -> None:
-        self._num_held_out = num_held_out
+    def __init__(self, held_out: str) -> None:
+        self._held_out = held_out  # what accuracy is measured on, in words
         self.begin(0)
 
     def begin(self, num_steps: int) -> None:
@@ -56,7 +55,7 @@ class Progress:
             f"loss {last.mean_loss:.3f} (mean of this epoch)"
         )
         if self.score is not None:
-            text += f", {self.score.accuracy:.1%} of {self._num_held_out:,} held-out digits right"
+            text += f", {self.score.accuracy:.1%} of {self._held_out} right"
         return text
 
     def pace(self) -> str:

@@ -9,19 +9,21 @@ from typing import Any
 from IPython.display import Image
 from torch import nn
 
-from tutorial_lib import checkpoint
-from tutorial_lib.checkpoint import Checkpoint, CheckpointError
-from tutorial_lib.config import Hyperparameters, check_whole
-from tutorial_lib.data import Digits
-from tutorial_lib.drive import is_told, with_accuracy
-from tutorial_lib.models import LeNet5
+from tutorial_lib.checks import check_whole
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.drive import is_synchronized, warm_up, with_accuracy
+from tutorial_lib.engine.records import Diverged
+from tutorial_lib.engine.script import script_of
+from tutorial_lib.engine.session import Session, in_background, in_place_of_others
+from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.models import LeNet5, make_model
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.autosave import Autosave
 from tutorial_lib.panels.live import REFRESH_SECONDS
-from tutorial_lib.panels.scene import Scene
+from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.view import LIVE, TrainingView
-from tutorial_lib.script import script_of
-from tutorial_lib.session import Session, current_session, in_background
-from tutorial_lib.train import Diverged, TrainingRun, warm_up
 
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
 
@@ -38,9 +40,11 @@ class TrainingPanel(TrainingView):
 
     Args:
         data: From `load_digits`.
-        new_model: Called for each run; must return a new model that maps (B, 1, 32, 32) to (B, 10).
+        new_model: Called for each run, with its seed if it takes one; must return a new model that
+            maps (B, 1, 32, 32) to (B, 10).
         new_run: Called with model, data and hyperparameters; returns the run. With
-            `partial(ProcessesRun, processes=2)` two processes train together.
+            `partial(ProcessesRun, processes=2)` two processes train together, with
+            `partial(TrainingRun, update=my_update)` your own step is taken.
         settings: Where the controls stand at first. Of its fields those without a control hold
             for every run.
         save_to: The file that keeps the last run. By default each panel of a notebook in
@@ -73,16 +77,13 @@ class TrainingPanel(TrainingView):
         check_whole("batch_size", self._base.batch_size, low=1, high=len(data.train))
         self.data = data
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
-        self._new_model, self._new_run = new_model, new_run
+        self.new_model, self._new_run = new_model, new_run
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
-        self._scene = Scene(data)
-        self._notice = ""  # what went wrong with saving or restoring, in words
-        self._keeps = False  # whether the present run is one to save
-        self._step_saved = 0  # of the present run
-        super().__init__(self._base, len(data.train), self._scene.curve.png())
+        self._display = RunsOnDisplay(data)
+        super().__init__(self._base, len(data.train), self._display.curve.png())
         self._connect()
-        self._file = Path(save_to) if save_to is not None else self.place
-        self._offer = self._look_for_a_saved_run()
+        self._autosave = Autosave(Path(save_to) if save_to is not None else self.own_file)
+        self._autosave.look()
         self._show()
         self._warm_up()
 
@@ -112,35 +113,29 @@ class TrainingPanel(TrainingView):
         if self._session is None:
             return
         if self._session.state in ("paused", "ready"):
-            _pause_other(self._session)
-            self._scene.progress.forget_pace()
-            if self._session.state == "ready":
-                self._session.start()
-            self._session.resume()
+            with in_place_of_others(self._session):
+                self._display.progress.forget_pace()
+                if self._session.state == "ready":
+                    self._session.start()
+                self._session.resume()
         else:
             self._session.pause()
-        self.at_home(self.watch)
+        self.on_main_thread(self.watch)
 
     def stop(self) -> None:
         """End the run; the model keeps what it has learned."""
         if self._session is not None:
             self._session.stop()
-            self.at_home(self.watch)
+            self.on_main_thread(self.watch)
 
     def restore(self) -> None:
         """Take up the run that was saved here, where it stood; `pause` then lets it go on."""
-        if self._busy() or self._file is None:
+        if self._busy() or self._autosave.path is None:
             return
-        try:
-            saved = checkpoint.load(self._file)
-            run = self._new_run(self._new_model(), self.data, saved.hyperparameters)
-            saved = checkpoint.restore(run, saved)
-        except (CheckpointError, ValueError) as error:
-            self._notice = f"Nothing was restored: {error}."
-        else:
-            self._notice = saved.notice
+        run = self._autosave.restore(self._make_run)
+        if run is not None:
             if self.last_run is not None and _is_same(self.last_run, run):
-                self._scene.drop_last()
+                self._display.drop_last()
             self.choose(run.hyperparameters)
             self._take_up(run, keep=True)
             self._draw()
@@ -152,9 +147,9 @@ class TrainingPanel(TrainingView):
         """Take the finished runs off the picture."""
         if self._busy():
             return
-        self._scene.clear()
+        self._display.clear()
         self._session = None
-        self._offer = self._look_for_a_saved_run()
+        self._autosave.look()
         self._draw()
         self._show()
 
@@ -187,26 +182,24 @@ class TrainingPanel(TrainingView):
 
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
-        run = self.last_run or self._new_run(self._new_model(), self.data, self.settings)
-        return script_of(run, self._new_model())
+        run = self.last_run or self._make_run(self.settings)
+        return script_of(run, make_model(self.new_model, run.hyperparameters.seed))
 
     def show_code(self) -> None:
         """Lay the script out under the buttons, ready to copy, or put it away again."""
-        self.lay_out("" if self.code_shelf.code else self.code())
+        self.show_script("" if self.code_shelf.code else self.code())
 
     def picture(self) -> Image:
         """Return the curve as a plain picture, which stays when the kernel is gone."""
-        curve = self._scene.curve
-        labels = ", ".join(trace.label for trace in curve.traces)
+        curve = self._display.curve
+        labels = ", ".join(series.label for series in curve.runs)
         return Image(curve.png(), format="png", width=900, alt=f"Loss and accuracy: {labels}")
 
     def close(self) -> None:
         """End the run and give the widgets back."""
         if self._session is not None:
             self._session.stop()
-            if self._keeps and self._session.join(CLOSE_SECONDS) != "running":
-                checkpoint.try_to_save(self.last_run, self._file, self._complain)
-            self._keeps = False  # closed again when collected: by then the file is another run's
+            self._autosave.end(save=self._session.join(CLOSE_SECONDS) != "running")
             self._close_run_soon()
         super().close()
 
@@ -216,27 +209,26 @@ class TrainingPanel(TrainingView):
         return self.state in ("running", "paused")
 
     def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
-        run = self._new_run(self._new_model(), self.data, settings)  # refuses before anything ends
-        self._end(draw=False)
-        _pause_other(self._session)
-        self._notice = ""
-        self.choose(settings)
-        self._take_up(run, keep=keep)
-        self._session.start()
+        with in_place_of_others(self._session):
+            run = self._make_run(settings)  # refuses before anything ends
+            self._end(draw=False)
+            self._autosave.notice = ""
+            self.choose(settings)
+            self._take_up(run, keep=keep)
+            self._session.start()
         self._draw()  # a whole picture, while the first steps are taken
         self._show()
+
+    def _make_run(self, settings: Hyperparameters) -> TrainingRun:
+        return self._new_run(make_model(self.new_model, settings.seed), self.data, settings)
 
     def _take_up(self, run: TrainingRun, *, keep: bool) -> None:
         """Put a run on the panel, new or restored, with its session ready to start."""
         self.last_run = self._open_run = run
-        self._step_saved = run.step_number
-        self._keeps = keep and self._file is not None
-        self._scene.begin(run)
-        self.lay_out("")  # the script there is of the run before
-        records = with_accuracy(run, self.data.test)
-        if self._keeps:
-            records = checkpoint.autosaved(records, run, self._file, sink=self._complain)
-        self._session = Session(records, may_hold=lambda record: is_told(run, record))
+        self._display.begin(run)
+        self.show_script("")  # the script there is of the run before
+        records = self._autosave.begin(run, with_accuracy(run, self.data.test), keep=keep)
+        self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
     def moves(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
@@ -249,10 +241,10 @@ class TrainingPanel(TrainingView):
     def _refresh(self, *, draw: bool) -> None:
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
-            if self._scene.follow(self._session) and draw:
+            if self._display.follow(self._session) and draw:
                 self._draw()
             if state in ("paused", "stopped", "failed"):
-                self._save_soon()
+                self._autosave.save_soon()
             if state in ("stopped", "finished", "failed"):
                 self._close_run_soon()
         self._show(state)
@@ -274,30 +266,9 @@ class TrainingPanel(TrainingView):
         """Hand a turned knob to the run, if one is going on or waits to go on."""
         if self._session is None or self._session.done:
             return
-        field, value = change["owner"].field, change["new"]
+        field, value = change["owner"].field, controls.read(change["owner"])
         if getattr(self.last_run.hyperparameters, field) != value:
             self.last_run.adjust(**{field: value})
-
-    # Keeping the last run.
-
-    def _look_for_a_saved_run(self) -> Checkpoint | None:
-        if self._file is None or not checkpoint.exists(self._file):
-            return None
-        try:
-            return checkpoint.load(self._file)
-        except CheckpointError as error:
-            self._notice = f"The saved run cannot be used: {error}."
-            return None
-
-    def _save_soon(self) -> None:
-        """Save the run that has just been held or ended, in the thread that takes its steps."""
-        run = self.last_run
-        if self._keeps and run.step_number != self._step_saved:
-            self._step_saved = run.step_number
-            in_background(lambda: checkpoint.try_to_save(run, self._file, self._complain))
-
-    def _complain(self, message: str) -> None:
-        self._notice = f"Not saved: {message}"
 
     # Threads.
 
@@ -306,12 +277,12 @@ class TrainingPanel(TrainingView):
             control = getattr(self, field)
             control.field = field
             control.observe(self._adjust, names="value")
-        self.train_button.on_click(lambda _: self.at_home(self.train))
+        self.train_button.on_click(lambda _: self.on_main_thread(self.train))
         self.pause_button.on_click(lambda _: self.pause())
         self.stop_button.on_click(lambda _: self.stop())
-        self.restore_button.on_click(lambda _: self.at_home(self.restore))
-        self.clear_button.on_click(lambda _: self.at_home(self.clear))
-        self.code_button.on_click(lambda _: self.at_home(self.show_code))
+        self.restore_button.on_click(lambda _: self.on_main_thread(self.restore))
+        self.clear_button.on_click(lambda _: self.on_main_thread(self.clear))
+        self.code_button.on_click(lambda _: self.on_main_thread(self.show_code))
 
     def _warm_up(self) -> None:
         def job() -> None:
@@ -327,27 +298,28 @@ class TrainingPanel(TrainingView):
     # Showing.
 
     def _draw(self) -> None:
-        self.image.value = self._scene.curve.png()
+        self.image.value = self._display.curve.png()
 
     def _show(self, state: str | None = None) -> None:
         state = state or self.state
-        progress, session = self._scene.progress, self._session
+        progress, session = self._display.progress, self._session
         headline, text = status_text(
             state,
             progress,
             error=session.error if session else None,
-            offer=str(self._offer or ""),
+            offer=str(self._autosave.offer or ""),
             warm=_warm.is_set(),
             waits_for=self.last_run.waits_for if self.last_run else "",
             wanted=session.wanted if session else "running",
         )
-        if self._offer and session is not None and not self._keeps:
-            text += f" Restore takes up what was saved here: {self._offer}."
-        self.say(headline, f"{text} {self._notice}".strip())
+        saved = self._autosave
+        if saved.offer and session is not None and not saved.keeps_run:
+            text += f" Restore takes up what was saved here: {saved.offer}."
+        self.say(headline, f"{text} {saved.notice}".strip())
         self.show(
             state,
             taken_up=session is not None and state == "ready",
-            can_restore=self._file is not None and checkpoint.exists(self._file),
+            can_restore=saved.can_restore,
             step=progress.step,
             of=progress.num_steps,
         )
@@ -357,10 +329,3 @@ def _is_same(one: TrainingRun, other: TrainingRun) -> bool:
     """Say whether one of two runs is the other one at a later step."""
     steps = min(one.step_number, other.step_number)
     return steps > 0 and one.history[:steps] == other.history[:steps]
-
-
-def _pause_other(session: Session | None) -> None:
-    """Hold another panel's run: one trains at a time, and the last click decides which."""
-    other = current_session()
-    if other is not None and other is not session:
-        other.pause()

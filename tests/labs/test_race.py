@@ -1,0 +1,297 @@
+"""A race: fair at the start, the same as alone, and a table that adds up."""
+
+import itertools
+import runpy
+
+import pytest
+import torch
+
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib.engine.records import EvaluationRecord, StepRecord
+from tutorial_lib.labs import race as lab
+from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
+from tutorial_lib.labs.race.panel import RacePanel
+from tutorial_lib.labs.race.summary import table_of
+
+SHORT = Hyperparameters(epochs=2, batch_size=10)
+TWO = {"slow": SHORT, "fast": SHORT.replace(learning_rate=0.05)}
+WILD = SHORT.replace(optimizer="sgd", learning_rate=1e9)
+
+
+def losses_of(records, label, seed=0):
+    mine = [r.news for r in records if (r.label, r.seed) == (label, seed)]
+    return [news.loss for news in mine if isinstance(news, StepRecord)]
+
+
+def test_a_runner_does_in_a_race_what_it_does_alone_bit_for_bit(few):
+    records = list(race(few, TWO, seeds=2))
+    for (label, settings), seed in itertools.product(TWO.items(), (0, 1)):
+        alone = TrainingRun(LeNet5(seed=seed), few, settings.replace(seed=seed))
+        assert losses_of(records, label, seed) == [record.loss for record in alone]
+
+
+def test_all_runners_start_from_the_same_weights_and_see_the_same_order(few, monkeypatch):
+    runs = []
+
+    class Watched(TrainingRun):
+        def __init__(self, model, *others):
+            super().__init__(model, *others)
+            weights = torch.nn.utils.parameters_to_vector(model.parameters()).clone()
+            runs.append((self.hyperparameters.seed, weights, self._batches.look(50)[0]))
+
+    monkeypatch.setattr(lab, "TrainingRun", Watched)
+
+    def careless_model(seed):  # heeds no seed
+        return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, 10))
+
+    next(race(few, TWO, seeds=2, new_model=careless_model))
+    first, second, third, fourth = runs
+    for one, other in ((first, second), (third, fourth)):
+        assert one[0] == other[0]
+        assert torch.equal(one[1], other[1])
+        assert torch.equal(one[2], other[2])
+    assert not torch.equal(first[1], third[1])
+    assert not torch.equal(first[2], third[2])
+
+
+def test_the_curves_grow_side_by_side(few):
+    taken = {"slow": 0, "fast": 0}
+    for record in race(few, TWO):
+        taken[record.label] += isinstance(record.news, StepRecord)
+        assert abs(taken["slow"] - taken["fast"]) <= lab.STEPS_A_TURN
+
+
+@pytest.mark.parametrize("scores_an_epoch", [1, 3, 99])
+def test_the_number_of_records_is_known_before(few, scores_an_epoch):
+    records = list(race(few, {"one": SHORT}, scores_an_epoch=scores_an_epoch))
+    expected = lab.num_records(100, SHORT, scores_an_epoch=scores_an_epoch)
+    assert len(records) == expected == 20 + 2 * min(10, scores_an_epoch)
+
+
+def test_one_that_diverges_has_dropout_out_and_the_others_go_on(few):
+    records = list(race(few, {"wild": WILD, "tame": SHORT}))
+    (out,) = [r for r in records if isinstance(r.news, Dropped)]
+    assert out.label == "wild"
+    assert "Try a tenth of that rate" in out.news.reason
+    assert len(losses_of(records, "tame")) == 20
+    wild, tame = standings(records)
+    assert wild.diverged_at == (out.news.step,)
+    assert tame.diverged_at == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seeds": 6}, "seeds must be a whole number, from 1 to 5"),
+        ({"runners": {"a": SHORT, "b": SHORT.replace(seed=3)}}, "got 0, 3"),
+        ({"scores_an_epoch": 0}, "scores_an_epoch"),
+    ],
+)
+def test_a_race_that_cannot_be_fair_is_refused(few, options, message):
+    with pytest.raises(ValueError, match=message):
+        next(race(few, **{"runners": TWO} | options))
+
+
+def made_up(label, losses, *, seed=0, batch_size=10, accuracy=0.5, seconds=0.5, loss="mse"):
+    """Return the records of a runner with these losses, half a second a step."""
+    settings = Hyperparameters(batch_size=batch_size, loss=loss)
+    steps = [
+        StepRecord(k, 0, 1, k, len(losses), k * batch_size, batch_size, 0.01, value, 0.0, seconds)
+        for k, value in enumerate(losses, 1)
+    ]
+    score = EvaluationRecord(len(losses), 0, len(losses) * batch_size, 0.0, accuracy)
+    return [RaceRecord(label, seed, settings, news) for news in (*steps, score)]
+
+
+def test_standings_by_hand():
+    # 80 batches of 10 are as many images as 25 of 32, so keep = 1 - 2/81 = 79/81:
+    # after 2 and 0, the mean is (79/81 * 2) / (79/81 + 1) = 79/80
+    records = made_up("small", [2.0, 0.0]) + made_up("large", [2.0, 2.0], batch_size=20)
+    small, large = standings(records, target_loss=1.0)
+    assert (small.differs, large.differs) == ("batch 10", "batch 20")
+    assert small.final_loss == pytest.approx(79 / 80)
+    assert (small.steps, small.images, small.seconds) == (2, 20, 1.0)
+    assert (small.num_reached, large.num_reached) == (1, 0)
+    assert (large.steps, large.images, large.seconds) == (None, None, None)
+    assert small.accuracy == large.accuracy == 0.5
+
+
+def test_several_starts_are_averaged_and_divergence_is_counted():
+    settings = Hyperparameters(batch_size=10, loss="mse")
+    out = RaceRecord("one", 2, settings, Dropped(3, "too long"))
+    records = [
+        *made_up("one", [1.0, 1.0], accuracy=0.2),
+        *made_up("one", [3.0, 3.0], seed=1, accuracy=0.4),
+        *made_up("one", [1.0, 9.0], seed=2)[:2],
+        out,
+    ]
+    (row,) = standings(records, target_loss=1.5)
+    assert row.final_loss == pytest.approx(2.0)
+    assert row.accuracy == pytest.approx(0.3)
+    assert (row.num_starts, row.num_reached, row.steps) == (3, 2, 1)
+    assert row.diverged_at == (3,)
+
+
+def test_who_is_first_depends_on_what_is_counted():
+    small = made_up("small", [2.0, 0.0], seconds=0.1)
+    large = made_up("large", [0.5, 0.5], batch_size=100)
+    rows = standings(small + large, target_loss=1.0)
+    assert [winner(rows, by).label for by in ("steps", "images", "seconds")] == [
+        "large", "small", "small",
+    ]  # fmt: skip
+    assert winner(standings(small, target_loss=0.1)) is None
+
+
+def test_losses_of_different_kinds_have_no_common_target():
+    records = made_up("mse", [0.1]) + made_up("ce", [0.1], loss="cross_entropy")
+    assert [row.steps for row in standings(records, target_loss=1.0)] == [None, None]
+
+
+def test_a_band_goes_from_the_lowest_to_the_highest_start_and_on_without_one_that_has_dropout_out():
+    settings = Hyperparameters()
+    records = made_up("one", [1.0] * 4) + made_up("one", [3.0] * 2, seed=1)[:2]
+    records.append(RaceRecord("one", 1, settings, Dropped(3, "too long")))
+    band = lab.band(lab.lanes(records)["one"])
+    assert band.mean.tolist() == pytest.approx([2, 2, 1, 1])
+    assert band.low.tolist() == pytest.approx([1, 1, 1, 1])
+    assert band.high.tolist() == pytest.approx([3, 3, 1, 1])
+    assert band.seconds.tolist() == pytest.approx([0.5, 1.0, 1.5, 2.0])
+
+
+@pytest.fixture
+def panel(few):
+    panel = RacePanel(few, TWO, target_loss=2.25)
+    yield panel
+    panel.close()
+
+
+def test_a_race_on_a_panel_without_a_frontend(panel, few):
+    before = panel.image.value
+    records = panel.run(seeds=2)
+    assert losses_of(records, "fast", 1) == losses_of(race(few, TWO, seeds=2), "fast", 1)
+    assert panel.image.value != before
+    assert panel.progress_bar.value == panel.progress_bar.max == len(records)
+    assert [row.label for row in panel.standings] == ["slow", "fast"]
+    assert "never" in panel.table().data
+
+
+def test_before_its_last_step_a_runner_has_not_reached_the_target_yet(few):
+    records = list(race(few, TWO))
+    first_epoch = [record for record in records if record.news.epoch == 0]
+    colours = dict.fromkeys(TWO, "red")
+    for some, word in ((first_epoch, "not yet"), (records, "never")):
+        assert word in table_of(standings(some, 0.1), colours, 0.1)
+    stopped = table_of(standings(first_epoch, 0.1), colours, 0.1, ended=True)
+    assert "not reached" in stopped
+    assert "not yet" not in stopped
+
+
+@pytest.mark.parametrize(("control", "value"), [("x", "seconds"), ("y", "accuracy")])
+def test_the_picture_follows_its_controls_after_the_race(panel, control, value):
+    panel.run()
+    before = panel.image.value
+    panel.controls[control].value = value
+    assert panel.image.value != before
+
+
+def test_a_wrong_name_starts_nothing_and_loses_nothing(panel):
+    records = panel.run()
+    with pytest.raises(ValueError, match="got 'seed'"):
+        panel.run(seed=2)
+    assert panel.records == records
+    assert panel.on_picture
+
+
+def test_a_new_target_changes_table_and_words_at_once(panel):
+    panel.run()
+    panel.controls["target_loss"].value = 3.0
+    assert "first at a loss of 3: step 1" in panel.status.value
+    assert "steps to 3" in panel.table().data
+
+
+def test_what_is_kept_stays_as_it_is_when_the_others_race_anew(panel):
+    kept = losses_of(panel.run(), "slow")
+    panel.keep("slow")
+    panel.rename("slow", "first try")
+    panel.add("faster", SHORT.replace(learning_rate=0.1))
+    records = panel.run()
+    assert {record.label for record in records} == {"fast", "faster"}
+    assert losses_of(panel.on_picture, "first try") == kept
+    assert [row.label for row in panel.standings] == ["first try", "fast", "faster"]
+
+
+def test_a_renamed_runner_keeps_its_curve_and_its_colour(panel):
+    losses = losses_of(panel.run(), "fast")
+    colour = panel._colours["fast"]
+    panel._rows.children[1].name.value = "b > a"
+    assert list(panel.runners) == ["slow", "b > a"]
+    assert losses_of(panel.on_picture, "b > a") == losses
+    assert panel._colours["b > a"] == colour
+    assert "b &gt; a" in panel.table().data
+
+
+def test_a_name_that_is_taken_is_refused_and_said(panel):
+    panel._rows.children[0].name.value = "fast"
+    assert "is taken" in panel.status.value
+    assert panel._rows.children[0].name.value == "slow"
+    with pytest.raises(ValueError, match="empty"):
+        panel.rename("slow", " ")
+
+
+def test_a_removed_runner_leaves_picture_table_and_next_race(panel):
+    panel.run()
+    panel._rows.children[0].remove.click()
+    assert [row.label for row in panel.standings] == ["fast"]
+    assert {record.label for record in panel.run()} == {"fast"}
+
+
+def test_only_the_row_of_a_removed_runner_is_closed(panel):
+    slow, fast = panel._rows.children
+    fast.keep.value = True
+    panel.rename("fast", "quick")
+    slow.children[-1].click()
+    assert panel._rows.children == (fast,)
+    assert panel.kept == {"quick"}
+    fast.children[-1].click()
+    assert panel._rows.children == ()
+
+
+def test_a_runner_is_added_by_hand_and_raced(panel):
+    optimizer, rate, _, add = panel.children[-1].children
+    optimizer.value, rate.value = "adam", 0.001
+    add.click()
+    add.click()
+    assert list(panel.runners)[2:] == ["adam, lr 0.001", "adam, lr 0.001 (2)"]
+    assert len(losses_of(panel.run(), "adam, lr 0.001")) == 20
+
+
+def test_a_diverging_runner_is_said_in_the_table(few):
+    panel = RacePanel(few, {"wild": WILD, "tame": SHORT})
+    panel.run()
+    assert panel.progress_bar.value == panel.progress_bar.max
+    wild, tame = panel.standings
+    assert f">{wild.diverged_at[0]}</td>" in panel.table().data
+    assert tame.diverged_at == ()
+    panel.close()
+
+
+def test_the_losses_race_on_held_out_digits(few):
+    runners = {loss: SHORT.replace(loss=loss) for loss in ("cross_entropy", "mse")}
+    panel = RacePanel(few, runners, y="accuracy")
+    panel.run()
+    assert "reads most held-out digits" in panel.status.value
+    assert "steps to" not in panel.table().data
+    panel.close()
+
+
+def test_the_code_of_a_runner_gives_its_losses(sample, tmp_path):
+    settings = Hyperparameters(epochs=1, batch_size=200, seed=3)
+    panel = RacePanel(sample, {"slow": settings, "fast": settings.replace(learning_rate=0.05)})
+    losses = losses_of(panel.run(seeds=2), "fast", seed=3)
+    code_button = panel._rows.children[1].code
+    code_button.click()
+    (tmp_path / "script.py").write_text(panel.code_shelf.code)
+    assert runpy.run_path(str(tmp_path / "script.py"))["losses"] == losses
+    code_button.click()
+    assert panel.code_shelf.code == ""
+    panel.close()

@@ -1,0 +1,79 @@
+"""Planes through weights, on a net small enough to work by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tutorial_lib import LeNet5
+from tutorial_lib.data.digits import Split
+from tutorial_lib.labs.slices.measure import GridRow, LossPlane, filter_normalised, measure_plane
+from tutorial_lib.labs.slices.panel import plane_panel
+
+RATES = {"learning_rate": 0.02, "adaptive_rate": 0.05, "momentum": 0.8}
+
+
+@pytest.fixture
+def plane(few):
+    return LossPlane(LeNet5(seed=0), few.train, num_digits=20)
+
+
+def test_each_filter_of_a_direction_is_as_long_as_that_of_the_weights():
+    weights = {name: weight.detach() for name, weight in LeNet5(seed=0).named_parameters()}
+    direction = filter_normalised(weights, torch.Generator().manual_seed(0))
+    for name, weight in weights.items():
+        if weight.dim() < 2:
+            assert not direction[name].any()
+        else:
+            lengths = (of.flatten(1).norm(dim=1) for of in (direction[name], weight))
+            torch.testing.assert_close(*lengths)
+
+
+def test_the_loss_in_the_plane_worked_by_hand():
+    net = nn.Linear(1, 2, bias=False)  # with one number a filter, a direction is +w or -w
+    nn.init.constant_(net.weight, 1.0)
+    digit = Split(torch.ones(1, 1), torch.tensor([0]))
+    plane = LossPlane(net, digit, seed=3)
+    signs = [[round(d["weight"][k].item()) for k in (0, 1)] for d in plane._directions]
+    x, y = 0.5, -0.25
+    logits = [1 + x * signs[0][k] + y * signs[1][k] for k in (0, 1)]
+    by_hand = math.log(sum(math.exp(z - logits[0]) for z in logits))
+    assert plane.loss(torch.tensor([x, y])).item() == pytest.approx(by_hand)
+
+
+def test_the_middle_is_the_net_itself_and_the_net_is_not_touched(few):
+    net = LeNet5(seed=0)
+    before = [weight.clone() for weight in net.parameters()]
+    plane = LossPlane(net, few.train, num_digits=20)
+    logits = net(few.train.images[:20])
+    expected = nn.functional.cross_entropy(logits, few.train.labels[:20])
+    assert plane.loss(torch.zeros(2)).item() == pytest.approx(expected.item())
+    list(plane.descend("sgd", learning_rate=0.1, num_steps=2))
+    assert all(map(torch.equal, before, net.parameters()))
+
+
+def test_the_first_step_follows_the_measured_slope(plane):
+    h, (x, y) = 1e-2, (0.3, 0.2)
+    first, second = plane.descend("sgd", learning_rate=0.01, num_steps=1, start=(x, y))
+    for axis, moved in ((0, second.x - first.x), (1, second.y - first.y)):
+        ends = [torch.tensor([x, y]), torch.tensor([x, y])]
+        ends[0][axis] -= h
+        ends[1][axis] += h
+        slope = (plane.loss(ends[1]) - plane.loss(ends[0])).item() / (2 * h)
+        assert moved == pytest.approx(-0.01 * slope, rel=0.05, abs=1e-5)
+
+
+def test_rows_come_first_and_then_the_ways(plane):
+    records = list(measure_plane(plane, size=3, num_steps=2, **RATES))
+    assert [type(record) is GridRow for record in records] == [True] * 3 + [False] * 18
+    assert records[1].losses[1] == pytest.approx(plane.loss(torch.zeros(2)).item())
+
+
+def test_the_panel_measures_and_draws(plane):
+    panel = plane_panel(plane, size=3, num_steps=1)
+    before = panel.image.value
+    assert len(panel.run()) == panel.progress_bar.max == 15
+    assert panel.image.value != before
+    assert "Loss: sgd" in panel.status.value
+    panel.close()

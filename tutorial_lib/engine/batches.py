@@ -1,0 +1,52 @@
+"""The order in which a run sees its training images, and how far it has come in it."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tutorial_lib.data.digits import Split
+
+
+class Batches:
+    """Hands out the training images of one epoch after the other, in an order of its own for each.
+
+    An order depends on (seed, epoch) alone, so a position is (epoch, images taken of it). What the
+    batches of this epoch have cost so far is added up beside it.
+
+    Args:
+        train: Images (N, 1, 32, 32) float32 and labels (N,) int64, on any device.
+        seed: Of the run.
+    """
+
+    def __init__(self, train: Split, *, seed: int) -> None:
+        self._train, self._seed = train, seed
+        self.begin(0)
+
+    def begin(self, epoch: int, steps: int = 0, taken: int = 0, total_loss: float = 0.0) -> None:
+        """Stand in an epoch, from 0, after so many steps, images and summed losses of it."""
+        self.epoch, self.steps, self.taken, self.total_loss = epoch, steps, taken, total_loss
+        order = order_of_epoch(len(self._train), seed=self._seed, epoch=epoch)
+        self._order = order.to(self._train.images.device)
+
+    def left(self, batch_size: int) -> int:
+        """Return how many whole batches this epoch still has."""
+        return (len(self._train) - self.taken) // batch_size
+
+    def peek(self, batch_size: int, *, ahead: int = 0) -> tuple[Tensor, Tensor]:
+        """Return the next batch, or the one that many batches later: (B, 1, 32, 32) and (B,)."""
+        start = self.taken + ahead * batch_size
+        indices = self._order[start : start + batch_size]  # (B,)
+        # As images[indices], in a third of the time.
+        images = self._train.images.index_select(0, indices)
+        return images, self._train.labels.index_select(0, indices)
+
+    def advance(self, batch_size: int, loss: float) -> None:
+        """Count the next batch as taken, at this loss."""
+        self.steps += 1
+        self.taken += batch_size
+        self.total_loss += loss
+
+
+def order_of_epoch(num_images: int, *, seed: int, epoch: int) -> Tensor:
+    """Return the order in which a run takes its training images: (N,) int64, indices of the set."""
+    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(num_images))

@@ -1,0 +1,63 @@
+"""Several optimizer steps at once, for devices that compute by themselves."""
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from tutorial_lib.checks import check_whole
+from tutorial_lib.engine.records import Diverged, StepRecord
+from tutorial_lib.engine.run import Run
+from tutorial_lib.engine.state import whole_or_not_at_all
+
+
+def take_steps(run: Run, count: int) -> list[StepRecord]:
+    """Take up to so many optimizer steps, the same as one by one, and wait for the losses once.
+
+    A step needs its loss only to tell it, so a device that computes by itself, a GPU, need not
+    be waited for at every step. Steps of one call never reach into the next epoch. Those after
+    a loss that is NaN or infinite are taken back: the next call raises Diverged.
+
+    Args:
+        count: 1 or more.
+
+    Returns:
+        Their records, at least one; the seconds of each are an equal share of all.
+
+    Raises:
+        Diverged: The first loss is NaN or infinite; weights and position are those before.
+        StopIteration: All epochs are done.
+    """
+    check_whole("count", count, low=1)
+    run.begin_step()
+    count = min(count, run.batches.left(run.hyperparameters.batch_size))
+    start = time.perf_counter()
+    losses: list[float] = []
+    try:
+        with whole_or_not_at_all(run):  # an interrupt, too, takes all of them back
+            losses = update_unseen(run, count).tolist()  # here the device is waited for
+            for number, loss in enumerate(losses):
+                if not math.isfinite(loss):
+                    losses = losses[:number]
+                    raise run.diverged(loss)
+    except Diverged:
+        if not losses:
+            raise
+        update_unseen(run, len(losses))
+    seconds = (time.perf_counter() - start) / count
+    return [run.record(loss, seconds) for loss in losses]
+
+
+def update_unseen(run: Run, count: int) -> Tensor:
+    """Move the weights by the next batches, whatever their losses; return these (count,)."""
+    losses = []
+    for ahead in range(count):
+        inputs, targets = run.next_batch(ahead)  # (B, 1, 32, 32), (B,)
+        with run.random_state(ahead):
+            loss = run.loss_function(run.model(inputs), targets)  # ()
+            run.optimizer.zero_grad()
+            loss.backward()
+        run.optimizer.step()
+        losses.append(loss.detach())
+    return torch.stack(losses)

@@ -1,0 +1,32 @@
+"""Steps that a learner writes: update(run, inputs, targets) changes the model, returns the loss."""
+
+import math
+
+from torch import Tensor
+
+from tutorial_lib.engine.run import Run
+from tutorial_lib.engine.state import whole_or_not_at_all
+
+
+def take_own_step(run: Run, inputs: Tensor, targets: Tensor) -> float:
+    """Let the run's update change the model by one batch, wholly or not at all.
+
+    Args:
+        inputs: (B, 1, 32, 32).
+        targets: (B,).
+
+    Returns:
+        The loss of the batch.
+
+    Raises:
+        Diverged: The loss is NaN or infinite.
+        TypeError: The update did not return a loss ().
+    """
+    with whole_or_not_at_all(run):
+        loss = run.update(run, inputs, targets)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise TypeError(f"update must return the loss, a tensor of one number; got {loss!r}")
+        value = run.value_of(loss.detach())
+        if not math.isfinite(value):
+            raise run.diverged(value)
+    return value

@@ -1,0 +1,56 @@
+"""What a training tells about itself: plain, immutable numbers, and that it has diverged."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What one optimizer step did."""
+
+    step: int  # of the run, from 1
+    epoch: int  # from 0
+    epochs: int  # how many are planned
+    epoch_step: int  # within the epoch, from 1
+    epoch_steps: int  # how many the epoch has, at this batch size
+    images_seen: int  # by the run, this batch included
+    batch_size: int
+    learning_rate: float
+    loss: float  # of this batch, before the update
+    mean_loss: float  # of the epoch's batches so far
+    seconds: float  # for forward, backward and update; fetching the batch is not in it
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRecord:
+    """How well the model did on held-out digits after an epoch."""
+
+    step: int
+    epoch: int
+    images_seen: int
+    loss: float
+    accuracy: float  # share of digits named right, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A hyperparameter changed mid-run; `step` is the first one that used the new value."""
+
+    step: int
+    images_seen: int  # before that step
+    field: str
+    before: float
+    after: float
+
+
+class Diverged(ArithmeticError):
+    """The loss became NaN or infinite; the weights are those before that step."""
+
+    def __init__(self, step: int, loss: float, learning_rate: float) -> None:
+        super().__init__(step, loss, learning_rate)
+        self.step, self.loss, self.learning_rate = step, loss, learning_rate
+
+    def __str__(self) -> str:
+        return (
+            f"the loss became {self.loss} at step {self.step:,} with learning rate "
+            f"{self.learning_rate:g}: the steps were too long. Try a tenth of that rate."
+        )

@@ -1,0 +1,235 @@
+"""A run in the background: start, pause, resume, stop.
+
+All sessions of a process share one long-lived daemon thread, which takes one session at a time;
+a thread for each run would leak memory (pytorch#64412). A paused session leaves the thread, so
+another one can train meanwhile.
+"""
+
+import atexit
+import contextlib
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Self
+
+HOLD_SECONDS = 1.0  # so long a step that is being taken is waited for
+STATES = ("ready", "running", "paused", "stopped", "finished", "failed")
+
+
+class Session:
+    """Iterates over anything that yields records, in the background.
+
+    Every method may be called from any thread, and returns at once, `wait` aside. A call that
+    means nothing in the present state (a pause when nothing runs, say) does nothing.
+
+    Args:
+        records: A TrainingRun, or what wraps one. Nobody else may iterate over it, or touch its
+            model, while the session is running.
+        can_pause: Says of the last record whether the session may be held or end there. By default
+            it may at any; a run that has already taken further steps has to tell them first.
+    """
+
+    def __init__(
+        self, records: Iterable[Any], *, can_pause: Callable[[Any], bool] = lambda record: True
+    ) -> None:
+        self.error: BaseException | None = None  # what made the session fail
+        self._source = records
+        self._can_pause = can_pause
+        self._iterator: Iterator[Any] | None = None
+        self._records: list[Any] = []
+        self._state = "ready"
+        self._wanted = "running"  # what the thread should go to, at the next step
+        self._has_thread = False  # whether the thread is taking steps of this session now
+        self._changed = threading.Condition()
+
+    def __repr__(self) -> str:
+        return f"Session({self.state}, {len(self._records):,} records)"
+
+    @property
+    def state(self) -> str:
+        """One of "ready", "running", "paused", "stopped", "finished" and "failed".
+
+        A session that waits for its turn counts as running. "stopped", "finished" and "failed"
+        are final, and the worker has then let go of the run.
+        """
+        return self._state
+
+    @property
+    def wanted(self) -> str:
+        """The state that was asked for last; `state` follows after the step being taken."""
+        return self._wanted
+
+    @property
+    def done(self) -> bool:
+        """Whether the state is a final one."""
+        return self._state in ("stopped", "finished", "failed")
+
+    def records(self, since: int = 0) -> tuple[Any, ...]:
+        """Return the records from number `since` on, as they are now."""
+        return tuple(itertools.islice(self._records, since, len(self._records)))
+
+    def start(self) -> Self:
+        """Start; returns at once.
+
+        Raises:
+            RuntimeError: It was started before.
+        """
+        with self._changed:
+            if self._state != "ready":
+                raise RuntimeError(
+                    f"a session starts once, and this one is {self._state}: make a new Session"
+                )
+            self._set_state("running")
+        _worker.submit(self._work)
+        return self
+
+    def pause(self) -> None:
+        """Hold after the step that is being taken, until `resume`."""
+        with self._changed:
+            if self._state == "running" and self._wanted == "running":
+                self._ask("paused")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        with self._changed:
+            if self._wanted != "paused":
+                return
+            self._wanted = "running"
+            if self._state == "paused":
+                self._set_state("running")
+                _worker.submit(self._work)
+
+    def stop(self) -> None:
+        """End for good after the step that is being taken."""
+        with self._changed:
+            if not self.done:
+                self._ask("stopped")
+
+    def join(self, timeout: float | None = None) -> str:
+        """Wait until the state is final or "paused", or so many seconds; return the state."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state not in ("ready", "running"), timeout)
+        return self._state
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait as `join` does, and raise what made the session fail, if it did.
+
+        Returns:
+            The state.
+
+        Raises:
+            BaseException: What made the session fail, again.
+        """
+        state = self.join(timeout)
+        if self.error is not None:
+            raise self.error
+        return state
+
+    def _ask(self, state: str) -> None:
+        self._wanted = state
+        if not self._has_thread:  # nobody to ask: it is so at once
+            self._set_state(state)
+
+    def _work(self) -> None:
+        """Take records until something else is wanted. Runs in the worker thread."""
+        global _current
+        with self._changed:
+            if self._state != "running":  # paused or stopped before its turn came
+                return
+            self._has_thread = True
+        _current = self
+        outcome = self._take_records()
+        _current = None
+        with self._changed:
+            self._has_thread = False
+            if outcome is None and self._wanted == "running":  # resumed in the last moment
+                _worker.submit(self._work)
+            else:
+                self._set_state(outcome or self._wanted)
+
+    def _take_records(self) -> str | None:
+        """Return how the records ended, or None if something else than running is wanted."""
+        try:
+            if self._iterator is None:
+                self._iterator = iter(self._source)
+            while self._wanted == "running" or (
+                self._records and not self._can_pause(self._records[-1])
+            ):
+                self._records.append(next(self._iterator))
+        except StopIteration:
+            return "finished"
+        except BaseException as error:  # whatever it is belongs to whoever waits
+            self.error = error
+            return "failed"
+        return None
+
+    def _set_state(self, state: str) -> None:
+        self._state = state
+        self._changed.notify_all()
+
+
+class _Worker:
+    """One daemon thread that runs what it is given, one after the other."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="training", daemon=True)
+                self._thread.start()
+        self._jobs.put(job)
+
+    def _run(self) -> None:
+        while True:
+            self._jobs.get()()
+
+
+_worker = _Worker()
+_current: Session | None = None
+
+
+def current_session() -> Session | None:
+    """Return the session that holds the training thread now, if any."""
+    return _current
+
+
+@contextlib.contextmanager
+def in_place_of_others(session: Session | None) -> Iterator[None]:
+    """Hold the session that trains now, unless it is this one: the last click decides what trains.
+
+    What is done within, making a model say, meets no step of it. If it fails, that one goes on.
+    """
+    other = _current
+    if other is None or other is session:
+        yield
+        return
+    other.pause()
+    other.join(HOLD_SECONDS)
+    try:
+        yield
+    except BaseException:
+        other.resume()
+        raise
+
+
+def in_background(job: Callable[[], None]) -> None:
+    """Run a short job in the training thread, in its turn; an exception in it ends it silently."""
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            job()
+
+    _worker.submit(quietly)
+
+
+@atexit.register
+def _leave_quietly() -> None:
+    """Let a session end its step before the interpreter takes torch apart."""
+    if _current is not None:
+        _current.stop()
+        _current.wait(timeout=5)

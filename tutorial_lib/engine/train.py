@@ -1,0 +1,80 @@
+"""Training, one optimizer step at a time."""
+
+import math
+import time
+from typing import Any, Self
+
+from tutorial_lib.engine.bursts import take_steps
+from tutorial_lib.engine.own_steps import take_own_step
+from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine.run import Run
+from tutorial_lib.engine.state import state_of, take_up
+
+
+class TrainingRun(Run):
+    """A model, the data it learns from, and the hyperparameters: iterate to train.
+
+    Each record that is asked for is one optimizer step; not asking for the next one is stopping.
+    The order of the data depends on (seed, epoch) alone and what nn.Dropout drops on (seed, step),
+    so nothing that is drawn from torch's or numpy's global random state changes a run. The last
+    images of an epoch that do not fill a batch are left out, as in the original tutorial.
+
+    Args:
+        model: Maps images (B, 1, 32, 32) float32 to logits (B, 10). Moved to the data's device
+            and trained in place.
+        data: From `load_digits`.
+        hyperparameters: The defaults are those of the original tutorial.
+        update: A step of your own, called as update(run, inputs (B, 1, 32, 32), targets (B,)): it
+            changes run.model by run.optimizer, as `step` does, and returns the loss (). If that is
+            no number, or an exception is raised, what it did to the two is taken back.
+
+    Raises:
+        TypeError: update cannot be called.
+        ValueError: batch_size exceeds the training set.
+    """
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> StepRecord:
+        return self.step()
+
+    def step(self) -> StepRecord:
+        """Take one optimizer step and say what happened.
+
+        Raises:
+            Diverged: The loss is NaN or infinite; weights and position are those before this step.
+            StopIteration: All epochs are done.
+        """
+        self.begin_step()
+        inputs, targets = self.next_batch()  # (B, 1, 32, 32), (B,)
+        start = time.perf_counter()
+        with self.random_state():
+            if self.update is not None:
+                value = take_own_step(self, inputs, targets)
+            else:
+                loss = self.loss_function(self.model(inputs), targets)  # ()
+                value = self.value_of(loss)
+                if not math.isfinite(value):
+                    raise self.diverged(value)
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+        return self.record(value, time.perf_counter() - start)
+
+    def take(self, count: int) -> list[StepRecord]:
+        """Take up to so many optimizer steps, and wait for their losses once; see `take_steps`.
+
+        An update of your own is waited for step by step.
+        """
+        return take_steps(self, count) if self.update is None else [self.step()]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a copy of all that is needed to go on exactly; call it between steps."""
+        self.apply_changes()
+        return state_of(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up the run whose `state_dict` this is, where it stood; see `take_up`."""
+        take_up(self, state)
+        self.pending_changes.clear()

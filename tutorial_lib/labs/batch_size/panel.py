@@ -1,0 +1,88 @@
+"""What the batch size does, measured."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from torch import nn
+
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.labs.batch_size.draw import draw_batch_race, draw_batch_sizes
+from tutorial_lib.labs.batch_size.measure import (
+    SCALINGS,
+    SIZES,
+    BatchRecord,
+    LossPoint,
+    count_points,
+    fit_slope,
+    measure_batches,
+    race_batches,
+)
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+
+
+def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
+    """Return a panel that measures gradients and time for batches of 4 to 1,024 images.
+
+    Args:
+        model: Held still; each measurement works on a copy.
+    """
+    num_batches = controls.count_slider(
+        "batches a size", 24, 4, 100, "More of them give steadier points, and take longer."
+    )
+
+    def draw(figure: Figure, records: Sequence[BatchRecord], num_batches: int) -> str:
+        draw_batch_sizes(figure.subplots(1, 3), records)
+        if len(records) < 2:
+            return "Gradients of random batches, for 4 to 1,024 images a batch."
+        first, last = records[0], records[-1]
+        return (
+            f"The variance falls with the power {fit_slope(records):.2f} of B. A step with "
+            f"{last.batch_size:,} images takes {last.seconds / first.seconds:.0f} times as long "
+            f"as one with {first.batch_size}. Cosine {first.cosine:.2f} and {last.cosine:.2f}."
+        )
+
+    return MeasurePanel(
+        "batch size",
+        lambda num_batches: measure_batches(model, data.train, num_batches=num_batches),
+        draw,
+        lambda num_batches: len(SIZES),
+        {"num_batches": num_batches},
+        size=(9, 3),
+    )
+
+
+def batch_race_panel(data: Digits) -> MeasurePanel:
+    """Return a panel that trains with four batch sizes, with and without scaling the rate."""
+    scaling = controls.dropdown(
+        "scale the rate",
+        SCALINGS,
+        "none",
+        "How the learning rate grows with the batch size, from 32 images on.",
+        width="430px",
+    )
+    epochs = controls.count_slider(
+        "epochs", 2, 1, 10, "Passes over the training set, for each batch size."
+    )
+
+    def measure(**values: object) -> object:
+        return race_batches(data, **values)
+
+    def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:
+        pair = figure.subplots(1, 2, sharey=True)
+        draw_batch_race(pair, points, num_images=epochs * len(data.train))
+        ends = {point.batch_size: point.loss for point in points}
+        said = ", ".join(f"{size}: {loss:.2f}" for size, loss in sorted(ends.items()))
+        return (
+            f"Last loss for each batch size: {said}." if ends else "Four runs, one batch size each."
+        )
+
+    return MeasurePanel(
+        "batch sizes raced",
+        measure,
+        draw,
+        lambda epochs, **_: count_points(len(data.train), epochs=epochs),
+        {"learning_rate": controls.learning_rate_slider(0.1), "scaling": scaling, "epochs": epochs},
+        size=(9, 3.2),
+        button="Race",
+    )

@@ -1,0 +1,165 @@
+"""A pad to draw a digit on, which a trained network reads the moment the pen is lifted."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import matplotlib.style
+import numpy as np
+import traitlets
+from IPython.display import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import nn
+
+from tutorial_lib.checks import check_whole
+from tutorial_lib.labs.digit_pad.draw import draw_probabilities
+from tutorial_lib.labs.digit_pad.handwriting import (
+    STROKES,
+    as_mnist,
+    draw_strokes,
+    on_paper,
+    read_digit,
+)
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.cells import replace_previous
+from tutorial_lib.panels.live import MainThread
+from tutorial_lib.pictures.png import png_of
+from tutorial_lib.pictures.theme import STYLE
+
+SIDE = 280  # pixels of the drawing; pad.js has it too
+PEN = 18  # their width of a line; pad.js has it too
+
+NOTHING_DRAWN = "Draw a digit, 0 to 9."
+NOTHING_TRAINED = "There is no network yet: train one first."
+
+
+class DigitPad(anywidget.AnyWidget):
+    """Paper for a digit; as soon as the pen is lifted, ten bars say what the network reads.
+
+    The drawing becomes a picture of 28 x 28 as those of MNIST were made, and that is shown too.
+
+    Args:
+        model: The network that reads, which maps (1, 1, 32, 32) to (1, 10); or a function that
+            returns it, called for each drawing, so that the pad follows a panel's last run. If it
+            returns None, there is nothing to read with yet.
+
+    Raises:
+        TypeError: model is neither a network nor a function.
+    """
+
+    _esm = Path(__file__).with_name("pad.js")
+    _css = Path(__file__).with_name("pad.css")
+
+    # Set by the browser; not echoed, so that no older drawing comes back under a moving pen.
+    drawing = traitlets.Bytes(b"", help="SIDE x SIDE bytes, 0 is paper and 255 is ink; or empty")
+    drawing.tag(sync=True, echo_update=False, from_json=lambda value, _: bytes(value))
+    # Set here.
+    seen = traitlets.Bytes(b"", help="28 x 28 bytes: the drawing as the network sees it")
+    seen.tag(sync=True)
+    probabilities = traitlets.List(help="ten of them, or none").tag(sync=True)
+    words = traitlets.Unicode(NOTHING_DRAWN).tag(sync=True)
+
+    def __init__(self, model: nn.Module | Callable[[], nn.Module | None]) -> None:
+        if not callable(model):
+            raise TypeError(f"model must be a network or a function; got a {type(model).__name__}")
+        self._model = (lambda: model) if isinstance(model, nn.Module) else model
+        self._main_thread = MainThread()
+        self._error: Exception | None = None  # why there is no answer
+        super().__init__()
+        self.observe(lambda _: self._main_thread.call(self._look), names="drawing")
+        self.on_msg(
+            lambda _, message, __: self._main_thread.call(lambda: self._on_message(message))
+        )
+        replace_previous(self)
+
+    def __repr__(self) -> str:
+        return "DigitPad()"
+
+    def recognise(self, pixels: np.ndarray) -> int | None:
+        """Put a picture on the pad and return the digit that the network reads.
+
+        Args:
+            pixels: (H, W), any size; 0 is paper, 255 is ink, greys lie between.
+
+        Returns:
+            The digit; None if the picture is empty, or there is no network yet.
+        """
+        drawing = on_paper(pixels, SIDE).tobytes()
+        if drawing == self.drawing:
+            self._look()  # the network may have learned since
+        else:
+            self.drawing = drawing
+        if self._error is not None:
+            raise self._error
+        return int(np.argmax(self.probabilities)) if self.probabilities else None
+
+    def preset(self, digit: int) -> int | None:
+        """Draw a digit as a tidy hand would, and return the digit that the network reads."""
+        check_whole("digit", digit, low=0, high=9)
+        return self.recognise(draw_strokes(STROKES[digit], SIDE, PEN))
+
+    def clear(self) -> None:
+        """Empty the pad."""
+        self.drawing = b""
+
+    def picture(self) -> Image:
+        """Return pad and answer as a plain picture, which stays when the kernel is gone."""
+        return Image(self._png(), format="png", width=700, alt=self.words)
+
+    def close(self) -> None:
+        """Give the widget back."""
+        controls.close_all(self)
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        self.preset(message["preset"])
+
+    def _look(self) -> None:
+        """Read what is on the pad, with the network as it is now."""
+        pixels = np.frombuffer(self.drawing, np.uint8)
+        digit = as_mnist(pixels.reshape(SIDE, SIDE)) if len(pixels) else np.zeros((28, 28))
+        words, probabilities, self._error = NOTHING_DRAWN, (), None
+        if digit.any():
+            try:
+                words, probabilities = self._read(digit)
+            except Exception as error:  # the learner's own network may fail in any way
+                words, self._error = f"No answer: {error}", error
+        with self.hold_sync():  # one message
+            self.seen = digit.astype(np.uint8).tobytes()
+            self.probabilities = list(probabilities)
+            self.words = words
+
+    def _read(self, digit: np.ndarray) -> tuple[str, tuple[float, ...]]:
+        model = self._model()
+        if model is None:
+            return NOTHING_TRAINED, ()
+        probabilities = read_digit(model, digit)
+        best = int(np.argmax(probabilities))
+        return f"The network reads a {best} ({100 * probabilities[best]:.0f} %).", probabilities
+
+    def _png(self) -> bytes:
+        drawing = np.frombuffer(self.drawing or bytes(SIDE * SIDE), np.uint8)
+        seen = np.frombuffer(self.seen or bytes(28 * 28), np.uint8)
+        with matplotlib.style.context(STYLE):
+            figure = Figure(figsize=(7, 2.4), dpi=100)
+            canvas = FigureCanvasAgg(figure)
+            paper, small, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
+            for axes, ink, title in (
+                (paper, drawing.reshape(SIDE, SIDE), "the drawing"),
+                (small, seen.reshape(28, 28), "what the network sees"),
+            ):
+                axes.imshow(ink, cmap="gray_r", vmin=0, vmax=255)
+                axes.set(xticks=[], yticks=[], title=title)
+                axes.spines[:].set_visible(True)
+                axes.set_anchor("N")  # so that the titles stand on one line
+            draw_probabilities(bars, self.probabilities)
+            bars.set_title(self.words)
+            return png_of(canvas)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Show the live pad, and where that cannot be, a picture of it."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)
+        picture = base64.b64encode(self._png()).decode()
+        return {**data, "text/plain": repr(self), "image/png": picture}, metadata

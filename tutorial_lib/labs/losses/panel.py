@@ -1,0 +1,126 @@
+"""The panels of the loss lab."""
+
+import math
+from collections.abc import Sequence
+
+import ipywidgets as widgets
+from matplotlib.axes import Axes
+
+from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, plain
+from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.play import PlayPanel
+
+_ERRORS = tuple(index / 50 for index in range(-150, 151))  # -3 to 3
+
+
+def loss_panel() -> PlayPanel:
+    """Return a panel that shows four losses and their slopes at an error that can be moved."""
+    return PlayPanel(
+        "losses against the error",
+        _draw_losses,
+        {
+            "error": controls.play_slider(
+                "error", 2.0, -3, 3, "Guess minus target, of one element."
+            ),
+            "beta": controls.play_slider(
+                "beta", 1.0, 0.05, 3, "Threshold of SmoothL1: where near the target ends."
+            ),
+            "delta": controls.play_slider(
+                "delta", 2.0, 0.05, 3, "Threshold of Huber: where near the target ends."
+            ),
+        },
+        boxes=((0.06, 0.13, 0.351, 0.8), (0.559, 0.13, 0.351, 0.8)),
+    )
+
+
+def softmax_panel(num_classes: int = 10) -> PlayPanel:
+    """Return a panel with a slider for each logit: softmax, cross-entropy and what breaks exp.
+
+    Args:
+        num_classes: How many logits there are, 2 or more. They start at 0, knowing nothing.
+    """
+    sliders = {f"logit_{index}": _logit_slider(index) for index in range(num_classes)}
+    return PlayPanel(
+        "softmax and cross-entropy",
+        _draw_softmax,
+        {
+            **sliders,
+            "label": controls.dropdown(
+                "true class",
+                range(num_classes),
+                min(3, num_classes - 1),
+                "The label: which class is the right one.",
+            ),
+            "added": controls.play_slider(
+                "add to all",
+                0.0,
+                -150,
+                150,
+                "A constant added to all logits. It changes nothing, on paper.",
+                step=1,
+                digits=0,
+            ),
+            "smoothing": controls.play_slider(
+                "smoothing",
+                0.0,
+                0,
+                0.5,
+                "Label smoothing: the share of the target that is spread over all classes.",
+                step=0.01,
+            ),
+        },
+        boxes=((0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)),
+    )
+
+
+def _logit_slider(index: int) -> widgets.FloatSlider:
+    return widgets.FloatSlider(
+        value=0.0,
+        min=-10,
+        max=10,
+        step=0.1,
+        description=f"z{index}",
+        tooltip=f"The logit of class {index}.",
+        orientation="vertical",
+        readout_format=".1f",
+        layout=widgets.Layout(width="62px", height="170px"),
+    )
+
+
+def _draw_losses(pair: Sequence[Axes], error: float, beta: float, delta: float) -> str:
+    curves = losses_and_slopes(_ERRORS, beta=beta, delta=delta)
+    marks = {
+        name: (values[0], slopes[0])
+        for name, (values, slopes) in losses_and_slopes([error], beta=beta, delta=delta).items()
+    }
+    draw_losses_at(pair, _ERRORS, curves, error, marks)
+    words = [f"{name} {loss:.3g}, slope {slope:.3g}" for name, (loss, slope) in marks.items()]
+    return f"At error {error:g}: " + "; ".join(words) + "."
+
+
+def _draw_softmax(
+    three: Sequence[Axes], label: int, added: float, smoothing: float, **logits: float
+) -> str:
+    view = softmax_view(list(logits.values()), label, added=added, smoothing=smoothing)
+    draw_softmax(three, view, label)
+    words = (
+        f"Class {label} gets probability {view.probabilities[label]:.4f}: loss {plain(view.loss)}"
+        f"{', against the smoothed target' if smoothing else ''}, "
+        f"where knowing nothing costs {view.blind_loss:.3f}."
+    )
+    if math.isclose(view.plain_loss, view.loss, rel_tol=0.01, abs_tol=1e-6):
+        return words
+    return f"{words} Without the shift, {_what_broke(view)}."
+
+
+def _what_broke(view: SoftmaxView) -> str:
+    powers = view.plain_powers
+    if math.isfinite(view.plain_loss):
+        wrong = plain(view.plain_loss)
+        return f"exp keeps too few digits in float32, and the loss comes out as {wrong}"
+    if math.inf in powers:
+        return "exp overflows in float32, and infinity / infinity is nan"
+    if not any(powers):
+        return "every exp is 0 in float32, and 0 / 0 is nan"
+    return "the probability is rounded to 0 in float32, and -ln 0 is infinite"

@@ -1,0 +1,94 @@
+"""A learning rate, found by trying them all."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from matplotlib.figure import Figure
+from torch import nn
+
+from tutorial_lib.labs.lr_finder.draw import draw_lr_finder
+from tutorial_lib.labs.lr_finder.measure import (
+    EARLY_SHARE,
+    LrRecord,
+    Suggestion,
+    lr_finder,
+    suggest,
+)
+from tutorial_lib.models import make_model
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels.training import TrainingPanel
+
+
+class LrFinderPanel(MeasurePanel):
+    """Finds a learning rate for a training panel, whose other settings it takes.
+
+    Args:
+        training: Its batch size, momentum and optimizer are tested; the button sets its slider.
+        new_model: Called for each test, with a seed if it takes one; else the panel's own is.
+    """
+
+    def __init__(
+        self, training: TrainingPanel, *, new_model: Callable[..., nn.Module] | None = None
+    ) -> None:
+        self.training = training
+        self._new_model = new_model or training.new_model
+        self.use_button = controls.button(
+            "Use this rate", "check", "Set the learning rate of the training panel", style="success"
+        )
+        self.use_button.layout.width = "150px"
+        num_steps = controls.count_slider(
+            "steps",
+            100,
+            50,
+            400,
+            "Over which the rate grows from 0.0001 to 10. For the next test.",
+            step=10,
+        )
+        super().__init__(
+            "learning-rate finder",
+            self._test,
+            self._picture_of,
+            lambda num_steps: num_steps,
+            {"num_steps": num_steps},
+            button="Find a rate",
+        )
+        self.start_button.layout.width = "130px"  # its words are longer than most
+        self.children = [*self.children[:2], controls.row(self.use_button), *self.children[2:]]
+        self.use_button.on_click(lambda _: self.on_main_thread(self.use))
+
+    @property
+    def suggestion(self) -> Suggestion:
+        """What the test advises, and why."""
+        return self._suggestion(self.records, self._values["num_steps"])
+
+    def use(self) -> float | None:
+        """Set the training panel's slider to the suggested rate, if there is one; return it."""
+        rate = self.suggestion.learning_rate
+        if rate is not None:
+            rate = float(f"{rate:.2g}")
+            self.training.learning_rate.value = rate
+        return rate
+
+    def _test(self, num_steps: int) -> Iterator[LrRecord]:
+        settings = self.training.settings
+        model = make_model(self._new_model, settings.seed)
+        return lr_finder(model, self.training.data, settings, num_steps=num_steps)
+
+    def _suggestion(self, records: Sequence[LrRecord], num_steps: int) -> Suggestion:
+        return suggest(records, num_early=max(5, round(EARLY_SHARE * num_steps)))
+
+    def _picture_of(self, figure: Figure, records: Sequence[LrRecord], num_steps: int) -> str:
+        axes = figure.add_subplot()
+        if not records:
+            draw_lr_finder(axes, records)
+            return "Takes the other settings of the panel below."
+        if self.moves():
+            draw_lr_finder(axes, records)
+            return f"at {records[-1].learning_rate:.2g} the loss is {records[-1].smooth_loss:.2f}."
+        suggestion = self._suggestion(records, num_steps)
+        draw_lr_finder(axes, records, suggestion)
+        return suggestion.reason
+
+    def _show(self) -> None:
+        super()._show()
+        self.use_button.disabled = self.moves() or self.suggestion.learning_rate is None

@@ -1,0 +1,202 @@
+"""The panels on which optimizers walk: down a surface, and one step in numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.display import Image
+from matplotlib.axes import Axes
+
+from tutorial_lib.labs.paths.draw import draw_descents, draw_step_table
+from tutorial_lib.labs.paths.measure import SURFACES, Surface, descend
+from tutorial_lib.labs.paths.one_step import steps_in_numbers
+from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.play import Draw, PlayPanel
+
+
+def paths_panel() -> PlayPanel:
+    """Return a panel that draws the ways of the optimizers down one of four surfaces.
+
+    Another surface brings its own start and rates; `show_sgd` and so on say who walks.
+    """
+    first = SURFACES["ravine"]
+    walkers = {f"show_{name}": _toggle(name, name in _FIRST_SHOWN) for name in OPTIMIZERS}
+    settings: dict[str, widgets.Widget] = {
+        "surface": controls.dropdown(
+            "surface",
+            SURFACES,
+            next(iter(SURFACES)),
+            "What they walk on. It brings its own start and rates.",
+        ),
+        **walkers,
+        "learning_rate": controls.play_rate_slider(
+            "learning rate",
+            first.learning_rate,
+            f"Rate of {controls.PLAIN}: how much of the gradient a step is.",
+        ),
+        "adaptive_rate": controls.play_rate_slider(
+            "adaptive rate",
+            first.adaptive_rate,
+            f"Rate of {controls.ADAPTIVE}: about how long a step is.",
+        ),
+        "momentum": controls.play_slider(
+            "momentum",
+            0.8,
+            0,
+            0.99,
+            controls.MOMENTUM_WORDS,
+            step=0.01,
+        ),
+        "num_steps": widgets.IntSlider(
+            value=40,
+            min=1,
+            max=100,
+            description="steps",
+            tooltip="How many steps each of them takes.",
+            style=controls.LABEL_STYLE,
+            layout=widgets.Layout(width="430px"),
+        ),
+        "start_x": _place("start, weight 1", first.start[0], first.xlim),
+        "start_y": _place("start, weight 2", first.start[1], first.ylim),
+    }
+
+    boxes = (0.07, 0.12, 0.367, 0.8), (0.536, 0.12, 0.294, 0.8)
+    return PathsPanel("ways down a surface", _draw, settings, boxes=boxes, size=(9, 3.8))
+
+
+class PathsPanel(PlayPanel):
+    """A panel whose surface brings its own start and rates."""
+
+    def __init__(
+        self, name: str, draw: Draw, controls_by_name: Mapping[str, widgets.Widget], **looks: Any
+    ) -> None:
+        controls_by_name["surface"].observe(
+            lambda change: self.on_main_thread(lambda: self._bring(change["new"])), names="value"
+        )
+        super().__init__(name, draw, controls_by_name, **looks)
+
+    def picture(self, **values: Any) -> Image:
+        """Return a plain picture of these values; a surface that is named brings its own."""
+        own = _own_values(SURFACES[values["surface"]]) if "surface" in values else {}
+        return super().picture(**own | values)
+
+    def _bring(self, name: str) -> None:
+        surface = SURFACES[name]
+        with self.hold():
+            for axis, (low, high) in (("start_x", surface.xlim), ("start_y", surface.ylim)):
+                slider, place = self.controls[axis], _own_values(surface)[axis]
+                # One message: the page would cut the old value to the new ends, and send it back.
+                with slider.hold_sync(), slider.hold_trait_notifications():
+                    slider.min, slider.max, slider.value = low, high, place
+            self.set(**_own_values(surface))
+        self.redraw()
+
+
+def _own_values(surface: Surface) -> dict[str, float]:
+    return {
+        "start_x": surface.start[0],
+        "start_y": surface.start[1],
+        "learning_rate": surface.learning_rate,
+        "adaptive_rate": surface.adaptive_rate,
+    }
+
+
+def step_panel() -> PlayPanel:
+    """Return a panel with a table: what each optimizer makes of one gradient, and why."""
+    return PlayPanel(
+        "one step in numbers",
+        _draw_step,
+        {
+            "gradient": controls.play_slider(
+                "gradient now", 0.5, -2, 2, "The gradient of the step in the table."
+            ),
+            "earlier": controls.play_slider(
+                "before that", 0.5, -2, 2, "The gradient of the steps before it."
+            ),
+            "num_earlier": widgets.IntSlider(
+                value=0,
+                max=20,
+                description="steps before",
+                tooltip="How many steps came before the one in the table.",
+                style=controls.LABEL_STYLE,
+                layout=widgets.Layout(width="430px"),
+            ),
+            "learning_rate": controls.play_rate_slider("rate", 0.1, "Rate of all of them."),
+            "momentum": controls.play_slider(
+                "momentum",
+                0.9,
+                0,
+                0.99,
+                controls.MOMENTUM_WORDS,
+                step=0.01,
+            ),
+        },
+        boxes=[(0.02, 0.02, 0.97, 0.96)],
+        size=(9, 2.2),
+    )
+
+
+def _draw_step(
+    axes: Sequence[Axes],
+    gradient: float,
+    earlier: float,
+    num_earlier: int,
+    learning_rate: float,
+    momentum: float,
+) -> str:
+    gradients = [*[earlier] * num_earlier, gradient]
+    table = steps_in_numbers(gradients, learning_rate=learning_rate, momentum=momentum)
+    steps = [steps[-1] for steps in table.values()]
+    draw_step_table(axes[0], steps)
+    moves = ", ".join(f"{step.optimizer} {step.moved:+.4g}" for step in steps)
+    return f"Step {num_earlier + 1} moves the weight by: {moves}."
+
+
+_FIRST_SHOWN = ("sgd", "momentum", "adam")
+
+
+def _toggle(name: str, shown: bool) -> widgets.ToggleButton:
+    return widgets.ToggleButton(
+        value=shown,
+        description=name,
+        tooltip=f"Whether {name} walks.",
+        layout=widgets.Layout(width="104px"),
+    )
+
+
+def _place(name: str, value: float, low_high: tuple[float, float]) -> widgets.FloatSlider:
+    low, high = low_high
+    return controls.play_slider(
+        name, value, low, high, "Where all of them set out.", step=0.001, digits=3
+    )
+
+
+def _draw(
+    pair: Sequence[Axes],
+    surface: str,
+    start_x: float,
+    start_y: float,
+    learning_rate: float,
+    adaptive_rate: float,
+    momentum: float,
+    num_steps: int,
+    **shown: bool,
+) -> str:
+    descents = descend(
+        SURFACES[surface],
+        [name for name in OPTIMIZERS if shown[f"show_{name}"]],
+        start=(start_x, start_y),
+        learning_rate=learning_rate,
+        adaptive_rate=adaptive_rate,
+        momentum=momentum,
+        num_steps=num_steps,
+    )
+    draw_descents(pair, SURFACES[surface], descents)
+    words = [
+        f"{name} flew off after {len(descent.points) - 1} steps"
+        if descent.left
+        else f"{name} ends {descent.heights[-1]:.2g} above the lowest point"
+        for name, descent in descents.items()
+    ]
+    return ("; ".join(words) or "Nobody walks") + "."

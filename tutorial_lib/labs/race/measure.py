@@ -1,0 +1,272 @@
+"""A race: several settings from the same weights, on the same data in the same order."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from tutorial_lib.checks import check_whole
+from tutorial_lib.config import Hyperparameters, labels_by_difference
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.records import Diverged, EvaluationRecord, StepRecord
+from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.evaluation import evaluate
+from tutorial_lib.models import LeNet5, make_model
+from tutorial_lib.pictures.smoothing import MAX_LOSS, equal_span, smooth
+
+MAX_SEEDS = 5
+STEPS_A_TURN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A runner that is out of the race."""
+
+    step: int  # the one that could not be taken
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaceRecord:
+    """What one runner did, from one start."""
+
+    label: str
+    seed: int  # decided the weights at the start and the order of the data
+    settings: Hyperparameters  # as they were handed in
+    news: StepRecord | EvaluationRecord | Dropped
+
+
+def race(
+    data: Digits,
+    runners: Mapping[str, Hyperparameters],
+    *,
+    seeds: int = 1,
+    new_model: Callable[..., nn.Module] = LeNet5,
+    scores_an_epoch: int = 1,
+) -> Iterator[RaceRecord]:
+    """Train with each of the settings, a few steps in turn.
+
+    From one start, all runners have the same weights, and see the same images in the same order;
+    what one of them does is, bit for bit, what it does alone. One that diverges drops out.
+
+    Args:
+        runners: Label -> settings, all with the same seed.
+        seeds: How many starts, 1 to 5. Start number k, from 0, adds k to the settings' seed; it
+            decides the weights and the order of the data.
+        new_model: Called with the seed of the start, if it takes one.
+        scores_an_epoch: How often to score on the held-out images, 0 or more.
+
+    Raises:
+        ValueError: The settings have different seeds, or a number is out of range.
+    """
+    check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
+    check_whole("scores_an_epoch", scores_an_epoch, low=0)
+    first_seeds = {settings.seed for settings in runners.values()}
+    if len(first_seeds) > 1:
+        found = ", ".join(map(str, sorted(first_seeds)))
+        raise ValueError(f"seed must be the same for all runners of a race; got {found}")
+    field: deque[tuple[str, int, Iterator[StepRecord | EvaluationRecord | Dropped]]] = deque()
+    for number in range(seeds):
+        for label, settings in runners.items():
+            seed = settings.seed + number
+            if label == next(iter(runners)):
+                start = make_model(new_model, seed)
+            run = TrainingRun(copy.deepcopy(start), data, settings.replace(seed=seed))
+            field.append((label, seed, _news_of(run, scores_an_epoch)))
+    while field:
+        label, seed, news = field.popleft()
+        for _ in range(STEPS_A_TURN):
+            if (item := next(news, None)) is None:
+                break
+            yield RaceRecord(label, seed, runners[label], item)
+        else:
+            field.append((label, seed, news))
+
+
+def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: int = 1) -> int:
+    """Return how many records a runner makes from one start, if it does not drop out."""
+    steps = num_images // settings.batch_size
+    return settings.epochs * (steps + min(steps, scores_an_epoch))
+
+
+def _news_of(
+    run: TrainingRun, scores_an_epoch: int
+) -> Iterator[StepRecord | EvaluationRecord | Dropped]:
+    try:
+        for step in run:
+            yield step
+            parts = [(step.epoch_step - k) * scores_an_epoch // step.epoch_steps for k in (0, 1)]
+            if parts[0] > parts[1]:  # a part of the epoch is done
+                score = evaluate(run.model, run.data.test)
+                yield EvaluationRecord(
+                    step.step, step.epoch, step.images_seen, score.loss, score.accuracy
+                )
+    except Diverged as error:
+        yield Dropped(error.step, str(error))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """A runner's way from one start; the arrays are of shape (S,), one value for each step."""
+
+    settings: Hyperparameters
+    steps: np.ndarray
+    images: np.ndarray
+    seconds: np.ndarray  # each step's own
+    losses: np.ndarray
+    smoothed: np.ndarray  # over about 800 images; a loss above 100 counts as 100
+    scores: tuple[EvaluationRecord, ...]
+    dropped: Dropped | None
+    over: bool  # whether it has taken its last step, or dropped out
+
+
+def lanes(records: Iterable[RaceRecord]) -> dict[str, list[Lane]]:
+    """Sort a race's records by runner and start."""
+    sorted_news: dict[str, dict[int, list[RaceRecord]]] = {}
+    for record in records:
+        sorted_news.setdefault(record.label, {}).setdefault(record.seed, []).append(record)
+    return {
+        label: [_lane(records) for records in by_seed.values()]
+        for label, by_seed in sorted_news.items()
+    }
+
+
+def _lane(records: Sequence[RaceRecord]) -> Lane:
+    news = [record.news for record in records]
+    steps = [item for item in news if isinstance(item, StepRecord)]
+    losses = np.array([step.loss for step in steps])
+    dropped = next((item for item in news if isinstance(item, Dropped)), None)
+    return Lane(
+        settings=records[0].settings,
+        steps=np.array([step.step for step in steps], dtype=float),
+        images=np.array([step.images_seen for step in steps], dtype=float),
+        seconds=np.array([step.seconds for step in steps]),
+        losses=losses,
+        smoothed=smooth(
+            np.minimum(losses, MAX_LOSS), equal_span([step.batch_size for step in steps])
+        ),
+        scores=tuple(item for item in news if isinstance(item, EvaluationRecord)),
+        dropped=dropped,
+        over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
+    )
+
+
+def _is_last(step: StepRecord) -> bool:
+    return step.epoch + 1 == step.epochs and step.epoch_step == step.epoch_steps
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Several starts of one runner together; arrays of shape (S,), one value for each step."""
+
+    steps: np.ndarray
+    images: np.ndarray
+    seconds: np.ndarray  # since the start, mean over the starts
+    mean: np.ndarray  # of the smoothed loss
+    low: np.ndarray
+    high: np.ndarray
+
+
+def band(starts: Sequence[Lane]) -> Band:
+    """Return mean, lowest and highest smoothed loss, as far as all that still run have come.
+
+    From where a start dropped out, the others go on without it.
+    """
+    running = [len(lane.steps) for lane in starts if lane.dropped is None]
+    length = min(running) if running else max(len(lane.steps) for lane in starts)
+    longest = max(starts, key=lambda lane: len(lane.steps))
+    losses = _padded([lane.smoothed for lane in starts], length)  # (starts, length)
+    seconds = _padded([lane.seconds for lane in starts], length)
+    return Band(
+        steps=longest.steps[:length],
+        images=longest.images[:length],
+        seconds=np.cumsum(np.nanmean(seconds, axis=0)),
+        mean=np.nanmean(losses, axis=0),
+        low=np.nanmin(losses, axis=0),
+        high=np.nanmax(losses, axis=0),
+    )
+
+
+def _padded(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
+    table = np.full((len(rows), length), np.nan)
+    for number, row in enumerate(rows):
+        table[number, : len(row)] = row[:length]
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one runner did: a row of the table."""
+
+    label: str
+    differs: str  # the settings in which it differs from the others
+    num_starts: int
+    final_loss: float  # smoothed, at the last step; mean over the starts that did not drop out
+    accuracy: float | None  # held out, at the last score, 0 to 1; mean over the same
+    num_reached: int  # starts that reached the target
+    steps: float | None  # to reach it, mean over those; None: none did, or there is no target
+    images: float | None
+    seconds: float | None
+    diverged_at: tuple[int, ...]  # the step, for each start that dropped out
+    over: bool  # whether no start has a step to come
+
+
+def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -> list[Standing]:
+    """Return a row for each runner: where it stands, and when it reached the target.
+
+    Args:
+        target_loss: Reached at the first step whose smoothed loss (over about 800 images) is not
+            above it. None, or runners with different losses: there is no target.
+    """
+    by_label = lanes(records)
+    settings = [starts[0].settings for starts in by_label.values()]
+    if len({one.loss for one in settings}) > 1:
+        target_loss = None  # these losses have different units
+    names = labels_by_difference(settings)
+    return [
+        _standing(label, name, starts, target_loss)
+        for name, (label, starts) in zip(names, by_label.items(), strict=True)
+    ]
+
+
+def _standing(
+    label: str, differs: str, starts: Sequence[Lane], target_loss: float | None
+) -> Standing:
+    ways = []  # (steps, images, seconds) of each start that reached the target
+    for lane in starts:
+        below = lane.smoothed <= (-np.inf if target_loss is None else target_loss)
+        if below.any():
+            first = int(below.argmax())
+            ways.append((lane.steps[first], lane.images[first], lane.seconds[: first + 1].sum()))
+    steps, images, seconds = map(float, np.mean(ways, axis=0)) if ways else (None, None, None)
+    whole = [lane for lane in starts if lane.dropped is None]
+    finals = [lane.smoothed[-1] for lane in whole if len(lane.steps)]
+    scores = [lane.scores[-1].accuracy for lane in whole if lane.scores]
+    return Standing(
+        label=label,
+        differs=differs,
+        num_starts=len(starts),
+        final_loss=float(np.mean(finals)) if finals else float("nan"),
+        accuracy=float(np.mean(scores)) if scores else None,
+        num_reached=len(ways),
+        steps=steps,
+        images=images,
+        seconds=seconds,
+        diverged_at=tuple(lane.dropped.step for lane in starts if lane.dropped is not None),
+        over=all(lane.over for lane in starts),
+    )
+
+
+def winner(rows: Iterable[Standing], by: str = "steps") -> Standing | None:
+    """Return who reached the target first, from as many starts as any other.
+
+    Args:
+        by: What counts: "steps", "images" or "seconds".
+    """
+    reached = [row for row in rows if row.num_reached]
+    share = max((row.num_reached / row.num_starts for row in reached), default=0)
+    best = [row for row in reached if row.num_reached / row.num_starts == share]
+    return min(best, key=lambda row: getattr(row, by), default=None)

@@ -1,0 +1,89 @@
+"""What is said about a race: a table, a sentence."""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.labs.race.measure import Standing, winner
+from tutorial_lib.table import html_table
+
+_PLACES = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
+
+
+def table_of(
+    rows: Sequence[Standing],
+    colours: Mapping[str, str],
+    target_loss: float | None,
+    *,
+    ended: bool = False,
+) -> str:
+    """Return the standings as an HTML table; without a target, its columns are left out.
+
+    Args:
+        ended: Whether the race goes on no more, to its end or not.
+    """
+    if not rows:
+        return ""
+    heads = ["runner", "what differs", "last loss", "held-out right"]
+    if target_loss is not None:
+        heads += [f"steps to {target_loss:g}", "images", "seconds"]
+    heads.append("diverged at step")
+    lines = []
+    for row in rows:
+        cells = [swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
+        lines.append([*cells, *_numbers(row, target_loss is not None, ended)])
+    return html_table(heads, lines, num_words=2)
+
+
+def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
+    """Return a row's numbers as texts."""
+    none = "\N{EN DASH}"
+    texts = [
+        none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}",
+        none if row.accuracy is None else f"{row.accuracy:.1%}",
+    ]
+    if target:
+        reached = [row.steps, row.images, row.seconds]
+        patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
+        some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
+        missed = "never" if row.over else "not reached" if ended else "not yet"
+        texts += [
+            missed if value is None else pattern.format(value) + (some if place == 0 else "")
+            for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
+        ]
+    return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
+
+
+def sentence(
+    rows: Sequence[Standing], x: str, target_loss: float | None, *, noun: str = "digits"
+) -> str:
+    """Say who is ahead, for eyes and screen readers; without a target, by accuracy on the noun."""
+    if target_loss is None:
+        best = max(rows, key=lambda row: row.accuracy or 0)
+        if best.accuracy is None:
+            return f"no {noun} have been held up to them yet."
+        return f"{best.label} names most held-out {noun} right so far, {best.accuracy:.1%}."
+    first = winner(rows, x)
+    if first is None:
+        return f"nobody has reached a loss of {target_loss:g} yet."
+    where = _PLACES[x].format(getattr(first, x))
+    starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
+    return f"{first.label} was the first at a loss of {target_loss:g}: {where}{starts}."
+
+
+def _share(row: Standing) -> str:
+    return f"{row.num_reached} of {row.num_starts}"
+
+
+def words_of(settings: Hyperparameters) -> str:
+    """Return the settings that tell runners apart."""
+    return (
+        f"{settings.optimizer}, lr {settings.learning_rate:g}, batch {settings.batch_size}, "
+        f"{settings.loss.replace('_', ' ')}, epochs {settings.epochs}"
+    )
+
+
+def swatch(colour: str) -> str:
+    """Return a small square of this colour, as HTML."""
+    return f'<span style="color:{colour}">\N{BLACK SQUARE}</span> '

@@ -1,0 +1,85 @@
+"""Learning rates that follow a plan, from torch.optim.lr_scheduler."""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch.optim import lr_scheduler
+
+from tutorial_lib.checks import check_choice, check_number, check_whole
+from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine.train import TrainingRun
+
+SCHEDULES = ("constant", "step", "cosine", "one-cycle")
+STEP_DROPS = 3  # "step" multiplies the rate by 0.3 this many times
+STEP_FACTOR = 0.3
+
+
+def planned_rates(
+    schedule: str, *, peak: float = 0.1, num_steps: int = 375, warm_up: float = 0.25
+) -> list[float]:
+    """Return the learning rate of each step, as torch's scheduler of that name gives it.
+
+    Args:
+        schedule: "constant"; "step", three drops to 0.3 of what it was; "cosine", half a wave
+            down towards 0; "one-cycle", up from a 25th of the peak and then down to almost 0.
+        peak: The highest rate, above 0.
+        num_steps: 2 or more.
+        warm_up: The share of the steps in which "one-cycle" rises, in (0, 1).
+
+    Raises:
+        ValueError: A name is unknown, or a number lies outside its range.
+
+    Source: Loshchilov and Hutter, "SGDR", 2017, for "cosine"; Smith and Topin,
+    "Super-convergence", 2018, for "one-cycle".
+    """
+    check_choice("schedule", schedule, SCHEDULES)
+    check_number("peak", peak, "(0, inf)", lambda value: value > 0)
+    check_whole("num_steps", num_steps, low=2)
+    check_number("warm_up", warm_up, "(0, 1)", lambda value: 0 < value < 1)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
+    scheduler = _scheduler(schedule, optimizer, peak, num_steps, warm_up)
+    optimizer.step()  # once: torch warns of a scheduler that goes first
+    rates = [float(optimizer.param_groups[0]["lr"])]
+    while len(rates) < num_steps:
+        scheduler.step()
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+    return rates
+
+
+def scheduled(run: TrainingRun, rates: Iterable[float]) -> Iterator[StepRecord]:
+    """Take a step of the run at each rate; ends with the rates, or with the run.
+
+    The rate of each step stands in its record. That it changes is the plan, so the run's
+    `changes` hold nothing of it.
+
+    Raises:
+        ValueError: A rate is not above 0.
+    """
+    for rate in rates:
+        run.adjust(learning_rate=rate, mark=False)
+        try:
+            record = next(run)
+        except StopIteration:
+            return
+        yield record
+
+
+def _scheduler(
+    schedule: str, optimizer: torch.optim.Optimizer, peak: float, num_steps: int, warm_up: float
+) -> lr_scheduler.LRScheduler:
+    match schedule:
+        case "constant":
+            return lr_scheduler.ConstantLR(optimizer, factor=1.0)
+        case "step":
+            each = -(-num_steps // (STEP_DROPS + 1))
+            return lr_scheduler.StepLR(optimizer, step_size=each, gamma=STEP_FACTOR)
+        case "cosine":
+            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
+        case _:
+            return lr_scheduler.OneCycleLR(
+                optimizer,
+                max_lr=peak,
+                total_steps=num_steps,
+                pct_start=warm_up,
+                cycle_momentum=False,
+            )

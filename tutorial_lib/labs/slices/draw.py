@@ -1,0 +1,51 @@
+"""The picture of a plane through the weights of a net, and of optimizers within it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
+from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
+from tutorial_lib.pictures.theme import INK, MUTED, run_colours
+
+
+def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> None:
+    """The loss in a plane seen from above, the ways within it, and the loss along each way.
+
+    Args:
+        pair: The left axes, for the plane, and the right axes, for the loss at each step.
+        records: As `measure_plane` yields them, as many as there are.
+    """
+    left, right = pair
+    rows = [record for record in records if isinstance(record, GridRow)]
+    if len(rows) > 1:
+        x = np.linspace(-REACH, REACH, len(rows[0].losses))
+        heights = np.array([row.losses for row in rows])  # (rows, columns)
+        levels = np.geomspace(max(heights.min(), 1e-3), heights.max(), 14)
+        lines = left.contour(x, [row.y for row in rows], heights, levels=levels,
+                             colors=MUTED, linewidths=0.8, alpha=0.7)  # fmt: skip
+        left.clabel(lines, lines.levels[1::3], fmt="%.2g", fontsize=7.5)
+    ends, colours = [], run_colours(OPTIMIZERS)
+    for name in OPTIMIZERS:
+        steps = [r for r in records if isinstance(r, PlaneStep) and r.optimizer == name]
+        if not steps:
+            continue
+        colour = colours[name]
+        left.plot([s.x for s in steps], [s.y for s in steps], "o-", color=colour,
+                  markersize=2.5, linewidth=1.2)  # fmt: skip
+        left.plot(steps[0].x, steps[0].y, "s", color=INK, markersize=6)
+        right.plot([s.step for s in steps], [s.loss for s in steps], color=colour, linewidth=1.4)
+        ends.append((steps[-1].loss, f"{name}: {steps[-1].loss:.2f}", colour))
+    left.plot(0, 0, "*", color=INK, markersize=12, zorder=4)
+    left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=(-1, -0.5, 0, 0.5, 1))
+    left.set(xlabel="x, along direction 1", ylabel="y, along direction 2")
+    left.set_title("loss; square: start, star: the trained net")
+    left.grid(False)
+    right.set(xlabel="step", ylabel="loss")
+    right.set_visible(bool(ends))  # it has nothing to show while the plane is measured
+    if ends:
+        right.set_yscale("log")
+        plain_log_ticks(right)
+        label_ends(right, ends)

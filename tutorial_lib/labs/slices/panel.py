@@ -1,0 +1,50 @@
+"""The panel that measures a plane through a trained net."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from tutorial_lib.labs.slices.draw import draw_plane
+from tutorial_lib.labs.slices.measure import LossPlane, PlaneStep, measure_plane
+from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.panels import controls
+from tutorial_lib.panels.measure import MeasurePanel
+
+
+def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> MeasurePanel:
+    """Return a panel that measures the loss in a plane and lets optimizers down in it.
+
+    Args:
+        plane: Through the weights of a trained net.
+        size: Points a side of the grid, 2 or more.
+        num_steps: Steps of each optimizer.
+    """
+    return MeasurePanel(
+        "loss in a plane",
+        partial(measure_plane, plane, size=size, num_steps=num_steps),
+        _draw,
+        lambda **_: size + len(OPTIMIZERS) * (num_steps + 1),
+        {
+            "learning_rate": controls.play_rate_slider(
+                "learning rate", 0.02, f"Rate of {controls.PLAIN}."
+            ),
+            "adaptive_rate": controls.play_rate_slider(
+                "adaptive rate", 0.05, f"Rate of {controls.ADAPTIVE}."
+            ),
+            "momentum": controls.momentum_slider(0.8),
+        },
+        size=(9, 3.9),
+    )
+
+
+def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
+    figure.set_layout_engine("none")
+    place = {"left": 0.08, "right": 0.84, "bottom": 0.12, "top": 0.92, "wspace": 0.27}
+    pair = figure.subplots(1, 2, width_ratios=(1.1, 1), gridspec_kw=place)
+    draw_plane(pair, records)
+    last = {record.optimizer: record for record in records if isinstance(record, PlaneStep)}
+    if not last:
+        return f"the loss along line {len(records)} of the plane, from the bottom up."
+    return "Loss: " + ", ".join(f"{name} {step.loss:.2f}" for name, step in last.items()) + "."

@@ -1,0 +1,84 @@
+"""Which cell of which notebook a panel stands in: it replaces the one before it, and has a file."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import platformdirs
+
+
+class Closable(Protocol):
+    """Something that can be closed."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+_panels: dict[str, tuple[int, list[Closable]]] = {}  # cell -> (its execution count, its panels)
+
+
+def replace_previous(panel: Closable) -> Path | None:
+    """Close what an earlier execution of this cell made, and say where this panel keeps its run.
+
+    Returns:
+        A file of its own for each panel of each cell of each notebook; None outside a notebook
+        whose path Jupyter tells (in scripts, and where notebooks are run as tests).
+    """
+    shell = _shell()
+    if shell is None:
+        return None
+    cell, count = _this_cell(shell), shell.execution_count
+    earlier_count, panels = _panels.get(cell, (count, []))
+    if earlier_count != count:
+        for earlier in panels:
+            earlier.close()
+            _forget_output(shell, earlier)
+        panels = []
+    _panels[cell] = (count, [*panels, panel])
+    return _file_of(cell, len(panels))
+
+
+def in_ipython() -> bool:
+    """Say whether this is a kernel or IPython in a terminal, rather than a script or a test."""
+    return _shell() is not None
+
+
+def runs_folder() -> Path:
+    """Return the folder that TUTORIAL_RUNS_DIR names, or else one among the user's data."""
+    named = os.environ.get("TUTORIAL_RUNS_DIR")
+    return Path(named) if named else platformdirs.user_data_path("tutorial_lib", False) / "runs"
+
+
+def _file_of(cell: str, number: int) -> Path | None:
+    notebook = os.environ.get("JPY_SESSION_NAME")  # Jupyter Server sets it for each kernel
+    if not notebook:
+        return None
+    digest = hashlib.sha256(f"{notebook} {cell} {number}".encode()).hexdigest()
+    return runs_folder() / f"{Path(notebook).stem}-{digest[:12]}.run"
+
+
+def _shell() -> object | None:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    return get_ipython()
+
+
+def _forget_output(shell: Any, panel: Closable) -> None:
+    """Take a panel out of `Out`, which would keep its picture and its run, megabytes, for ever."""
+    outputs = shell.user_ns.get("_oh", {})
+    for number in [number for number, output in outputs.items() if output is panel]:
+        del outputs[number]
+        for names in (shell.user_ns, shell.user_ns_hidden):
+            names.pop(f"_{number}", None)
+
+
+def _this_cell(shell: object) -> str:
+    """Return the cell's id where the frontend tells it, else a digest of its source."""
+    parent = getattr(shell, "get_parent", dict)() or {}
+    if cell_id := parent.get("metadata", {}).get("cellId"):
+        return cell_id
+    source = parent.get("content", {}).get("code", "")
+    return hashlib.sha256(source.encode()).hexdigest()

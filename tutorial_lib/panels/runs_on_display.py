@@ -1,0 +1,68 @@
+"""The runs on a panel's picture and in its words, and how much of them has been taken in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tutorial_lib.config import Hyperparameters, labels_by_difference
+from tutorial_lib.data.digits import Digits
+from tutorial_lib.engine.records import Diverged
+from tutorial_lib.engine.session import Session
+from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.panels.status import Progress
+from tutorial_lib.pictures.curve import LiveCurve
+
+
+class RunsOnDisplay:
+    """Reads a session's records as they come, into the curve and the progress."""
+
+    def __init__(self, data: Digits) -> None:
+        self.curve = LiveCurve(len(data.train), len(data.test), noun=data.noun)
+        self.progress = Progress(f"{len(data.test):,} held-out {data.noun}")
+        self._settings: list[Hyperparameters] = []  # of the runs on the picture
+        self._run: TrainingRun | None = None
+        self._num_records = self._num_changes = 0  # taken in so far
+        self._ended = True
+
+    def begin(self, run: TrainingRun) -> None:
+        """Give a run a curve of its own, with what it has done already, if it was restored."""
+        self._run = run
+        self._num_records = self._num_changes = 0
+        self._ended = False
+        self.curve.begin("", run.hyperparameters.epochs)
+        runs_before = self._settings[len(self._settings) + 1 - len(self.curve.runs) :]
+        self._settings = [*runs_before, run.first_hyperparameters]  # changes are marked
+        self.curve.relabel(labels_by_difference(self._settings))
+        self.progress.begin(run.num_steps)
+        self._take_in([*run.history, *run.scores])
+
+    def follow(self, session: Session) -> bool:
+        """Take in what is new, and the end; say whether the picture has changed."""
+        state = session.state  # before the records: then none is missed at the end
+        records = session.records(since=self._num_records)
+        self._num_records += len(records)
+        changed = self._take_in(records)
+        if state in ("finished", "stopped", "failed") and not self._ended:
+            self._ended = changed = True
+            self.curve.end(diverged=isinstance(session.error, Diverged))
+        return changed
+
+    def drop_last(self) -> None:
+        """Take the last run off the picture."""
+        if self.curve.runs:
+            self.curve.drop_last()
+            self._settings.pop()
+
+    def clear(self) -> None:
+        """Forget every run."""
+        self.curve.clear()
+        self._settings.clear()
+        self.progress.begin(0)
+
+    def _take_in(self, records: Sequence[Any]) -> bool:
+        changes = self._run.changes[self._num_changes :]
+        self._num_changes += len(changes)
+        self.curve.add(records)
+        self.progress.add(records, self._run.num_steps)
+        for change in changes:
+            self.curve.mark(change)
+        return bool(records or changes)
