@@ -18,8 +18,8 @@ from jupyter_client.manager import start_new_kernel
 SETUP = """
 import threading, time
 from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_digits
-from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.engine.drive import with_accuracy
+from tutorial_lib.panels import TrainingPanel
 data = load_digits("sample")
 settings = Hyperparameters(epochs={epochs}, batch_size={batch_size})
 panel = TrainingPanel(data, settings=settings)

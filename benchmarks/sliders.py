@@ -14,17 +14,17 @@ from jupyter_client.manager import start_new_kernel
 from live_panel import execute, value
 
 PANELS = {
-    "descent on a parabola": "parabola.descent_panel()",
-    "schedules": "schedules.schedules_panel(1250)",
-    "losses of one error": "loss_shapes.loss_panel()",
-    "softmax and cross-entropy": "loss_shapes.softmax_panel()",
-    "paths on a surface": "paths.paths_panel()",
-    "one step in numbers": "paths.step_panel()",
+    "descent on a parabola": "labs.descent_panel()",
+    "schedules": "labs.schedules_panel(1250)",
+    "losses of one error": "labs.loss_panel()",
+    "softmax and cross-entropy": "labs.softmax_panel()",
+    "paths on a surface": "labs.paths_panel()",
+    "one step in numbers": "labs.step_panel()",
 }
 SETUP = """
 import time
 import ipywidgets
-from tutorial_lib.panels import loss_shapes, parabola, paths, schedules
+from tutorial_lib import labs
 
 def answers(panel, moves):
     "Seconds of each move, of all the panel's sliders in turn."

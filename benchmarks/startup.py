@@ -94,7 +94,8 @@ def in_a_kernel(clicks: int, stops: int) -> list[Row]:
         execute(client, SETUP)
         wait_for(client, "training._warm.is_set()")
         times = [1000 * click_seconds(client) for _ in range(clicks)]
-        execute(client, f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import latency")
+        folder = str(ROOT / "tests" / "engine")
+        execute(client, f"import sys; sys.path.insert(0, {folder!r}); import latency")
         execute(client, f"seconds = latency.stops(data, {stops})")
         seconds = np.array(eval(value(client, "seconds"))) * 1000
     low, high = float(seconds.min()), float(seconds.max())

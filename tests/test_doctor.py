@@ -175,7 +175,7 @@ def test_the_network_is_left_alone_offline(monkeypatch):
         ("trickles", "sends nothing for 0.2 seconds"),
     ],
 )
-def test_the_network_is_pending_changes_and_given_up_soon(monkeypatch, manners, said):
+def test_the_network_is_asked_and_given_up_soon(monkeypatch, manners, said):
     monkeypatch.delenv("TUTORIAL_OFFLINE", raising=False)
     monkeypatch.setattr(doctor, "REPLY_SECONDS", 0.2)
     packed = {f"{name}.gz": gzip.compress(content) for name, content in tiny_files().items()}

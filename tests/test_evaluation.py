@@ -38,7 +38,7 @@ def test_the_lowest_probability_of_the_truth_comes_first():
     assert [first.loss, second.loss] == pytest.approx([-math.log(0.01), -math.log(0.04)])
 
 
-def test_no_more_than_pending_changes_for_and_none_if_all_is_right():
+def test_no_more_than_asked_for_and_none_if_all_is_right():
     assert len(hardest_mistakes(Fixed(), split_of(WRONG, WORSE, WRONG), count=2)) == 2
     assert hardest_mistakes(Fixed(), split_of(RIGHT, RIGHT)) == ()
 

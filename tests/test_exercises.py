@@ -332,7 +332,7 @@ def test_hints_come_in_order_from_the_second_wrong_answer_and_stop_at_three(said
     assert all(w.endswith("solutions/01_hyperparameters.ipynb") for w in words[4:])
 
 
-def test_hints_can_be_pending_changes_for_and_each_exercise_has_its_own(said, capsys):
+def test_hints_can_be_asked_for_and_each_exercise_has_its_own(said, capsys):
     hint("lion_step")
     hint("lion_step")
     assert "Hint 2 of 3" in capsys.readouterr().out

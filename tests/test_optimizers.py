@@ -1,11 +1,13 @@
 """The written-out rules agree with torch.optim, and so does what is made by name."""
 
+import inspect
+
 import pytest
 import torch
 from torch import nn
 
 from tutorial_lib import optimizers
-from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.optimizers import OPTIMIZERS, apply_rule
 
 
 def gradient_of(weight: torch.Tensor) -> torch.Tensor:
@@ -14,16 +16,11 @@ def gradient_of(weight: torch.Tensor) -> torch.Tensor:
 
 
 def by_rule(name: str, weight: torch.Tensor, steps: int) -> torch.Tensor:
-    zero = torch.zeros_like(weight)
-    memory = {"sgd": [], "momentum": [zero], "nesterov": [zero], "rmsprop": [zero]}
-    memory = memory.get(name, [zero, zero])
-    rule = getattr(optimizers, f"{name}_update")
-    extra = {"momentum": 0.9} if name in ("momentum", "nesterov") else {}
-    extra |= {"weight_decay": 0.1} if name == "adamw" else {}
+    memory = [torch.zeros_like(weight) for _ in OPTIMIZERS[name].memory]
+    settings = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.1}
     for step in range(1, steps + 1):
-        count = [step] if name in ("adam", "adamw") else []
-        result = rule(weight, gradient_of(weight), *memory, *count, learning_rate=0.01, **extra)
-        weight, *memory = result if isinstance(result, tuple) else (result,)
+        gradient = gradient_of(weight)
+        weight, memory = apply_rule(name, weight, gradient, memory, step=step, **settings)
     return weight
 
 
@@ -31,7 +28,7 @@ def by_rule(name: str, weight: torch.Tensor, steps: int) -> torch.Tensor:
 def test_the_rule_agrees_with_torch_over_50_steps(name):
     start = torch.tensor([1.0, -0.5, 2.0], dtype=torch.float64)
     parameter = nn.Parameter(start.clone())
-    decay = 0.1 if name == "adamw" else 0.0
+    decay = 0.1 if "weight_decay" in inspect.signature(OPTIMIZERS[name].rule).parameters else 0.0
     optimizer = optimizers.make_optimizer(
         name, [parameter], learning_rate=0.01, momentum=0.9, weight_decay=decay
     )

@@ -265,7 +265,7 @@ def test_mnist_never_falls_back(mirror, monkeypatch):
         load_digits("mnist")
 
 
-def test_offline_nothing_is_pending_changes_for(mirror, monkeypatch):
+def test_offline_nothing_is_asked_for(mirror, monkeypatch):
     monkeypatch.setenv("TUTORIAL_OFFLINE", "1")
     with pytest.raises(DataUnavailable, match="TUTORIAL_OFFLINE forbids the download"):
         load_digits("mnist")
@@ -307,7 +307,7 @@ def test_two_notebooks_that_start_together_fetch_once(mirror):
     assert sorted(mirror.requests) == sorted(PACKED)
 
 
-def test_who_waits_long_for_another_notebook_is_synchronized(folder, mirror, monkeypatch):
+def test_who_waits_long_for_another_notebook_is_told(folder, mirror, monkeypatch):
     monkeypatch.setattr(data, "QUIET_SECONDS", 0)
     folder.mkdir()
     other = filelock.FileLock(folder / ".mnist.lock")

@@ -154,7 +154,7 @@ def test_every_single_step_is_a_place_to_stop(sample, tmp_path, optimizer):
         assert same(outcome(run), outcome(whole))
 
 
-def test_a_change_pending_changes_for_just_before_the_stop_is_not_lost(sample, tmp_path):
+def test_a_change_asked_for_just_before_the_stop_is_not_lost(sample, tmp_path):
     whole, run = (new_run(tiny(sample), "momentum") for _ in range(2))
     drive(whole, {5: [{"learning_rate": 0.1}, {"batch_size": 4}]})
     drive(run, {}, upto=5)
@@ -182,7 +182,7 @@ def with_dropout(seed: int) -> nn.Module:
     return nn.Sequential(LeNet5(seed=seed), nn.Dropout(0.3))
 
 
-def test_what_dropout_has_dropout_is_the_run_s_own(sample):
+def test_what_dropout_drops_is_the_run_s_own(sample):
     data = tiny(sample)
     whole, run = (new_run(data, "momentum", with_dropout(seed=0)) for _ in range(2))
     drive(whole, {})

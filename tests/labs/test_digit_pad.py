@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, handwriting, theme
-from tutorial_lib.panels import DigitPad, pad
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib.labs import DigitPad
+from tutorial_lib.labs.digit_pad import handwriting
+from tutorial_lib.labs.digit_pad import panel as pad
+from tutorial_lib.pictures import theme
 
 
 class Says(nn.Module):
@@ -86,7 +89,7 @@ def test_the_pad_follows_the_last_model():
     assert reader.preset(7) == 2
 
 
-def test_a_network_that_fails_is_synchronized_in_words():
+def test_a_network_that_fails_is_told_in_words():
     reader = DigitPad(nn.Linear(3, 10))
     sheet = handwriting.draw_strokes(handwriting.STROKES[1], pad.SIDE, pad.PEN)
     reader.set_state({"drawing": sheet.tobytes()})
@@ -114,7 +117,9 @@ def test_without_a_frontend_the_pad_is_a_picture():
 
 
 def test_the_browser_knows_the_same_paper_pen_and_colours():
-    script, style = (Path(pad.__file__).with_suffix(end).read_text() for end in (".js", ".css"))
+    script, style = (
+        Path(pad.__file__).with_name(f"pad{end}").read_text() for end in (".js", ".css")
+    )
     assert re.findall(r"const (?:SIDE|PEN) = (\d+)", script) == [str(pad.SIDE), str(pad.PEN)]
     assert theme.BLUE.lower() in style
     assert theme.MUTED.lower() in style

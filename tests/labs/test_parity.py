@@ -4,6 +4,7 @@ The copy of its numbers that travels with the tutorial is enough. Where the whol
 the checkout, both of its starts and all final weights are compared, too.
 """
 
+import dataclasses
 import json
 from functools import partial
 from itertools import islice
@@ -18,7 +19,7 @@ from torch.testing import assert_close
 
 from tutorial_lib import optimizers
 from tutorial_lib.data.digits import normalise
-from tutorial_lib.labs import parity
+from tutorial_lib.labs.parity import measure as parity
 from tutorial_lib.labs.parity.draw import draw_epochs, draw_parity, draw_plateaus
 from tutorial_lib.labs.parity.measure import (
     PAGE_LOSSES,
@@ -29,6 +30,7 @@ from tutorial_lib.labs.parity.measure import (
     reference_of,
     reference_run,
 )
+from tutorial_lib.losses import LOSSES as LOSS_FUNCTIONS
 from tutorial_lib.losses import loss_function
 from tutorial_lib.models import LeNet5
 
@@ -98,7 +100,8 @@ def test_the_loss_that_trains_agrees():
 
 def dampened(monkeypatch):
     dampened_sgd = partial(torch.optim.SGD, dampening=0.9)
-    monkeypatch.setitem(optimizers.TORCH_CLASSES, "momentum", dampened_sgd)
+    entry = dataclasses.replace(optimizers.OPTIMIZERS["momentum"], torch_class=dampened_sgd)
+    monkeypatch.setitem(optimizers.OPTIMIZERS, "momentum", entry)
 
 
 def without_relu(monkeypatch):
@@ -110,7 +113,8 @@ def without_normalisation(monkeypatch):
 
 
 def sum_for_mean(monkeypatch):
-    monkeypatch.setattr(F, "cross_entropy", partial(F.cross_entropy, reduction="sum"))
+    summed = partial(F.cross_entropy, reduction="sum")
+    monkeypatch.setitem(LOSS_FUNCTIONS, "cross_entropy", summed)
 
 
 def average_pooling(monkeypatch):

@@ -7,11 +7,10 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from tutorial_lib import optimizers
 from tutorial_lib.labs.paths.draw import draw_descents
-from tutorial_lib.labs.paths.measure import ADAPTIVE, SURFACES, Descent, descend
+from tutorial_lib.labs.paths.measure import SURFACES, Descent, descend
 from tutorial_lib.labs.paths.panel import paths_panel
-from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.optimizers import OPTIMIZERS, apply_rule
 
 RAVINE = SURFACES["ravine"]  # its gradient is (x, 20 y)
 RATE, NUM_STEPS = 0.01, 30
@@ -35,7 +34,7 @@ def test_two_steps_on_a_quadratic_worked_by_hand(name, ways):
     assert found[name].heights == pytest.approx([x * x / 2 + 10 * y * y for x, y in ways])
 
 
-@pytest.mark.parametrize("name", ADAPTIVE)
+@pytest.mark.parametrize("name", [n for n, entry in OPTIMIZERS.items() if entry.is_adaptive])
 def test_the_first_step_does_not_depend_on_the_size_of_the_gradient(name):
     way = descend(RAVINE, [name], start=(-4, 1), adaptive_rate=0.1, num_steps=1)[name]
     length = 0.1 / (1 - 0.99) ** 0.5 if name == "rmsprop" else 0.1
@@ -44,19 +43,14 @@ def test_the_first_step_does_not_depend_on_the_size_of_the_gradient(name):
 
 def ours(name, surface):
     """Return the way by the few-line rules, with gradients by autograd."""
-    rule = getattr(optimizers, f"{name}_update")
     weight = torch.tensor(surface.start, dtype=torch.float64)
-    memory = [torch.zeros_like(weight)] * {"sgd": 0, "adam": 2, "adamw": 2}.get(name, 1)
-    settings = {"momentum": 0.9} if name in ("momentum", "nesterov") else {}
-    if name == "adamw":
-        settings = {"weight_decay": 0.0}
+    memory = [torch.zeros_like(weight)] * len(OPTIMIZERS[name].memory)
+    settings = {"learning_rate": RATE / 10, "momentum": 0.9, "weight_decay": 0.0}
     points = [tuple(weight.tolist())]
     for step in range(1, NUM_STEPS + 1):
         leaf = weight.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(surface.height(leaf), leaf)
-        count = [step] if name.startswith("adam") else []
-        result = rule(weight, gradient, *memory, *count, learning_rate=RATE / 10, **settings)
-        weight, *memory = result if isinstance(result, tuple) else (result,)
+        weight, memory = apply_rule(name, weight, gradient, memory, step=step, **settings)
         points.append(tuple(weight.tolist()))
     return points
 
@@ -93,7 +87,7 @@ def test_too_high_a_rate_flies_off_and_the_others_go_on():
     assert len(ways["adam"].points) == 61
 
 
-def test_the_panel_walks_where_it_is_synchronized():
+def test_the_panel_walks_where_it_is_told():
     panel = paths_panel()
     before = panel.image.value
     panel.set(learning_rate=0.1, momentum=0.5, num_steps=2, start_x=-4, start_y=1, show_adam=False)

@@ -13,7 +13,7 @@ def test_constant_stays():
     assert planned_rates("constant", peak=0.2, num_steps=5) == [0.2] * 5
 
 
-def test_three_has_dropout_by_hand():
+def test_three_drops_by_hand():
     rates = planned_rates("step", peak=1.0, num_steps=8)
     assert rates == pytest.approx([1, 1, 0.3, 0.3, 0.09, 0.09, 0.027, 0.027])
 

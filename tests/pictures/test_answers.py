@@ -6,11 +6,11 @@ import torch
 from matplotlib.figure import Figure
 
 from tutorial_lib.evaluation import Mistake
-from tutorial_lib.pictures.activations import draw_activations
+from tutorial_lib.labs.digit_pad.draw import draw_probabilities
 from tutorial_lib.pictures.answers import (
     draw_accuracy_per_digit,
+    draw_activations,
     draw_mistakes,
-    draw_probabilities,
 )
 
 

@@ -40,7 +40,7 @@ def test_runs_are_drawn_faint_and_bold_and_named(axes, new_run):
 
 
 @pytest.mark.parametrize(("x", "last"), [("epochs", 3), ("steps", 30), ("images", 300)])
-def test_the_x_axis_is_what_was_pending_changes_for(axes, new_run, x, last):
+def test_the_x_axis_is_what_was_asked_for(axes, new_run, x, last):
     draw_runs(axes, {"run": list(new_run())}, x=x)
     assert axes.lines[0].get_xdata()[-1] == last
 

@@ -107,7 +107,7 @@ class LivePanel(widgets.VBox):
         elif loop is not None and (self._poll is None or self._poll.done()):
             self._poll = loop.create_task(self._follow())
 
-    def at_main_thread(self, call: Callable[[], None]) -> None:
+    def on_main_thread(self, call: Callable[[], None]) -> None:
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
         self._main_thread.call(call)
 

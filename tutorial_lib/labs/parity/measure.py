@@ -20,7 +20,7 @@ from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.models import LeNet5
 from tutorial_lib.table import Table
 
-FOLDER = Path(__file__).parents[1] / "reference"
+FOLDER = Path(__file__).parents[2] / "reference"
 PAGE_LOSSES = (1.176, 0.080, 0.054, 0.041, 0.032, 0.027, 0.024, 0.022, 0.018, 0.017)
 
 
