@@ -56,7 +56,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def trained(sample, settings=SETTINGS, **options) -> TrainingRun:
-    run = TrainingRun(LeNet5(**options), sample, settings)
+    run = TrainingRun(LeNet5(seed=settings.seed, **options), sample, settings)
     for _ in run:
         pass
     return run

@@ -28,7 +28,7 @@ class Hyperparameters:
     optimizer: str = "momentum"  # a name in optimizers.OPTIMIZERS
     loss: str = "cross_entropy"  # a name in losses.LOSSES
     weight_decay: float = 0.0  # pull of every weight towards 0, 0 or more
-    seed: int = 0  # decides the order of the data, 0 or more
+    seed: int = 0  # decides the order of the data and, of a new model, the first weights; 0 or more
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, low=1)

@@ -70,7 +70,9 @@ def main(kills: int, seed: int = 0) -> dict[str, int]:
                 break
             said = kill_one(run, path, draw.uniform(0, LONGEST_LIFE_SECONDS))
             left = {file.name for file in Path(folder).iterdir()}
-            assert left <= {"run.ckpt", "run.ckpt.previous", ".run.ckpt.part"}, left
+            assert left <= {"run.ckpt", "run.ckpt.previous", ".run.ckpt.part", ".run.ckpt.lock"}, (
+                left
+            )
             held = checkpoint.restore(run, path)  # and the next victim goes on from here
             seen["killed"] += 1
             seen["loadable"] += 1

@@ -245,15 +245,19 @@ def _download(
 
 
 def _receive(url: str, *, seconds: float, limit: int, progress: Callable[[int], object]) -> bytes:
-    """Return what the address sends; TimeoutError if it sends nothing for `seconds`."""
+    """Return what the address sends; TimeoutError if no more of it comes in so many seconds."""
     request = urllib.request.Request(url, headers={"User-Agent": "tutorial_lib"})
-    data = bytearray()
+    data, counted, since = bytearray(), 0, time.monotonic()
     with urllib.request.urlopen(request, timeout=seconds) as response:
         while chunk := response.read1(CHUNK_BYTES):
             data += chunk
             progress(len(chunk))
             if len(data) > limit:
                 raise ValueError("too long")
+            if len(data) - counted >= CHUNK_BYTES:
+                counted, since = len(data), time.monotonic()
+            elif time.monotonic() - since > seconds:  # a byte now and then is no answer either
+                raise TimeoutError
     return bytes(data)
 
 
