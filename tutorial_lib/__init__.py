@@ -6,54 +6,38 @@ from typing import Any
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split, load_digits
-from tutorial_lib.engine import checkpoint
-from tutorial_lib.engine.drive import with_accuracy
-from tutorial_lib.engine.monitor import monitor, monitor_table, step_line
-from tutorial_lib.engine.records import Diverged, EvaluationRecord, StepRecord
-from tutorial_lib.engine.script import script_of
-from tutorial_lib.engine.session import Session
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.engine import (
+    Diverged,
+    EvaluationRecord,
+    Session,
+    StepRecord,
+    TrainingRun,
+    checkpoint,
+    monitor,
+    monitor_table,
+    script_of,
+    step_line,
+    with_accuracy,
+)
 from tutorial_lib.evaluation import evaluate, hardest_mistakes
 from tutorial_lib.hardware import choose_device
 from tutorial_lib.models import LeNet5
 
-__all__ = [
-    "Digits",
-    "Diverged",
-    "EvaluationRecord",
-    "Hyperparameters",
-    "LeNet5",
-    "ProcessesRun",
-    "Session",
-    "Split",
-    "StepRecord",
-    "TrainingRun",
-    "checkpoint",
-    "choose_device",
-    "evaluate",
-    "hardest_mistakes",
-    "load_digits",
-    "monitor",
-    "monitor_table",
-    "script_of",
-    "step_line",
-    "with_accuracy",
-]
 
-
-def lazily(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return what finds the names of a package when they are first asked for, as its __getattr__.
+def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], list[str]]:
+    """Return a package's __getattr__, which finds names when they are first asked for, and __all__.
 
     Args:
-        modules: Name -> the module of the package that has it.
+        modules: Module of the package -> the names to be had from it, with spaces between.
     """
+    places = {name: module for module, names in modules.items() for name in names.split()}
 
     def find(name: str) -> Any:
-        if name not in modules:
+        if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{modules[name]}"), name)
+        return getattr(importlib.import_module(f"{package}.{places[name]}"), name)
 
-    return find
+    return find, sorted(places)
 
 
-__getattr__ = lazily(__name__, {"ProcessesRun": "engine.processes"})  # it loads torch.distributed
+__getattr__, _ = lazily(__name__, {"engine.processes": "ProcessesRun"})  # loads torch.distributed

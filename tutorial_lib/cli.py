@@ -23,7 +23,15 @@ from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data.digits import DOWNLOADED, DataUnavailable, load_digits
 from tutorial_lib.doctor import examine, report
-from tutorial_lib.engine import checkpoint
+from tutorial_lib.engine import (
+    ADJUSTABLE,
+    Diverged,
+    TrainingRun,
+    checkpoint,
+    is_synchronized,
+    iterate_for_device,
+    monitor,
+)
 from tutorial_lib.engine.checkpoint import Checkpoint, CheckpointError
 from tutorial_lib.engine.distributed import (
     follow,
@@ -32,11 +40,6 @@ from tutorial_lib.engine.distributed import (
     rank_device,
     started_by_torchrun,
 )
-from tutorial_lib.engine.drive import is_synchronized, iterate_for_device
-from tutorial_lib.engine.monitor import monitor
-from tutorial_lib.engine.records import Diverged
-from tutorial_lib.engine.run import ADJUSTABLE
-from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import replacing
 from tutorial_lib.losses import LOSSES

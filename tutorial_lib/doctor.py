@@ -14,8 +14,7 @@ import joblib
 import psutil  # comes with ipykernel
 import torch
 
-from tutorial_lib.data import fetch
-from tutorial_lib.data.digits import DOWNLOADED, condition, data_folder, writable_folder
+from tutorial_lib.data import DOWNLOADED, condition, data_folder, fetch, writable_folder
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 WIDTH = 80

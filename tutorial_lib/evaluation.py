@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.losses import loss_function
 
 

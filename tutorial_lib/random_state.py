@@ -1,4 +1,4 @@
-"""torch's global random state, which all threads share: borrowed by one at a time, and given back."""
+"""torch's global random state, which all threads share: lent to one at a time."""
 
 import contextlib
 import threading

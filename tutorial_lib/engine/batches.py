@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 
 
 class Batches:

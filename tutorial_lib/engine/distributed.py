@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits, load_digits
+from tutorial_lib.data import Digits, load_digits
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE, Update, check_batch_size
 from tutorial_lib.engine.train import TrainingRun
@@ -86,7 +86,7 @@ class DistributedRun(TrainingRun):
 
     @property
     def model(self) -> nn.Module:
-        """The network; while a step is taken, the replica whose backward pass averages gradients."""
+        """The network; within a step, the replica whose backward pass averages the gradients."""
         return self._replica if self._in_step else self._model
 
     @model.setter

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import torch
 
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.evaluation import evaluate

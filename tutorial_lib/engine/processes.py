@@ -30,7 +30,7 @@ from torch import nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import DOWNLOADED, Digits, load_digits
+from tutorial_lib.data import DOWNLOADED, Digits, load_digits
 from tutorial_lib.engine.distributed import (
     DistributedRun,
     follow,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Digits
 from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.hardware import use_available_cores
@@ -118,7 +118,7 @@ class Run:
         """Give back what the run holds besides memory: nothing, unless a subclass says so."""
 
     def begin_step(self) -> None:
-        """Apply the changes asked for; begin the next epoch if it is due, or raise StopIteration."""
+        """Apply changes asked for; begin an epoch if that is due, or raise StopIteration."""
         self.apply_changes()
         if not self.batches.left(self.hyperparameters.batch_size):
             self.batches.begin(self.batches.epoch + 1)

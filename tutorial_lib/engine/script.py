@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import DOWNLOADED, Digits
+from tutorial_lib.data import DOWNLOADED, Digits
 from tutorial_lib.engine.records import Change, StepRecord
 from tutorial_lib.engine.state import name_of
 from tutorial_lib.engine.train import TrainingRun

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.engine import TrainingRun
 
 Case = dict[str, Any]  # the arguments of one call, in order; the names are for messages alone
 

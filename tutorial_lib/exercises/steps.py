@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.engine import TrainingRun
 from tutorial_lib.exercises.judging import (
     Case,
     Exercise,

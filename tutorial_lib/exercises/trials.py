@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits, Split, load_digits
-from tutorial_lib.engine.records import Diverged
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits, Split, load_digits
+from tutorial_lib.engine import Diverged, TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
 from tutorial_lib.models import LeNet5

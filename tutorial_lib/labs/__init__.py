@@ -2,37 +2,29 @@
 
 from tutorial_lib import lazily
 
-_MODULES = {
-    **dict.fromkeys(["batch_race_panel", "batch_size_panel"], "batch_size.panel"),
-    "fit_slope": "batch_size.measure",
-    "DigitPad": "digit_pad.panel",
-    **dict.fromkeys(["InsideRecord", "looking_inside", "train_and_look"], "inside.measure"),
-    "draw_inside": "inside.draw",
-    "inside_panel": "inside.panel",
-    **dict.fromkeys(["losses_and_slopes", "softmax_view"], "losses.measure"),
-    **dict.fromkeys(["loss_panel", "softmax_panel"], "losses.panel"),
-    "LrFinderPanel": "lr_finder.panel",
-    "descent_panel": "parabola.panel",
-    **dict.fromkeys(
-        [
-            "epochs_table",
-            "largest_weight_difference",
-            "load_mnist_runs",
-            "load_reference",
-            "reference_run",
-        ],
-        "parity.measure",
-    ),
-    **dict.fromkeys(["draw_epochs", "draw_parity", "draw_plateaus"], "parity.draw"),
-    **dict.fromkeys(["SURFACES", "descend"], "paths.measure"),
-    "steps_in_numbers": "paths.one_step",
-    **dict.fromkeys(["paths_panel", "step_panel"], "paths.panel"),
-    "RacePanel": "race.panel",
-    **dict.fromkeys(["SCHEDULES", "planned_rates", "scheduled"], "schedules.measure"),
-    "schedules_panel": "schedules.panel",
-    "LossPlane": "slices.measure",
-    "plane_panel": "slices.panel",
-}
-__all__ = sorted(_MODULES)  # noqa: PLE0605
-
-__getattr__ = lazily(__name__, _MODULES)  # so that what is measured can be had without widgets
+__getattr__, __all__ = lazily(
+    __name__,
+    {  # what is measured can be had without widgets
+        "batch_size.measure": "fit_slope",
+        "batch_size.panel": "batch_race_panel batch_size_panel",
+        "digit_pad.panel": "DigitPad",
+        "inside.draw": "draw_inside",
+        "inside.measure": "InsideRecord looking_inside train_and_look",
+        "inside.panel": "inside_panel",
+        "losses.measure": "losses_and_slopes softmax_view",
+        "losses.panel": "loss_panel softmax_panel",
+        "lr_finder.panel": "LrFinderPanel",
+        "parabola.panel": "descent_panel",
+        "parity.draw": "draw_epochs draw_parity draw_plateaus",
+        "parity.measure": "epochs_table largest_weight_difference load_mnist_runs load_reference "
+        "reference_run",
+        "paths.measure": "SURFACES descend",
+        "paths.one_step": "steps_in_numbers",
+        "paths.panel": "paths_panel step_panel",
+        "race.panel": "RacePanel",
+        "schedules.measure": "SCHEDULES planned_rates scheduled",
+        "schedules.panel": "schedules_panel",
+        "slices.measure": "LossPlane",
+        "slices.panel": "plane_panel",
+    },
+)

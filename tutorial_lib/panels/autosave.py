@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.engine import checkpoint
+from tutorial_lib.engine import TrainingRun, checkpoint, in_background
 from tutorial_lib.engine.checkpoint import Checkpoint, CheckpointError
-from tutorial_lib.engine.session import in_background
-from tutorial_lib.engine.train import TrainingRun
 
 
 class Autosave:

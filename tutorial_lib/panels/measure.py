@@ -10,12 +10,11 @@ from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tutorial_lib.engine.session import Session, current_session, in_place_of_others
+from tutorial_lib.engine import Session, current_session, in_place_of_others
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.controlled import ControlledPanel
 from tutorial_lib.panels.live import DRAWING_SHARE, REFRESH_SECONDS
-from tutorial_lib.pictures.png import png_of
-from tutorial_lib.pictures.theme import COLOURS, STYLE
+from tutorial_lib.pictures import COLOURS, STYLE, png_of
 
 
 class MeasurePanel(ControlledPanel):

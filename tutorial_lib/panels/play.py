@@ -10,7 +10,7 @@ from IPython.display import Image
 
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.controlled import ControlledPanel
-from tutorial_lib.pictures.blitting import BlittedFigure, Box
+from tutorial_lib.pictures import BlittedFigure, Box
 
 Draw = Callable[..., str]  # draw(axes, **values) draws, and returns a sentence about it
 

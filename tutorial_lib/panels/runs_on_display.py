@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.records import Diverged
-from tutorial_lib.engine.session import Session
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import Diverged, Session, TrainingRun
 from tutorial_lib.panels.status import Progress
-from tutorial_lib.pictures.curve import LiveCurve
+from tutorial_lib.pictures import LiveCurve
 
 
 class RunsOnDisplay:

@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from tutorial_lib.engine.records import Diverged, EvaluationRecord, StepRecord
+from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 

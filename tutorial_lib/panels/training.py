@@ -11,12 +11,18 @@ from torch import nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.drive import is_synchronized, warm_up, with_accuracy
-from tutorial_lib.engine.records import Diverged
-from tutorial_lib.engine.script import script_of
-from tutorial_lib.engine.session import Session, in_background, in_place_of_others
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import (
+    Diverged,
+    Session,
+    TrainingRun,
+    in_background,
+    in_place_of_others,
+    is_synchronized,
+    script_of,
+    warm_up,
+    with_accuracy,
+)
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.autosave import Autosave

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.config import SHORT_NAMES
-from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
+from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
 from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
 from tutorial_lib.pictures.png import encode
 from tutorial_lib.pictures.smoothing import MAX_LOSS, MovingMean, decimate

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tutorial_lib.checks import check_choice
-from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine import StepRecord
 from tutorial_lib.pictures.smoothing import MAX_LOSS, decimate, equal_span, smooth
 from tutorial_lib.pictures.theme import COLOURS, run_colours
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from tutorial_lib.engine.records import EvaluationRecord, StepRecord
+from tutorial_lib.engine import EvaluationRecord, StepRecord
 from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
 from tutorial_lib.pictures.theme import (
     BLUE,

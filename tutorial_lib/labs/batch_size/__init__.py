@@ -1,0 +1,1 @@
+"""What the batch size does to the gradient, to the clock, and to the loss."""

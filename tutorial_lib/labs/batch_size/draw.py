@@ -12,8 +12,7 @@ from tutorial_lib.labs.batch_size.measure import (
     fit_slope,
     fitted_variance,
 )
-from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
-from tutorial_lib.pictures.theme import BLUE, MUTED, VERMILION, run_colours
+from tutorial_lib.pictures import BLUE, MUTED, VERMILION, label_ends, plain_log_ticks, run_colours
 
 
 def draw_batch_sizes(row: Sequence[Axes], records: Sequence[BatchRecord]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Digits, Split
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race
 
 SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Digits
 from tutorial_lib.labs.batch_size.draw import draw_batch_race, draw_batch_sizes
 from tutorial_lib.labs.batch_size.measure import (
     SCALINGS,
@@ -17,8 +17,7 @@ from tutorial_lib.labs.batch_size.measure import (
     measure_batches,
     race_batches,
 )
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels import MeasurePanel, controls
 
 
 def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:

@@ -1,0 +1,1 @@
+"""A pad to draw a digit on, which a trained network reads."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tutorial_lib.pictures.theme import COLOURS, MUTED
+from tutorial_lib.pictures import COLOURS, MUTED
 
 
 def draw_probabilities(axes: Axes, probabilities: Sequence[float]) -> None:

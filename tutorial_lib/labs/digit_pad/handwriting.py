@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 from torch import Tensor, nn
 
-from tutorial_lib.data.digits import normalise
+from tutorial_lib.data import normalise
 from tutorial_lib.evaluation import evaluating
 
 BOX = 20  # pixels; the longer side of every MNIST digit

@@ -23,11 +23,8 @@ from tutorial_lib.labs.digit_pad.handwriting import (
     on_paper,
     read_digit,
 )
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.cells import replace_previous
-from tutorial_lib.panels.live import MainThread
-from tutorial_lib.pictures.png import png_of
-from tutorial_lib.pictures.theme import STYLE
+from tutorial_lib.panels import MainThread, controls, replace_previous
+from tutorial_lib.pictures import STYLE, png_of
 
 SIDE = 280  # pixels of the drawing; pad.js has it too
 PEN = 18  # their width of a line; pad.js has it too

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine import StepRecord
 from tutorial_lib.labs.inside.measure import InsideRecord
+from tutorial_lib.pictures import INK, MUTED, run_colour
 from tutorial_lib.pictures.plots import MAX_LOSS, decimate, label_ends, plain_log_ticks, smooth
-from tutorial_lib.pictures.theme import INK, MUTED, run_colour
 
 RULE_OF_THUMB = 1e-3  # updates / weights; source: Karpathy, notes of Stanford's CS231n, part 3
 LOWEST = 1e-6  # shorter gradients and updates leave the picture, as those of dead layers do

@@ -13,9 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.records import StepRecord
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import StepRecord, TrainingRun
 from tutorial_lib.models import LeNet5
 
 EVERY = 10  # a look costs less than half a step, so this slows a run by about a twentieth

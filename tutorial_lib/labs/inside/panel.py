@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import StepRecord
 from tutorial_lib.labs.inside.draw import draw_inside
 from tutorial_lib.labs.inside.measure import InsideRecord, count_records, describe, train_and_look
 from tutorial_lib.models import INITS
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels import MeasurePanel, controls
 
 
 def inside_panel(data: Digits) -> MeasurePanel:

@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from tutorial_lib.labs.losses.measure import SoftmaxView
-from tutorial_lib.pictures.plots import label_ends
-from tutorial_lib.pictures.theme import BLUE, GREEN, INK, MUTED, SKY, VERMILION, run_colour
+from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, SKY, VERMILION, label_ends, run_colour
 
 REACHES = (3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
 

@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, plain
 from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.play import PlayPanel
+from tutorial_lib.panels import PlayPanel, controls
 
 _ERRORS = tuple(index / 50 for index in range(-150, 151))  # -3 to 3
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.lr_finder.measure import LrRecord, Suggestion
-from tutorial_lib.pictures.theme import BLUE, GREEN, MUTED, VERMILION
+from tutorial_lib.pictures import BLUE, GREEN, MUTED, VERMILION
 
 
 def draw_lr_finder(

@@ -9,9 +9,8 @@ from torch import nn
 
 from tutorial_lib.checks import check_number, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.records import Diverged
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import Diverged, TrainingRun
 from tutorial_lib.random_state import seeded
 
 EARLY_SHARE = 0.2  # of the steps: their rates are too low to matter, so they give the level

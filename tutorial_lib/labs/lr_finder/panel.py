@@ -14,9 +14,7 @@ from tutorial_lib.labs.lr_finder.measure import (
     suggest,
 )
 from tutorial_lib.models import make_model
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.measure import MeasurePanel
-from tutorial_lib.panels.training import TrainingPanel
+from tutorial_lib.panels import MeasurePanel, TrainingPanel, controls
 
 
 class LrFinderPanel(MeasurePanel):

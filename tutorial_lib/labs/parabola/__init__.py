@@ -1,0 +1,1 @@
+"""Gradient descent on one weight, where everything can be worked by hand."""

@@ -12,7 +12,7 @@ from tutorial_lib.labs.parabola.measure import (
     factor_per_step,
     highest_rate,
 )
-from tutorial_lib.pictures.theme import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION
+from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
 WEIGHT_TICKS = (-2, 0, 2)

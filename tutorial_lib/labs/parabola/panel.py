@@ -1,8 +1,8 @@
 """A ball on a parabola, under sliders."""
 
 from tutorial_lib.labs.parabola.draw import draw_descent
+from tutorial_lib.panels import PlayPanel
 from tutorial_lib.panels.controls import play_rate_slider, play_slider
-from tutorial_lib.panels.play import PlayPanel
 
 
 def descent_panel() -> PlayPanel:

@@ -1,0 +1,1 @@
+"""Do we compute what MindSpore computed?"""

@@ -6,8 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.parity.measure import PAGE_LOSSES, MnistRun
-from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
-from tutorial_lib.pictures.theme import BLUE, INK, MUTED, VERMILION
+from tutorial_lib.pictures import BLUE, INK, MUTED, VERMILION, label_ends, plain_log_ticks
 
 ZERO_AT = 1e-8  # where a logarithmic axis shows a difference of exactly 0
 

@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data.digits import Digits, Split, normalise
-from tutorial_lib.engine.batches import order_of_epoch
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits, Split, normalise
+from tutorial_lib.engine import TrainingRun, order_of_epoch
 from tutorial_lib.models import LeNet5
 from tutorial_lib.table import Table
 

@@ -1,0 +1,1 @@
+"""The ways that optimizers take down surfaces, and one step in numbers."""

@@ -14,8 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.paths.measure import Descent, Surface
 from tutorial_lib.labs.paths.one_step import StepInNumbers
-from tutorial_lib.pictures.plots import label_ends
-from tutorial_lib.pictures.theme import INK, MUTED, STYLE, run_colours
+from tutorial_lib.pictures import INK, MUTED, STYLE, label_ends, run_colours
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 

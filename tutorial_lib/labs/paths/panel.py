@@ -11,8 +11,7 @@ from tutorial_lib.labs.paths.draw import draw_descents, draw_step_table
 from tutorial_lib.labs.paths.measure import SURFACES, Surface, descend
 from tutorial_lib.labs.paths.one_step import steps_in_numbers
 from tutorial_lib.optimizers import OPTIMIZERS
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.play import Draw, PlayPanel
+from tutorial_lib.panels import Draw, PlayPanel, controls
 
 
 def paths_panel() -> PlayPanel:

@@ -7,9 +7,15 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.labs.race.measure import Lane, RaceRecord, band, lanes
-from tutorial_lib.pictures.plots import X_LABELS, label_ends, plain_log_ticks
-from tutorial_lib.pictures.smoothing import MAX_LOSS, decimate
-from tutorial_lib.pictures.theme import MUTED, run_colours
+from tutorial_lib.pictures import (
+    MAX_LOSS,
+    MUTED,
+    X_LABELS,
+    decimate,
+    label_ends,
+    plain_log_ticks,
+    run_colours,
+)
 
 XS = ("steps", "images", "seconds")
 YS = ("loss", "accuracy")

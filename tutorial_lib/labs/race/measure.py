@@ -10,12 +10,11 @@ from torch import nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.records import Diverged, EvaluationRecord, StepRecord
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.models import LeNet5, make_model
-from tutorial_lib.pictures.smoothing import MAX_LOSS, equal_span, smooth
+from tutorial_lib.pictures import MAX_LOSS, equal_span, smooth
 
 MAX_SEEDS = 5
 STEPS_A_TURN = 5

@@ -11,10 +11,8 @@ from torch import nn
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data.digits import Digits
-from tutorial_lib.engine.drive import warm_up
-from tutorial_lib.engine.script import as_script
-from tutorial_lib.engine.session import in_background
+from tutorial_lib.data import Digits
+from tutorial_lib.engine import as_script, in_background, warm_up
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
@@ -28,10 +26,8 @@ from tutorial_lib.labs.race.measure import (
 from tutorial_lib.labs.race.row import RunnerRow
 from tutorial_lib.labs.race.summary import sentence, table_of
 from tutorial_lib.models import LeNet5, make_model
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.code_box import CodeShelf
-from tutorial_lib.panels.measure import MeasurePanel
-from tutorial_lib.pictures.theme import RUN_COLOURS, run_colours
+from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
+from tutorial_lib.pictures import RUN_COLOURS, run_colours
 
 
 class RacePanel(MeasurePanel):

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from tutorial_lib.pictures.plots import label_ends
-from tutorial_lib.pictures.theme import run_colour
+from tutorial_lib.pictures import label_ends, run_colour
 
 
 def draw_schedules(

@@ -6,8 +6,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from tutorial_lib.checks import check_choice, check_number, check_whole
-from tutorial_lib.engine.records import StepRecord
-from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.engine import StepRecord, TrainingRun
 
 SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 STEP_DROPS = 3  # "step" multiplies the rate by 0.3 this many times

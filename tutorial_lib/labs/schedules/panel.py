@@ -6,8 +6,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.schedules.draw import draw_schedules
 from tutorial_lib.labs.schedules.measure import SCHEDULES, planned_rates
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.play import PlayPanel
+from tutorial_lib.panels import PlayPanel, controls
 
 
 def schedules_panel(num_steps: int) -> PlayPanel:

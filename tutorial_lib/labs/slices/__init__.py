@@ -1,0 +1,1 @@
+"""A plane through the weights of a trained net."""

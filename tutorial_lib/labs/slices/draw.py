@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
 from tutorial_lib.optimizers import OPTIMIZERS
-from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
-from tutorial_lib.pictures.theme import INK, MUTED, run_colours
+from tutorial_lib.pictures import INK, MUTED, label_ends, plain_log_ticks, run_colours
 
 
 def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.optimizers import OPTIMIZERS, make_optimizer
 
 REACH = 1.0  # the plane is measured from -1 to 1 in both directions

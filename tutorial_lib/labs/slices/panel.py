@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from tutorial_lib.labs.slices.draw import draw_plane
 from tutorial_lib.labs.slices.measure import LossPlane, PlaneStep, measure_plane
 from tutorial_lib.optimizers import OPTIMIZERS
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.measure import MeasurePanel
+from tutorial_lib.panels import MeasurePanel, controls
 
 
 def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> MeasurePanel:
