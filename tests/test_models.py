@@ -3,6 +3,7 @@
 import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tutorial_lib import LeNet5
+from tutorial_lib.models import make_model
 
 
 @pytest.mark.parametrize(("init", "count"), [("torch", 61_706), ("mindspore", 61_684)])
@@ -106,3 +108,15 @@ def test_an_unknown_init_is_refused(init):
 def test_a_bad_seed_is_refused(seed):
     with pytest.raises((ValueError, TypeError), match="seed"):
         LeNet5(seed=seed)
+
+
+def test_a_maker_is_given_the_seed_if_it_takes_one():
+    assert make_model(LeNet5, 7).seed == 7
+    assert make_model(partial(LeNet5, init="mindspore"), 7).init == "mindspore"
+    assert make_model(lambda *, seed: seed, 7) == 7
+
+
+def test_the_weights_of_a_maker_without_a_seed_depend_on_it_too():
+    one, again, other = (make_model(lambda: nn.Linear(3, 2), seed) for seed in (1, 1, 2))
+    assert torch.equal(one.weight, again.weight)
+    assert not torch.equal(one.weight, other.weight)

@@ -1,10 +1,12 @@
 """A script taken home repeats the run that it was taken from, loss by loss."""
 
 import dataclasses
+import inspect
 import json
 import runpy
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from torch import nn
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.data import fetch
 from tutorial_lib.data.digits import Digits, Split, _prepare
+from tutorial_lib.engine import script as script_module
 from tutorial_lib.engine.processes import ProcessesRun
 from tutorial_lib.engine.script import MAX_LINES, as_script, script_of
+from tutorial_lib.labs.schedules.measure import planned_rates, scheduled
 from tutorial_lib.optimizers import OPTIMIZERS
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -201,3 +205,67 @@ def test_threads_are_those_of_the_run(few, new_run):
     run = new_run()
     run.threads = 3
     assert "torch.set_num_threads(3)" in script_of(run, LeNet5())
+
+
+def test_a_run_under_a_plan_is_repeated_with_its_rates(sample, losses_of):
+    settings = Hyperparameters(epochs=1, batch_size=250, optimizer="sgd")
+    run = TrainingRun(LeNet5(), sample, settings)
+    rates = planned_rates("one-cycle", peak=0.3, num_steps=16)
+    expected = [record.loss for record in scheduled(run, rates)]
+    script = script_of(run, LeNet5())
+    assert script.splitlines()[0].startswith("# LeNet5 on 4,000 images. Its 16 losses are those")
+    assert losses_of(script) == expected
+    assert ruff(script, "check") == ruff(script, "format", "--diff") == ""
+
+
+def test_a_plan_and_a_turned_knob_go_together(sample, losses_of):
+    run = TrainingRun(LeNet5(), sample, Hyperparameters(epochs=1, batch_size=250))
+    plan = scheduled(run, [0.01, 0.02, 0.03, 0.04, 0.05, 0.06])
+    expected = [next(plan).loss, next(plan).loss]
+    run.adjust(momentum=0.5, batch_size=100)
+    expected += [record.loss for record in plan]
+    expected += [record.loss for record in run]
+    assert losses_of(script_of(run, LeNet5())) == expected
+
+
+def test_a_plan_too_long_to_write_is_asked_for(few, monkeypatch):
+    monkeypatch.setattr(script_module, "MAX_CHANGES", 5)
+    run = TrainingRun(LeNet5(), few, Hyperparameters(epochs=1, batch_size=10))
+    list(scheduled(run, planned_rates("cosine", num_steps=10)))
+    script = script_of(run, LeNet5())
+    assert "changes = ...  # 10 steps changed an option" in script
+    assert "With your own parts put in, its 10 losses are those" in script.splitlines()[0]
+
+
+def test_an_own_step_is_asked_for_and_then_repeated(sample, losses_of):
+    def clipped(run, inputs, targets):
+        loss = run.loss_function(run.model(inputs), targets)
+        run.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(run.model.parameters(), 0.5)
+        run.optimizer.step()
+        return loss
+
+    settings = Hyperparameters(epochs=1, batch_size=250, loss="mse", learning_rate=0.5)
+    run = TrainingRun(LeNet5(), sample, settings, update=clipped)
+    expected = [record.loss for record in run]
+    script = script_of(run, LeNet5())
+    assert "With your own parts put in, its 16 losses are those" in script.splitlines()[0]
+    assert ruff(script, "check") == ruff(script, "format", "--diff") == ""
+    asked = "update = ...  # your own clipped(run, inputs, targets): put it here"
+    assert asked in script
+    source = textwrap.dedent(inspect.getsource(clipped)).replace("def clipped", "def update")
+    assert losses_of(script.replace(asked, source)) == expected
+
+
+def test_of_a_run_that_may_do_anything_nothing_is_claimed(sample):
+    class Careful(TrainingRun):
+        def step(self):
+            nn.utils.clip_grad_norm_(self.model.parameters(), 0.1)
+            return super().step()
+
+    run = Careful(LeNet5(), sample, Hyperparameters(epochs=1, batch_size=500))
+    list(run)
+    first = script_of(run, LeNet5()).splitlines()[0]
+    assert "losses are those" not in first
+    assert first.endswith("It takes the usual steps: what Careful did besides is not in it.")

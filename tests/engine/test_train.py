@@ -195,3 +195,24 @@ def test_a_run_taken_up_again_equals_one_that_never_stopped(new_run, stop_at):
     list(second)
     assert same_weights(whole.model, second.model)
     assert [r.loss for r in whole.history] == [r.loss for r in second.history]
+
+
+def test_epochs_can_be_added_and_taken_away_but_not_those_begun(new_run):
+    run = new_run(epochs=2)
+    list(itertools.islice(run, 11))
+    run.extend(4)
+    assert run.num_steps == 40
+    with pytest.raises(ValueError, match=r"epochs must be .* 2 or more \(2 have begun\); got 1"):
+        run.extend(1)
+    run.extend(2)
+    assert len(list(run)) == 9
+
+
+def test_a_rate_can_be_set_without_a_mark(new_run):
+    run, marked = new_run(), new_run()
+    for rate in (0.5, 0.1):
+        run.adjust(learning_rate=rate, mark=False)
+        marked.adjust(learning_rate=rate)
+        assert run.step().learning_rate == marked.step().learning_rate == rate
+    assert run.history[-1].loss == marked.history[-1].loss
+    assert (len(run.changes), len(marked.changes)) == (0, 2)

@@ -1,7 +1,9 @@
 """The learning-rate finder: what it leaves alone, and what it reads off."""
 
 import copy
+import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,6 +13,7 @@ from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.labs.lr_finder.measure import LrRecord, lr_finder, suggest
 from tutorial_lib.labs.lr_finder.panel import LrFinderPanel
 from tutorial_lib.panels import TrainingPanel
+from tutorial_lib.random_state import RANDOM_STATE
 
 
 def equal(left, right) -> bool:
@@ -119,3 +122,36 @@ def test_the_button_sets_the_slider_of_the_training_panel(sample):
     assert "A tenth" in panel.status.value
     training.close()
     panel.close()
+
+
+def test_nobody_else_can_seed_torch_while_a_step_of_it_draws(few):
+    """Else the initial weights of a net made beside it would not be those of its seed."""
+    free = []
+
+    class Asks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Flatten(), nn.Linear(1024, 10))
+
+        def forward(self, images):
+            with ThreadPoolExecutor(1) as other_thread:
+                free.append(other_thread.submit(RANDOM_STATE.acquire, blocking=False).result())
+            return self.net(images)
+
+    list(itertools.islice(lr_finder(Asks(), few, num_steps=20), 3))
+    assert free == [False] * 3
+
+
+def test_the_finder_makes_the_networks_of_its_training_panel(few):
+    made = []
+
+    def new_model(seed):
+        made.append(seed)
+        return LeNet5(seed=seed)
+
+    settings = Hyperparameters(seed=4, batch_size=10)
+    training = TrainingPanel(few, new_model=new_model, settings=settings)
+    finder = LrFinderPanel(training)
+    finder.run(num_steps=50)
+    assert made == [4]
+    training.close(), finder.close()

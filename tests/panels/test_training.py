@@ -1,6 +1,7 @@
 """The panel does what its controls say, without a frontend too."""
 
 import base64
+import dataclasses
 import runpy
 import threading
 from functools import partial
@@ -10,7 +11,7 @@ import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
 
-from tutorial_lib import Hyperparameters
+from tutorial_lib import Hyperparameters, LeNet5, Session
 from tutorial_lib.engine.processes import ProcessesRun
 from tutorial_lib.engine.records import Diverged
 from tutorial_lib.engine.session import in_background
@@ -442,3 +443,88 @@ def wait_for_the_thread() -> None:
     done = threading.Event()
     in_background(done.set)
     assert done.wait(PATIENCE)
+
+
+def test_a_model_is_made_only_when_the_run_before_it_is_held(few):
+    states = []
+
+    def new_model():
+        states.append(other.state)
+        return LeNet5()
+
+    other = Session(TrainingRun(LeNet5(), few, Hyperparameters(epochs=10_000, batch_size=8)))
+    other.start()
+    while not other.records():
+        other.join(0.01)
+    panel = TrainingPanel(few, new_model=new_model, settings=Hyperparameters(epochs=1))
+    panel.train()
+    finish(panel)
+    assert states == ["paused"]
+    other.stop(), panel.close()
+
+
+def test_settings_that_are_refused_let_the_other_run_go_on(few, panel):
+    other = Session(TrainingRun(LeNet5(), few, Hyperparameters(epochs=10_000, batch_size=8)))
+    other.start()
+    while not other.records():
+        other.join(0.01)
+    with pytest.raises(ValueError, match="batch_size"):
+        panel.run(batch_size=1000)
+    assert (other.state, other.wanted) == ("running", "running")
+    other.stop()
+
+
+def test_a_stop_of_the_slider_is_the_same_number_everywhere(panel):
+    panel.epochs.value = 100
+    panel.train()
+    panel.pause()
+    panel._session.join(PATIENCE)
+    panel.learning_rate.value = 10**-1.7  # shown as 0.02, and 0.0199526
+    panel.pause()
+    while not panel.last_run.changes:
+        panel._session.join(0.01)
+    panel.stop()
+    finish(panel)
+    assert panel.settings.learning_rate == 0.02  # what Train would take
+    assert panel.last_run.history[-1].learning_rate == 0.02
+    assert panel.last_run.changes[-1].after == 0.02
+    assert '{"lr": 0.02}' in panel.code()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_the_seed_decides_the_first_weights_too(few, seed):
+    panel = TrainingPanel(few, settings=Hyperparameters(epochs=1, seed=seed))
+    run = panel.run()
+    assert run.model.seed == seed
+    panel.close()
+
+
+def test_an_own_step_on_the_panel_is_taken_and_said_in_its_script(few):
+    def halved(run, inputs, targets):
+        loss = run.loss_function(run.model(inputs), targets)
+        run.optimizer.zero_grad()
+        (loss / 2).backward()
+        run.optimizer.step()
+        return loss
+
+    settings = Hyperparameters(epochs=1, batch_size=10, optimizer="sgd", learning_rate=0.2)
+    panel = TrainingPanel(few, new_run=partial(TrainingRun, update=halved), settings=settings)
+    expected = list(TrainingRun(LeNet5(), few, settings.replace(learning_rate=0.1)))
+    panel.train()
+    finish(panel)
+    assert [r.loss for r in panel.last_run.history] == [r.loss for r in expected]
+    assert "update = ...  # your own halved(run, inputs, targets): put it here" in panel.code()
+    panel.close()
+
+
+def test_clothes_are_not_called_digits(few):
+    data = dataclasses.replace(few, name="fashion", noun="clothes")
+    panel = TrainingPanel(data, settings=Hyperparameters(epochs=1))
+    panel.run()
+    assert "50 held-out clothes right" in panel.status.value
+    _, accuracy_axes = panel._display.curve._figure.axes
+    assert accuracy_axes.get_title("left") + accuracy_axes.get_title() == (
+        "Accuracy on 50 held-out clothes"
+    )
+    assert accuracy_axes.get_ylabel() == "clothes named right (%)"
+    panel.close()

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
+from tutorial_lib.pictures import png
 from tutorial_lib.pictures.png import encode
 from tutorial_lib.pictures.theme import GRID, INK, MUTED, RUN_COLOURS
 
@@ -47,3 +48,13 @@ def test_soft_edges_and_faint_lines_look_as_drawn():
 def test_a_picture_is_small():
     drawn = np.full((350, 900, 4), 255, dtype=np.uint8)
     assert len(encode(drawn)) < 4_000
+
+
+@pytest.mark.parametrize("number", [1, 7, 8, 20])
+def test_a_palette_holds_any_number_of_curve_colours(monkeypatch, number):
+    colours = [f"#{7 * k:02X}{255 - 9 * k:02X}80" for k in range(number)]
+    monkeypatch.setattr(png, "RUN_COLOURS", colours)
+    palette = np.array(png._palette().getpalette()).reshape(-1, 3)
+    assert len(palette) == 256
+    for colour in [*colours, INK]:
+        assert abs(palette - ImageColor.getrgb(colour)).max(axis=1).min() <= 1
