@@ -1,4 +1,4 @@
-"""How long Stop and Pause take: `python tests/latency.py` presses each 100 times.
+"""How long Stop and Pause take: `python tests/engine/latency.py` presses each 100 times.
 
 On the sample with batches of 32, as a learner would. From the call to the moment when the session
 has let go of the model: what is left of the step being taken, and the hand-over between threads.

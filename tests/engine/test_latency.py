@@ -1,4 +1,4 @@
-"""Stop and Pause are quick: `python tests/latency.py` has the figures."""
+"""Stop and Pause are quick: `python tests/engine/latency.py` has the figures."""
 
 import latency
 import numpy as np

@@ -184,6 +184,7 @@ def test_several_processes_take_it_though_a_notebook_defines_it(sample):
                 for run in (alone, together):
                     run.adjust(batch_size=33)  # shares of 17 and 16
             gaps.append(abs(next(alone).loss - next(together).loss))
+        print(f"largest difference of a loss: {max(gaps):.1e}")
         assert max(gaps) < 1e-5
         assert (weights(alone) - weights(together)).abs().max() < 1e-5
         unclipped = TrainingRun(LeNet5(), sample, CALM)

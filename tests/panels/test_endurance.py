@@ -1,4 +1,4 @@
-"""A long class in small: `python tests/endurance.py` is the whole of it."""
+"""A long class in small: `python tests/panels/endurance.py` is the whole of it."""
 
 import endurance
 import pytest
