@@ -19,6 +19,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from torch import Tensor, nn
 
 import tutorial_lib
+from tutorial_lib.optimizers import OPTIMIZERS, Optimizer
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = [*sorted(FOLDER.glob("0*.ipynb")), *sorted(FOLDER.glob("solutions/0*.ipynb"))]
@@ -145,13 +146,22 @@ def same_network(inline: type[nn.Module], ours: type[nn.Module]) -> None:
     torch.testing.assert_close(left(images), right(images))
 
 
+def same_rule(entry: Optimizer) -> Callable[[Callable, Callable], None]:
+    """Return a comparison of two ways to write an optimizer's rule, with a usual rate."""
+    taken = inspect.signature(entry.rule).parameters
+    settings = {"learning_rate": 0.01, "momentum": 0.9, "weight_decay": 0.3}
+    keywords = {name: value for name, value in settings.items() if name in taken}
+    return same_steps(len(entry.memory), keywords, counts="step" in taken)
+
+
 MOMENTA = ({"learning_rate": 0.01, "momentum": 0.9}, {"learning_rate": 0.3, "momentum": 0.0})
 ADAMS = (
     {"learning_rate": 0.01},
     {"learning_rate": 0.1, "beta1": 0.5, "beta2": 0.9, "epsilon": 1e-3},
 )
+RULES = {entry.rule.__name__: entry for entry in OPTIMIZERS.values()}
 COMPARISONS: dict[str, Callable[[Any, Any], None]] = {
-    "sgd_update": same_steps(0, {"learning_rate": 0.1}),
+    **{name: same_rule(entry) for name, entry in RULES.items()},  # below, those with more settings
     "momentum_update": same_steps(1, *MOMENTA),
     "nesterov_update": same_steps(1, *MOMENTA),
     "rmsprop_update": same_steps(
@@ -179,9 +189,8 @@ def test_inline_code_agrees_with_the_library(notebook, name):
 
 
 def test_all_update_rules_stand_in_the_notebook_on_optimizers():
-    rules = {name for name in LIBRARY if name.endswith("_update")}
-    assert len(rules) == 6
-    assert rules <= inline_names(TREES["03_optimizers"])
+    assert {name for name in LIBRARY if name.endswith("_update")} == RULES.keys()
+    assert RULES.keys() <= inline_names(TREES["03_optimizers"])
 
 
 WRONG = {

@@ -3,6 +3,7 @@
 `TUTORIAL_THOROUGH=10` tries ten times as many cases.
 """
 
+import itertools
 import math
 import os
 import random
@@ -231,7 +232,7 @@ PLAN = {2: [{"learning_rate": 0.003}], 5: [{"batch_size": 5}], 9: [{"momentum": 
 def test_a_new_process_goes_on_as_if_nothing_had_happened(sample, tmp_path):
     data = tiny(sample)
     wholes = {}
-    for optimizer, stop in zip(OPTIMIZERS, (0, 1, 6, 7, 11, 99), strict=True):
+    for optimizer, stop in zip(OPTIMIZERS, itertools.cycle((0, 1, 6, 7, 11, 99)), strict=False):
         run = new_run(data, optimizer)
         drive(run, dict(PLAN), upto=stop)
         wholes[checkpoint.save(run, tmp_path / optimizer)] = whole = new_run(data, optimizer)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from tutorial_lib.evaluation import Mistake
 from tutorial_lib.labs.digit_pad.draw import draw_probabilities
-from tutorial_lib.pictures.answers import (
+from tutorial_lib.pictures import (
     draw_accuracy_per_digit,
     draw_activations,
     draw_mistakes,
