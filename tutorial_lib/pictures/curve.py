@@ -2,14 +2,14 @@
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -17,10 +17,10 @@ from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
-from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
+from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks
 from tutorial_lib.pictures.png import encode
 from tutorial_lib.pictures.smoothing import MAX_LOSS, MovingMean, decimate
-from tutorial_lib.pictures.theme import COLOURS, STYLE, run_colour
+from tutorial_lib.pictures.theme import INK, MUTED, STYLE, run_colour
 
 MAX_LIVE_MARKS = 4  # each costs a frame 2 ms, so more become part of what is kept
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
@@ -99,68 +99,57 @@ class LiveCurve:
         self.runs: list[CurveSeries] = []
         self.full_redraws = 0
         self._images_per_epoch = images_per_epoch
-        self._number = 0
-        self._live = False  # whether the last series is still growing
-        self._background: Any = None
         with matplotlib.style.context(STYLE):
             self._figure = Figure(figsize=size, dpi=100, layout="none")
             self._canvas = FigureCanvasAgg(self._figure)
             self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
             self._accuracy_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
-            self._raw, self._bold, self._points = self._add_live_lines()
-            self._dress(self._loss_axes, "Loss: each batch faint, smoothed bold", "loss")
-            accuracy_title = f"Accuracy on {images_held_out:,} held-out {noun}"
-            self._dress(self._accuracy_axes, accuracy_title, f"{noun} named right (%)")
+            self._loss_axes.set_title("Loss: each batch faint, smoothed bold", color=INK)
+            held_out = f"Accuracy on {images_held_out:,} held-out {noun}"
+            self._accuracy_axes.set_title(held_out, color=INK)
+            self._accuracy_axes.set_ylabel(f"{noun} named right (%)")
+            self._loss_axes.set(yscale="log", ylabel="loss")
+            for axes in self._figure.axes:
+                axes.set_xlabel("epochs")
+                axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
             self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-            self._loss_axes.set_yscale("log")
-        self._rest: list[Artist] = []  # of the background, which the next one replaces
-        self._rows: list[list[float]] = []  # the x of its marks' labels, row by row
-        self._marks_kept = 0  # of the present run, how many are in the background
-        self._marks_drawn: list[tuple[float, str]] = []  # the others, drawn over it
-        self._mark_artists: list[Artist] = []
+        self._still: list[Artist] = []  # in the background, which the next one replaces
+        self._live_lines: list[Line2D] = []  # of the present run, drawn over it: raw, bold, points
+        self._live_marks: list[Artist] = []  # and those of its marks that came since
+        self._marks: list[tuple[float, str, str]] = []  # in the background: (x, text, colour)
+        self._num_kept = 0  # of the present run, how many marks are in the background
         self.clear()
-
-    def _add_live_lines(self) -> list[Line2D]:
-        raw, bold = (self._loss_axes.plot([], [], animated=True)[0] for _ in range(2))
-        (points,) = self._accuracy_axes.plot([], [], marker="o", animated=True, clip_on=False)
-        raw.set(alpha=0.3, linewidth=0.8)
-        return [raw, bold, points]
-
-    def _dress(self, axes: Axes, title: str, unit: str) -> None:
-        axes.set_title(title, color=COLOURS["ink"])
-        axes.set_ylabel(unit)
-        axes.set_xlabel("epochs")
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
 
     def clear(self) -> None:
         """Take every run off the picture."""
         self.runs.clear()
-        self._number = 0
-        self._live = False
-        self._background = None
+        self._number = 0  # of the next run, which its colour follows
         self._loss_axes.set_ylim(0.05, 5)
         self._accuracy_axes.set_ylim(80, 100.5)
+        self._start_anew(live=False)
 
     def drop_last(self) -> None:
         """Take the last run off the picture; the next one has its colour."""
         self.runs.pop()
-        self._smooth_alike()
         self._number -= 1
-        self._live = False
-        self._background = None
+        self._start_anew(live=False)
 
     def begin(self, label: str, epochs: int) -> CurveSeries:
         """Start a new curve that is to go on for so many epochs."""
         series = CurveSeries(label, run_colour(self._number), epochs, self._images_per_epoch)
         self._number += 1
         self.runs = [*self.runs[1 - MAX_RUNS :], series]
-        self._smooth_alike()
-        self._live = True
-        self._background = None
+        self._start_anew(live=True)
         return series
 
-    def _smooth_alike(self) -> None:
+    def end(self, *, diverged: bool = False) -> None:
+        """The present run is over; a cross marks where it diverged, if it did."""
+        self.runs[-1].diverged = diverged
+        self._start_anew(live=False)
+
+    def _start_anew(self, *, live: bool) -> None:
         """Smooth all runs over equally many images, a fiftieth of the longest: they compare."""
+        self._live, self._background = live, None  # whether the last run still grows
         longest = max((series.epochs for series in self.runs), default=0) * self._images_per_epoch
         for series in self.runs:
             series.smooth_over(min(max(longest / 50, MIN_SPAN), MAX_SPAN))
@@ -177,7 +166,7 @@ class LiveCurve:
             self.runs[-1].add(record)
 
     def mark(self, change: Change) -> None:
-        """Mark a hyperparameter changed mid-run, at the place where it began to act."""
+        """Mark a hyperparameter changed mid-run, at the step where it began to act."""
         series = self.runs[-1]
         name = SHORT_NAMES[change.field]
         x = change.images_seen / self._images_per_epoch
@@ -185,14 +174,12 @@ class LiveCurve:
         if last_text.startswith(name) and x - last_x < 0.02 * series.epochs:
             series.marks.pop()  # the same knob, turned further
         series.marks.append((x, f"{name} {change.after:.3g}"))
-        if not self._marks_kept < len(series.marks) <= self._marks_kept + MAX_LIVE_MARKS:
+        live = [(x, text, series.colour) for x, text in series.marks[self._num_kept :]]
+        if 0 < len(live) <= MAX_LIVE_MARKS:
+            _remove(self._live_marks)
+            self._live_marks = self._draw_marks([*self._marks, *live], first=len(self._marks))
+        else:
             self._background = None
-
-    def end(self, *, diverged: bool = False) -> None:
-        """The present run is over; a cross marks where it diverged, if it did."""
-        self.runs[-1].diverged = diverged
-        self._live = False
-        self._background = None
 
     def png(self) -> bytes:
         """Render the picture as it stands, as PNG."""
@@ -200,139 +187,118 @@ class LiveCurve:
             self._render_background()
         self._canvas.restore_region(self._background)
         if self._live:
-            self._draw_live_lines()
+            _fill(self._live_lines, self.runs[-1])
+            for artist in (*self._live_lines, *self._live_marks):
+                artist.axes.draw_artist(artist)
         return encode(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
-
-    def _draw_live_lines(self) -> None:
-        series = self.runs[-1]
-        self._raw.set_data(*decimate(np.array(series.x), np.array(series.loss)))
-        self._bold.set_data(*decimate(np.array(series.x), np.array(series.smoothed)))
-        self._points.set_data(np.array(series.accuracy_x), np.array(series.accuracy))
-        for line in (self._raw, self._bold, self._points):
-            line.set_color(series.colour)
-            line.axes.draw_artist(line)
-        for artist in self._live_marks(series):
-            self._loss_axes.draw_artist(artist)
-
-    def _live_marks(self, series: CurveSeries) -> list[Artist]:
-        """Return the artists of the present run's marks, made anew when a knob was turned."""
-        if self._marks_drawn != series.marks[self._marks_kept :]:
-            self._remove_live_marks()
-            self._marks_drawn = series.marks[self._marks_kept :]
-            marks = [(x, text, series.colour) for x, text in self._marks_drawn]
-            rows = [list(row) for row in self._rows]
-            self._mark_artists = self._draw_marks(marks, rows)
-        return self._mark_artists
-
-    def _remove_live_marks(self) -> None:
-        for artist in self._mark_artists:
-            artist.remove()
-        self._mark_artists, self._marks_drawn = [], []
 
     def _grow_axes(self) -> bool:
         """Widen the axes until everything is inside; say whether that was needed."""
         low, high = self._loss_axes.get_ylim()
+        bottom, top = self._accuracy_axes.get_ylim()
         # Below, single batches may leave the picture; above, only those of a diverging run.
         lowest = min((series.lowest for series in self.runs), default=low)
         highest = min(max((series.highest for series in self.runs), default=high), MAX_LOSS)
+        floor = min((min(series.accuracy) for series in self.runs if series.accuracy), default=100)
         wanted = (
             lowest / 4 if 0 < lowest < 1.5 * low else low,
             highest * 2 if highest > high else high,
+            max(0, floor // 20 * 20) if floor < bottom else bottom,
         )
-        floor = min((min(series.accuracy) for series in self.runs if series.accuracy), default=100)
-        bottom, top = self._accuracy_axes.get_ylim()
-        wanted_bottom = max(0, floor // 20 * 20) if floor < bottom else bottom
-        grown = wanted != (low, high) or wanted_bottom != bottom
-        if grown:
-            self._loss_axes.set_ylim(wanted)
-            self._accuracy_axes.set_ylim(wanted_bottom, top)
+        if grown := wanted != (low, high, bottom):
+            self._loss_axes.set_ylim(wanted[:2])
+            self._accuracy_axes.set_ylim(wanted[2], top)
         return grown
 
     def _render_background(self) -> None:
         self.full_redraws += 1
-        for artist in self._rest:
-            artist.remove()
-        self._rest = []
-        last = max([1, *(series.epochs for series in self.runs)])
-        for axes in (self._loss_axes, self._accuracy_axes):
-            axes.set_xlim(0, last)
-        plain_log_ticks(self._loss_axes)
-        self._remove_live_marks()
-        for series in self.runs[:-1] if self._live else self.runs:
-            self._draw_still(series)
-        self._marks_kept = len(self.runs[-1].marks) if self.runs else 0
-        marks = sorted((x, text, series.colour) for series in self.runs for x, text in series.marks)
-        self._rows = []
-        self._rest += self._draw_marks(marks, self._rows)
-        ends = [
-            (t.smoothed[-1] if t.smoothed else 2.3, _narrow(t.label), t.colour) for t in self.runs
-        ]
-        self._rest += label_ends(self._loss_axes, ends)
-        if not self.runs:
-            self._rest.append(self._hint())
-        self._canvas.draw()
+        _remove(self._still + self._live_lines + self._live_marks)
+        self._still, self._live_lines, self._live_marks = [], [], []
+        with matplotlib.style.context(STYLE):
+            for axes in self._figure.axes:
+                axes.set_xlim(0, max([1, *(series.epochs for series in self.runs)]))
+            plain_log_ticks(self._loss_axes)
+            for series in self.runs[:-1] if self._live else self.runs:
+                self._draw_still(series)
+            if self._live:
+                self._live_lines = self._add_lines(self.runs[-1], alpha=0.3, animated=True)
+            self._num_kept = len(self.runs[-1].marks) if self.runs else 0
+            marks = ((x, text, series.colour) for series in self.runs for x, text in series.marks)
+            self._marks = sorted(marks)
+            self._still += self._draw_marks(self._marks) + label_ends(
+                self._loss_axes, map(_end_of, self.runs)
+            )
+            if not self.runs:
+                hint = "Run this cell and press Train: the curve appears here."
+                where = self._loss_axes.transAxes
+                looks = {"ha": "center", "color": MUTED, "size": 11}
+                self._still.append(self._loss_axes.text(0.5, 0.5, hint, transform=where, **looks))
+            self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
     def _draw_still(self, series: CurveSeries) -> None:
-        x = np.array(series.x)
-        self._rest += self._loss_axes.plot(
-            *decimate(x, np.array(series.loss)), color=series.colour, alpha=0.18, lw=0.8
-        )
-        self._rest += self._loss_axes.plot(
-            *decimate(x, np.array(series.smoothed)), color=series.colour
-        )
-        self._rest += self._accuracy_axes.plot(
-            series.accuracy_x, series.accuracy, color=series.colour, marker="o", clip_on=False
-        )
-        if series.diverged and len(x):
+        lines = self._add_lines(series, alpha=0.18)
+        _fill(lines, series)
+        self._still += lines
+        if series.diverged and len(series.x):
             y = min(series.smoothed[-1], MAX_LOSS)
-            self._rest += self._loss_axes.plot(
-                x[-1], y, "X", color=series.colour, ms=10, mec="white", clip_on=False
+            self._still += self._loss_axes.plot(
+                series.x[-1], y, "X", color=series.colour, ms=10, mec="white", clip_on=False
             )
 
+    def _add_lines(self, series: CurveSeries, *, alpha: float, **looks: Any) -> list[Line2D]:
+        """Put empty lines for a run's raw and smoothed loss and its accuracy on the axes."""
+        looks["color"] = series.colour
+        raw = self._loss_axes.plot([], [], alpha=alpha, lw=0.8, **looks)
+        bold = self._loss_axes.plot([], [], **looks)
+        return raw + bold + self._accuracy_axes.plot([], [], marker="o", clip_on=False, **looks)
+
     def _draw_marks(
-        self, marks: Iterable[tuple[float, str, str]], rows: list[list[float]]
+        self, marks: Sequence[tuple[float, str, str]], *, first: int = 0
     ) -> list[Artist]:
         """Mark changes by a line and the new value, those side by side one below another.
 
         Args:
             marks: Each as (x, text, colour).
-            rows: The x of the labels in each row, to which those of these marks are added.
+            first: The first one that is not drawn yet.
         """
-        artists: list[Artist] = []
-        room = 0.2 * self._loss_axes.get_xlim()[1]
-        for x, text, colour in marks:
-            free = (n for n, row in enumerate(rows) if all(abs(x - other) >= room for other in row))
-            row = next(free, len(rows))
-            rows[row:] = rows[row:] or [[]]
-            rows[row].append(x)
-            line = self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3)))
-            label = self._loss_axes.annotate(
+        room, rows, artists = 0.2 * self._loss_axes.get_xlim()[1], [], []
+        for x, _, _ in marks:
+            near = (abs(x - other) < room for other, _, _ in marks)
+            taken = {row for row, is_near in zip(rows, near, strict=False) if is_near}
+            rows.append(next(row for row in count() if row not in taken))
+        for (x, text, colour), row in list(zip(marks, rows, strict=True))[first:]:
+            artists.append(self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3))))
+            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+            label = note(
+                self._loss_axes,
                 text,
                 (x, 0.985 - 0.075 * row),
                 (4, 0),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
                 va="top",
                 size=8.5,
+                xycoords=("data", "axes fraction"),
                 color=colour,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+                bbox=box,
             )
-            artists += [line, label]
+            artists.append(label)
         return artists
 
-    def _hint(self) -> Any:
-        return self._loss_axes.text(
-            0.5,
-            0.5,
-            "Run this cell and press Train: the curve appears here.",
-            transform=self._loss_axes.transAxes,
-            ha="center",
-            color=COLOURS["muted"],
-            size=11,
-        )
+
+def _fill(lines: Sequence[Line2D], series: CurveSeries) -> None:
+    """Show a run's numbers by its lines for raw and smoothed loss and for accuracy."""
+    raw, bold, points = lines
+    raw.set_data(*decimate(np.array(series.x), np.array(series.loss)))
+    bold.set_data(*decimate(np.array(series.x), np.array(series.smoothed)))
+    points.set_data(np.array(series.accuracy_x), np.array(series.accuracy))
 
 
-def _narrow(label: str) -> str:
-    """Break a long label between its parts: it stands between the two pictures."""
-    return label if len(label) <= 15 else label.replace(", ", ",\n")
+def _remove(artists: Iterable[Artist]) -> None:
+    for artist in artists:
+        artist.remove()
+
+
+def _end_of(series: CurveSeries) -> tuple[float, str, str]:
+    """Return height, text and colour of a run's name, which stands between the two pictures."""
+    label = series.label if len(series.label) <= 15 else series.label.replace(", ", ",\n")
+    return series.smoothed[-1] if series.smoothed else 2.3, label, series.colour

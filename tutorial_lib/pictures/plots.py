@@ -1,16 +1,19 @@
-"""Pictures of digits and of runs, drawn on axes that are given."""
+"""Pictures of runs, of digits and of what a trained network answers, on axes that are given."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from torch import Tensor
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.engine import StepRecord
+from tutorial_lib.evaluation import Mistake
 from tutorial_lib.pictures.smoothing import MAX_LOSS, decimate, equal_span, smooth
-from tutorial_lib.pictures.theme import COLOURS, run_colours
+from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colours
 
 X_LABELS = {
     "epochs": "epochs",
@@ -32,71 +35,78 @@ def draw_runs(
             as many images, but along an axis of steps as many steps.
     """
     check_choice("x", x, X_LABELS)
-    ends, colours = [], run_colours(runs)
+    colours = run_colours(runs)
     for label, records in runs.items():
         steps = [record for record in records if isinstance(record, StepRecord)]
-        position, loss = _positions(steps, x), np.array([record.loss for record in steps])
+        loss = np.array([record.loss for record in steps])
         sizes = [record.batch_size for record in steps]
         bold = smooth(loss, span if x == "steps" else equal_span(sizes, span))
-        axes.plot(*decimate(position, loss), color=colours[label], alpha=0.25, lw=0.8)
-        axes.plot(*decimate(position, bold), color=colours[label])
-        if len(bold):
-            ends.append((bold[-1], str(label), colours[label]))
+        draw_faint_and_bold(axes, positions(steps, x), loss, bold, colours[label], str(label))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], MAX_LOSS))
     axes.set(xlabel=X_LABELS[x], ylabel="loss")
     plain_log_ticks(axes)
-    label_ends(axes, ends)
+    label_ends(axes)
 
 
-def _positions(steps: Sequence[StepRecord], x: str) -> np.ndarray:
-    if x == "steps":
-        return np.array([record.step for record in steps], dtype=float)
-    if x == "images":
-        return np.array([record.images_seen for record in steps], dtype=float)
+def positions(steps: Sequence[StepRecord], x: str = "epochs") -> np.ndarray:
+    """Return where steps (S,) lie along an axis of epochs, steps, images or seconds."""
     if x == "seconds":
-        return np.cumsum([record.seconds for record in steps])
-    return np.array([r.epoch + r.epoch_step / r.epoch_steps for r in steps], dtype=float)
+        return np.cumsum([step.seconds for step in steps])
+    if x == "epochs":
+        return np.array([step.epoch + step.epoch_step / step.epoch_steps for step in steps])
+    return np.array([step.step if x == "steps" else step.images_seen for step in steps], float)
 
 
-def label_ends(axes: Axes, ends: Iterable[tuple[float, str, str]], *, size: float = 8.5) -> list:
+def draw_faint_and_bold(
+    axes: Axes, x: np.ndarray, raw: np.ndarray, bold: np.ndarray, colour: str, label: str = ""
+) -> None:
+    """Draw what jumps from step to step, (S,): as it is, faint, and smoothed, bold."""
+    axes.plot(*decimate(x, raw), color=colour, alpha=0.25, lw=0.8)
+    axes.plot(*decimate(x, bold), color=colour, label=label)
+
+
+def note(axes: Axes, text: str, at: Any, offset: tuple[float, float], **looks: Any) -> Annotation:
+    """Write a note so many points to the right of and above a point; looks as of `annotate`."""
+    return axes.annotate(text, at, offset, textcoords="offset points", **looks)
+
+
+def label_ends(axes: Axes, ends: Iterable[tuple[float, str, str]] | None = None) -> list[Text]:
     """Name curves to the right of the axes at the height of their ends, none over another.
 
     Args:
-        ends: (y in data units, text, colour) for each curve.
-        size: Of the letters, in points.
-
-    Returns:
-        The text artists.
+        ends: (y in data units, text, colour) for each curve; else those of all lines with a label.
     """
+    if ends is None:
+        lines = [line for line in axes.lines if line.get_label()[:1] not in ("", "_")]
+        lines = [line for line in lines if len(line.get_ydata())]
+        ends = [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in lines]
     if not (ends := sorted(ends, key=lambda end: end[0])):
         return []
+    size = 8.5  # points
     low, high = sorted(axes.get_ylim())
     inside = [(0, min(max(y, low), high)) for y, _, _ in ends]
     heights = axes.transAxes.inverted().transform(axes.transData.transform(inside))[:, 1]
     axes_points = axes.get_window_extent().height * 72 / axes.figure.dpi
     lines = np.array([text.count("\n") + 1 for _, text, _ in ends])
-    places = spread(heights, lines * size * 1.35 / axes_points)
+    heights = spread(heights, lines * size * 1.35 / axes_points)
+    looks = {"size": size, "va": "center", "transform": axes.transAxes}
     return [
-        axes.text(
-            1.015, place, text, color=colour, size=size, va="center", transform=axes.transAxes
-        )
-        for place, (_, text, colour) in zip(places, ends, strict=True)
+        axes.text(1.015, height, text, color=colour, **looks)
+        for height, (_, text, colour) in zip(heights, ends, strict=True)
     ]
 
 
 def spread(heights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Move ascending heights (N,) just so far apart that things of these sizes do not overlap."""
-    places = np.array(heights, dtype=float)
-    gaps = (sizes[1:] + sizes[:-1]) / 2
+    heights, gaps = np.array(heights, dtype=float), (sizes[1:] + sizes[:-1]) / 2
     for index, gap in enumerate(gaps):
-        places[index + 1] = max(places[index + 1], places[index] + gap)
-    over = places[-1] + sizes[-1] / 2 - 1.05  # too high: push down from the top
-    if over > 0:
-        places[-1] -= over
-        for index in range(len(gaps) - 1, -1, -1):
-            places[index] = min(places[index], places[index + 1] - gaps[index])
-    return places
+        heights[index + 1] = max(heights[index + 1], heights[index] + gap)
+    # Too high: push down from the top.
+    heights[-1] = min(heights[-1], 1.05 - sizes[-1] / 2)
+    for index in reversed(range(len(gaps))):
+        heights[index] = min(heights[index], heights[index + 1] - gaps[index])
+    return heights
 
 
 def plain_log_ticks(axes: Axes) -> None:
@@ -144,3 +154,94 @@ def draw_confusion(axes: Axes, confusion: Sequence[Sequence[int]]) -> None:
             axes.text(column, row, counts[row, column], ha="center", va="center", color=colour)
     axes.set(xticks=range(10), yticks=range(10), xlabel="the net's answer", ylabel="true digit")
     axes.grid(visible=False)
+
+
+def draw_accuracy_per_digit(axes: Axes, accuracies: Sequence[float]) -> None:
+    """Draw the accuracy of each digit as a dot, and all ten together as a line.
+
+    Args:
+        accuracies: (10,), 0 to 1: the share of the zeros, the ones ... that are read right.
+    """
+    percent = 100 * np.asarray(accuracies, dtype=float)
+    mean = percent.mean()
+    axes.axhline(mean, color=MUTED, lw=1, ls=":")
+    axes.annotate(f"mean {mean:.1f} %", (1.01, mean), xycoords=("axes fraction", "data"),
+                  va="center", color=MUTED)  # fmt: skip
+    axes.vlines(range(10), mean, percent, color=GRID, lw=3)
+    axes.plot(range(10), percent, "o", color=COLOURS["validation"], ms=6)
+    for digit, value in enumerate(percent):
+        above = value >= mean
+        axes.annotate(f"{value:.1f}", (digit, value), xytext=(0, 6 if above else -6),
+                      textcoords="offset points", ha="center",
+                      va="bottom" if above else "top")  # fmt: skip
+    room = max(0.5, 0.2 * np.ptp(percent))
+    axes.set_ylim(percent.min() - room, percent.max() + room)
+    axes.set_xticks(range(10))
+    axes.grid(visible=False, axis="x")
+    axes.set(xlabel="true digit", ylabel="read right (%)")
+
+
+def draw_mistakes(axes: Axes, images: Tensor, mistakes: Sequence[Mistake]) -> None:
+    """Draw wrongly read digits: above each what it is, the answer, and how sure the net was.
+
+    Args:
+        images: (N, 1, H, W), the split that the mistakes were made on.
+        mistakes: At least one.
+    """
+    titles = [f"{m.label}→{m.answer} {100 * m.probability:.0f} %" for m in mistakes]
+    draw_digits(axes, images[[m.index for m in mistakes]].cpu(), titles)
+
+
+def draw_activations(axes: Axes, activations: Mapping[str, Tensor]) -> None:
+    """Draw what each layer makes of one digit, from left to right: the darker, the stronger.
+
+    Feature maps stand side by side, long vectors are folded into columns, and the ten logits have
+    their digits beside them. Each layer has its own scale.
+
+    Args:
+        activations: Name -> (1, C, H, W) or (1, N).
+    """
+    left = 0.0
+    for name, values in activations.items():
+        values = values[0].detach().cpu().numpy()  # (C, H, W) or (N,)
+        sheet = _maps_in_a_grid(values) if values.ndim == 3 else _folded(values)
+        width = sheet.shape[1] / sheet.shape[0]  # every layer is 1 high
+        axes.imshow(sheet, cmap="gray_r", extent=(left, left + width, 0, 1))
+        axes.plot([left, left + width, left + width, left, left], [0, 0, 1, 1, 0],
+                  color=GRID, lw=0.8)  # fmt: skip
+        shape = " x ".join(map(str, values.shape))
+        middle = left + width / 2
+        axes.text(middle, 1.05, name, ha="center", va="bottom", color=INK, weight="bold")
+        axes.text(middle, -0.05, shape, ha="center", va="top", color=MUTED)
+        if values.shape == (10,):
+            _name_digits(axes, values, left + width)
+        left += max(width, 0.5) + 0.25
+    axes.set(xlim=(-0.03, left), ylim=(-0.22, 1.22), aspect="equal")
+    axes.set_axis_off()
+
+
+def _maps_in_a_grid(maps: np.ndarray) -> np.ndarray:
+    """Return feature maps (C, H, W) on one sheet, near to a square, with white lines between."""
+    count, height, width = maps.shape
+    columns = int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), maps.min())
+    for index, one in enumerate(maps):
+        top, left = index // columns * (height + 1), index % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = one
+    return sheet
+
+
+def _folded(vector: np.ndarray) -> np.ndarray:
+    """Return a vector (N,) as a column of ten rows, and more columns beside it if it is longer."""
+    columns = -(-len(vector) // 10)
+    sheet = np.full(10 * columns, vector.min())
+    sheet[: len(vector)] = vector
+    return sheet.reshape(columns, 10).T  # (10, columns)
+
+
+def _name_digits(axes: Axes, logits: np.ndarray, left: float) -> None:
+    for digit in range(10):
+        weight = "bold" if digit == logits.argmax() else "normal"
+        axes.text(left + 0.04, 0.95 - digit / 10, f"{digit}   {logits[digit]:.1f}",
+                  va="center", size=8, weight=weight)  # fmt: skip
