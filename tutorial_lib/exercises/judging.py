@@ -16,8 +16,10 @@ from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import TrainingRun
+from tutorial_lib.random_state import seeded
 
 Case = dict[str, Any]  # the arguments of one call, in order; the names are for messages alone
+Mistakes = dict[Any, str]  # common wrong answers -> what is said, or the fixed part of it
 
 
 class NotYet(Exception):
@@ -35,28 +37,28 @@ class Exercise:
     judge: Callable[[Any], None]  # returns if the answer is right, else raises NotYet or YourTurn
     right: str  # said after "Right."
     hints: tuple[str, str, str]  # each stronger than the one before
-    mistakes: dict[Any, str]  # common wrong answers -> what is said, or the fixed part of it
+    mistakes: Mistakes
 
 
-def number_exercise(solution: float, *, tolerance: float = 1e-4, **texts: Any) -> Exercise:
-    """Ask for a number.
+def judged_exercise(judge: Callable[[Any], None], *hints: str, **texts: Any) -> Exercise:
+    """Ask for something that a function judges; see Exercise."""
+    return Exercise(judge=judge, hints=hints, **texts)
 
-    Args:
-        tolerance: How far off an answer may be, as a share of the solution.
-        texts: right, hints and mistakes of the Exercise.
-    """
+
+def number_exercise(solution: float, *hints: str, **texts: Any) -> Exercise:
+    """Ask for a number; see matching."""
 
     def explain(seen: list[Tensor], expected: list[Tensor]) -> str:
         return f"{seen[0].item():g} is too {'small' if seen[0] < expected[0] else 'large'}."
 
     return matching(
-        solution, lambda answer: [as_number(answer)], explain, tolerance=tolerance, **texts
+        solution, *hints, observe=lambda answer: [as_number(answer)], explain=explain, **texts
     )
 
 
-def choice_exercise(solution: str, **texts: Any) -> Exercise:
+def choice_exercise(solution: str, *hints: str, right: str, mistakes: Mistakes) -> Exercise:
     """Ask for one of a few words; the mistakes are all the other ones."""
-    choices = sorted([solution, *texts["mistakes"]])
+    choices = sorted([solution, *mistakes])
 
     def judge(answer: Any) -> None:
         word = answer.strip().lower() if isinstance(answer, str) else answer
@@ -64,55 +66,65 @@ def choice_exercise(solution: str, **texts: Any) -> Exercise:
             listed = ", ".join(f'"{choice}"' for choice in choices)
             raise NotYet(f"Write one of {listed}. You gave {described(answer)}.")
         if word != solution:
-            raise NotYet(texts["mistakes"][word])
+            raise NotYet(mistakes[word])
 
-    return Exercise(judge=judge, **texts)
+    return judged_exercise(judge, *hints, right=right, mistakes=mistakes)
 
 
 def function_exercise(
     solution: Callable,
-    *,
-    cases: Callable[[torch.Generator], Iterable[Case]],
+    *hints: str,
+    cases: Callable[[], Iterable[tuple]],
     returns: tuple[str, ...],
+    mistakes: Callable[..., dict[str, Any]],
     **texts: Any,
 ) -> Exercise:
     """Ask for a function, and compare what it gives in several cases.
 
     Args:
-        cases: Draws the arguments from a private generator; the first case is small and round,
-            to be quoted.
+        cases: Draws the arguments, in the order of the solution's; torch is seeded meanwhile. The
+            first case is small and round, to be quoted.
         returns: The names of the results. An argument of that name may be changed in place
             instead.
+        mistakes: For such arguments, what is said -> what a wrong function gives.
     """
+    names = inspect.signature(solution).parameters
 
     def all_cases() -> list[Case]:
-        return list(cases(torch.Generator().manual_seed(0)))
+        with seeded(0):
+            return [dict(zip(names, values, strict=False)) for values in cases()]
 
     def observe(function: Any) -> list[Tensor]:
         return [result for case in all_cases() for result in results_of(function, case, returns)]
 
     def explain(seen: list[Tensor], expected: list[Tensor]) -> str:
         pairs = enumerate(zip(seen, expected, strict=True))
-        place = next(i for i, (got, want) in pairs if not close(got, want))
-        case, name = all_cases()[place // len(returns)], returns[place % len(returns)]
-        return difference(case, name, seen[place], expected[place])
+        index = next(i for i, (got, want) in pairs if not close(got, want))
+        case, name = all_cases()[index // len(returns)], returns[index % len(returns)]
+        return difference(case, name, seen[index], expected[index])
 
-    return matching(solution, observe, explain, **texts)
+    def mistake(message: str) -> Callable:
+        return lambda *arguments: mistakes(*arguments)[message]
+
+    texts["mistakes"] = {mistake(message): message for message in call(mistakes, all_cases()[0])}
+    return matching(solution, *hints, observe=observe, explain=explain, **texts)
 
 
 def matching(
     solution: Any,
+    *hints: str,
     observe: Callable[[Any], list[Tensor]],
     explain: Callable[[list[Tensor], list[Tensor]], str],
-    *,
+    mistakes: Mistakes,
+    right: str,
     tolerance: float = 1e-4,
-    **texts: Any,
 ) -> Exercise:
     """Ask for something that does as the solution does.
 
     Args:
         observe: What an answer does, as tensors. Mistakes are recognised by it, too.
         explain: Says in words how what was observed differs from what was expected.
+        tolerance: How far off what was observed may be, as a share of what was expected.
     """
 
     def same(seen: list[Tensor], expected: list[Tensor]) -> bool:
@@ -123,16 +135,16 @@ def matching(
         seen, expected = observe(answer), observe(solution)
         if same(seen, expected):
             return
-        for mistake, message in texts["mistakes"].items():
+        for mistake, message in mistakes.items():
             if same(seen, observe(mistake)):
                 raise NotYet(message)
         raise NotYet(explain(seen, expected))
 
-    return Exercise(judge=judge, **texts)
+    return judged_exercise(judge, *hints, right=right, mistakes=mistakes)
 
 
 def is_nothing(answer: Any) -> bool:
-    """Tell whether a place that was left for an answer is still empty."""
+    """Tell whether an answer is still what stands in its stead before it is written."""
     return answer is None or answer is ...
 
 
@@ -158,12 +170,12 @@ def results_of(function: Any, case: Case, returns: tuple[str, ...]) -> list[Tens
         if not changed:
             raise YourTurn("So far your function returns nothing.")
         if not set(returns) <= set(given):
-            raise NotYet(f"Your function changes what it is given. Return {_listed(returns)}.")
+            raise NotYet(f"Your function changes what it is given. Return {', '.join(returns)}.")
         return [as_tensor(given[name], name) for name in returns]
     if len(returns) == 1:
         return [as_tensor(result, returns[0])]
     if not isinstance(result, tuple | list) or len(result) != len(returns):
-        raise NotYet(f"Return {len(returns)} things: {_listed(returns)}.")
+        raise NotYet(f"Return {len(returns)} things: {', '.join(returns)}.")
     return [as_tensor(part, name) for part, name in zip(result, returns, strict=True)]
 
 
@@ -190,7 +202,7 @@ def call(function: Any, case: Case) -> Any:
         bound = signature.bind(*values[:num_unnamed], **keywords)
     except TypeError:
         raise NotYet(
-            f"Your function is called with {_listed(case)}: {len(values)} in all. "
+            f"Your function is called with {', '.join(case)}: {len(values)} in all. "
             f"It takes {len(signature.parameters)}."
         ) from None
     return function(*bound.args, **bound.kwargs)
@@ -198,9 +210,9 @@ def call(function: Any, case: Case) -> Any:
 
 def as_number(answer: Any) -> Tensor:
     """Return a learner's number, (), float64: from Python, numpy or torch."""
-    if isinstance(answer, str | bool | bytes):
-        raise NotYet(f"Write a number; you gave {described(answer)}.")
     try:
+        if isinstance(answer, str | bool | bytes):
+            raise TypeError
         number = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError):
         raise NotYet(f"Write a number; you gave {described(answer)}.") from None
@@ -253,21 +265,13 @@ def described(answer: Any) -> str:
     return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 def _short(value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"{value:g}"
-    if value.ndim == 0:
-        return f"{value.item():.4g}"
     if value.numel() > 6:
         return f"a tensor of shape {tuple(value.shape)}"
     return _nested(value.tolist())
 
 
 def _nested(values: Any) -> str:
-    if isinstance(values, list):
-        return f"[{', '.join(map(_nested, values))}]"
-    return f"{values:.4g}"
+    return f"[{', '.join(map(_nested, values))}]" if isinstance(values, list) else f"{values:.4g}"

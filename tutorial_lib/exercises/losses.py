@@ -9,27 +9,87 @@ from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.exercises.judging import (
-    Case,
     Exercise,
     NotYet,
     as_settings,
     choice_exercise,
     function_exercise,
+    judged_exercise,
     number_exercise,
 )
-from tutorial_lib.exercises.trials import outcome
+from tutorial_lib.exercises.trials import check_accuracy, random_logits
 
-ENOUGH = 0.8  # accuracy that "mse_settings" asks for
+EXERCISES: dict[str, Exercise] = {}
+
+EXERCISES["know_nothing"] = number_exercise(
+    4.60517,
+    "What probability does each of the 100 classes get?",
+    "The loss is minus the natural logarithm of the probability of the true class.",
+    "Compute -ln(1/100), for instance by math.log(100).",
+    tolerance=2e-3,
+    right="ln 100, twice ln 10: each class gets a probability of 1/100.",
+    mistakes={
+        2.302585: "That is for ten classes.",
+        2: "You took the logarithm to base 10. The natural one is meant: math.log.",
+        -4.60517: "The sign: the logarithm of 1/100 is negative, and the loss is minus that.",
+        0.01: "That is the probability of each class. The loss is minus its logarithm.",
+        23.02585: "Ten times the classes do not cost ten times as much.",
+        6.643856: "You took the logarithm to base 2. The natural one is meant: math.log.",
+    },
+)
+
+EXERCISES["stuck_loss"] = choice_exercise(
+    "softmax twice",
+    "The network is nearly always right, so it does learn. What keeps the loss up?",
+    "Where in this notebook have you met a number just below 1.47?",
+    "Mistake 1: even a perfect answer costs 1.4612 there.",
+    right="With a second softmax the loss of ten classes cannot go below 1.4612.",
+    mistakes={
+        "learning rate": "Not that: with such a rate the accuracy would not be fine.",
+        "label type": "Not that: torch would have refused it.",
+        "dead network": "Not that: a dead network reads one digit in ten, and stays at 2.30.",
+    },
+)
 
 
 def _smooth_l1(error: Tensor, beta: float) -> Tensor:
     return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=beta)
 
 
-def _error_cases(generator: torch.Generator) -> Iterator[Case]:
-    yield {"error": torch.tensor([0.0, 1.0, -3.0]), "beta": 2.0}
+def _smooth_l1_mistakes(e: Tensor, b: float) -> dict[str, Tensor]:
+    is_near, near, far = e.abs() < b, e**2 / (2 * b), e.abs() - b / 2
+    huber = F.huber_loss(e, torch.zeros_like(e), reduction="none", delta=b)
+    return {
+        "Your far part leaves out beta / 2, so the two parts meet with a step.": (
+            torch.where(is_near, near, e.abs())
+        ),
+        "Your near part does not divide by beta.": torch.where(is_near, e**2 / 2, far),
+        "You have the two cases the wrong way round.": torch.where(is_near, far, near),
+        "You forgot that errors can be negative: their size decides which case it is.": (
+            torch.where(e < b, near, e - b / 2)
+        ),
+        "That is the Huber loss: SmoothL1 times beta.": huber,
+        "You returned the mean. Return the loss of each element.": _smooth_l1(e, b).mean(),
+        "Your threshold is always 1. Use beta.": _smooth_l1(e, 1.0),
+    }
+
+
+def _error_cases() -> Iterator[tuple]:
+    yield torch.tensor([0.0, 1.0, -3.0]), 2.0
     for beta in (0.5, 1.0, 2.5):
-        yield {"error": 2 * torch.randn(50, generator=generator), "beta": beta}
+        yield 2 * torch.randn(50), beta
+
+
+EXERCISES["smooth_l1"] = function_exercise(
+    _smooth_l1,
+    "The formula has two cases: |error| below beta, and the rest.",
+    "Compute both cases for all elements, and let torch.where choose.",
+    "Near: error**2 / (2 * beta). Far: error.abs() - beta / 2.",
+    cases=_error_cases,
+    returns=("loss",),
+    right="A soft landing near 0, and a fair vote far away.",
+    mistakes=_smooth_l1_mistakes,
+)
 
 
 def _logit_gradient(logits: Tensor, labels: Tensor) -> Tensor:
@@ -38,33 +98,42 @@ def _logit_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     return gradient
 
 
-def _slopes(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return probabilities minus one-hot for each image: the gradient of the sum."""
-    return logits.softmax(dim=1) - F.one_hot(labels, logits.shape[1])
+def _logit_gradient_mistakes(z: Tensor, y: Tensor) -> dict[str, Tensor]:
+    one_hot, powers = F.one_hot(y, z.shape[1]), z.exp()
+    slopes = z.softmax(dim=1) - one_hot  # for each image: the gradient of the sum
+    unshifted = powers / powers.sum(dim=1, keepdim=True)
+    return {
+        "That is the gradient of the sum. The loss is the mean over the images, so divide by "
+        "their number.": slopes,
+        "You divided by the batch size twice.": slopes / len(y) ** 2,
+        "You divided by the number of all logits. The mean runs over the images alone.": (
+            slopes / z.numel()
+        ),
+        "The sign: that is the push, which goes against the gradient.": -slopes / len(y),
+        "You left out what is true: subtract the one-hot rows.": z.softmax(dim=1) / len(y),
+        "Right for small logits. For large ones your exponentials overflow, and the gradient is "
+        "nan. Use softmax of torch, or shift the logits first.": (unshifted - one_hot) / len(y),
+    }
 
 
-def _slopes_without_shift(logits: Tensor, labels: Tensor) -> Tensor:
-    powers = logits.exp()
-    probabilities = powers / powers.sum(dim=1, keepdim=True)
-    return (probabilities - F.one_hot(labels, logits.shape[1])) / len(labels)
-
-
-def _logit_cases(generator: torch.Generator) -> Iterator[Case]:
-    yield {"logits": torch.tensor([[0.0, 0.0], [0.0, 0.0]]), "labels": torch.tensor([1, 0])}
+def _logit_cases() -> Iterator[tuple]:
+    yield torch.zeros(2, 2), torch.tensor([1, 0])
     for batch_size, num_classes, size in ((1, 3, 1.0), (8, 10, 3.0), (5, 10, 200.0)):
-        yield {
-            "logits": size * torch.randn(batch_size, num_classes, generator=generator),
-            "labels": torch.randint(num_classes, (batch_size,), generator=generator),
-        }
+        logits, labels = random_logits(batch_size, num_classes)
+        yield size * logits, labels
 
 
-def _batch_cases(generator: torch.Generator) -> Iterator[Case]:
-    yield {"logits": torch.tensor([[0.0, 0.0], [0.0, 0.0]]), "labels": torch.tensor([1, 0])}
-    for batch_size in (32, 7, 1):
-        yield {
-            "logits": torch.randn(batch_size, 10, generator=generator),
-            "labels": torch.randint(10, (batch_size,), generator=generator),
-        }
+EXERCISES["logit_gradient"] = function_exercise(
+    _logit_gradient,
+    "For one image it is probabilities minus one-hot.",
+    "The loss is a mean over the images, so the gradient is divided by their number.",
+    "Take logits.softmax(dim=1), subtract F.one_hot(labels, logits.shape[1]), and divide "
+    "by len(labels).",
+    cases=_logit_cases,
+    returns=("gradient",),
+    right="Probabilities minus one-hot, shared among the images. It never overflows, either.",
+    mistakes=_logit_gradient_mistakes,
+)
 
 
 def _judge_mse_settings(answer: Any) -> None:
@@ -73,156 +142,52 @@ def _judge_mse_settings(answer: Any) -> None:
         raise NotYet(f'Your loss is "{settings.loss}". Take loss="mse".')
     if settings.epochs != 1:
         raise NotYet(f"You train for {settings.epochs} epochs. Make do with epochs=1.")
-    result = outcome(settings)
-    if result.accuracy < ENOUGH:
-        cause = (
-            "It was thrown about: your steps are too long."
-            if result.thrown
-            else "Its steps are too short: the mean runs over ten outputs for each image."
-        )
-        raise NotYet(f"Your network reads {result.accuracy:.0%} of the test digits. {cause}")
+    check_accuracy(
+        settings,
+        enough=0.8,
+        thrown="It was thrown about: your steps are too long.",
+        slow="Its steps are too short: the mean runs over ten outputs for each image.",
+    )
 
 
-EXERCISES: dict[str, Exercise] = {
-    "know_nothing": number_exercise(
-        4.60517,
-        tolerance=2e-3,
-        right="ln 100, twice ln 10: each class gets a probability of 1/100.",
-        hints=(
-            "What probability does each of the 100 classes get?",
-            "The loss is minus the natural logarithm of the probability of the true class.",
-            "Compute -ln(1/100), for instance by math.log(100).",
+EXERCISES["mse_settings"] = judged_exercise(
+    _judge_mse_settings,
+    "Only the length of the steps is wrong.",
+    "The mean of MSE runs over ten times as many numbers as that of cross-entropy, so "
+    "its gradient is about ten times shorter.",
+    "Ten times the usual rate: learning_rate=0.1.",
+    right="The loss was never at fault: the rate did not fit it.",
+    mistakes={
+        Hyperparameters(loss="mse", epochs=1): "Its steps are too short",
+        Hyperparameters(loss="mse", epochs=1, learning_rate=50.0): "your steps are too long",
+        Hyperparameters(epochs=1): 'Take loss="mse".',
+        Hyperparameters(loss="mse", epochs=3): "Make do with epochs=1.",
+    },
+)
+
+EXERCISES["sum_for_mean"] = function_exercise(
+    lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
+    "F.cross_entropy takes the mean unless it is told otherwise.",
+    "The argument that tells it is called reduction.",
+    'F.cross_entropy(logits, labels, reduction="sum")',
+    cases=lambda: [
+        (torch.zeros(2, 2), torch.tensor([1, 0])),
+        *(random_logits(batch_size, 10) for batch_size in (32, 7, 1)),
+    ],
+    returns=("loss",),
+    right="Well broken: with 32 images, every step is 32 times as long, and a rate of 0.1 acts "
+    "like 3.2. The cure is the mean.",
+    mistakes=lambda z, y: {
+        "That is the mean, and the network learns with it. Break it.": F.cross_entropy(z, y),
+        "That is the sum only if there are 32 images. Other batches have other sizes.": (
+            32 * F.cross_entropy(z, y)
         ),
-        mistakes={
-            2.302585: "That is for ten classes.",
-            2: "You took the logarithm to base 10. The natural one is meant: math.log.",
-            -4.60517: "The sign: the logarithm of 1/100 is negative, and the loss is minus that.",
-            0.01: "That is the probability of each class. The loss is minus its logarithm.",
-            23.02585: "Ten times the classes do not cost ten times as much.",
-            6.643856: "You took the logarithm to base 2. The natural one is meant: math.log.",
-        },
-    ),
-    "stuck_loss": choice_exercise(
-        "softmax twice",
-        right="With a second softmax the loss of ten classes cannot go below 1.4612.",
-        hints=(
-            "The network is nearly always right, so it does learn. What keeps the loss up?",
-            "Where in this notebook have you met a number just below 1.47?",
-            "Mistake 1: even a perfect answer costs 1.4612 there.",
+        "That is one loss for each image. Add them up.": F.cross_entropy(z, y, reduction="none"),
+        "You multiplied by the number of classes. The sum runs over the images.": (
+            z.shape[1] * F.cross_entropy(z, y)
         ),
-        mistakes={
-            "learning rate": "Not that: with such a rate the accuracy would not be fine.",
-            "label type": "Not that: torch would have refused it.",
-            "dead network": "Not that: a dead network reads one digit in ten, and stays at 2.30.",
-        },
-    ),
-    "smooth_l1": function_exercise(
-        _smooth_l1,
-        cases=_error_cases,
-        returns=("loss",),
-        right="A soft landing near 0, and a fair vote far away.",
-        hints=(
-            "The formula has two cases: |error| below beta, and the rest.",
-            "Compute both cases for all elements, and let torch.where choose.",
-            "Near: error**2 / (2 * beta). Far: error.abs() - beta / 2.",
+        "You left out the softmax and its logarithm: F.nll_loss expects them done.": (
+            F.nll_loss(z, y, reduction="sum")
         ),
-        mistakes={
-            lambda e, b: torch.where(e.abs() < b, e**2 / (2 * b), e.abs()): (
-                "Your far part leaves out beta / 2, so the two parts meet with a step."
-            ),
-            lambda e, b: torch.where(e.abs() < b, e**2 / 2, e.abs() - b / 2): (
-                "Your near part does not divide by beta."
-            ),
-            lambda e, b: torch.where(e.abs() < b, e.abs() - b / 2, e**2 / (2 * b)): (
-                "You have the two cases the wrong way round."
-            ),
-            lambda e, b: torch.where(e < b, e**2 / (2 * b), e - b / 2): (
-                "You forgot that errors can be negative: their size decides which case it is."
-            ),
-            lambda e, b: F.huber_loss(e, torch.zeros_like(e), reduction="none", delta=b): (
-                "That is the Huber loss: SmoothL1 times beta."
-            ),
-            lambda e, b: _smooth_l1(e, b).mean(): (
-                "You returned the mean. Return the loss of each element."
-            ),
-            lambda e, b: _smooth_l1(e, 1.0): "Your threshold is always 1. Use beta.",
-        },
-    ),
-    "logit_gradient": function_exercise(
-        _logit_gradient,
-        cases=_logit_cases,
-        returns=("gradient",),
-        right="Probabilities minus one-hot, shared among the images. It never overflows, either.",
-        hints=(
-            "For one image it is probabilities minus one-hot.",
-            "The loss is a mean over the images, so the gradient is divided by their number.",
-            "Take logits.softmax(dim=1), subtract F.one_hot(labels, logits.shape[1]), and divide "
-            "by len(labels).",
-        ),
-        mistakes={
-            _slopes: (
-                "That is the gradient of the sum. The loss is the mean over the images, so "
-                "divide by their number."
-            ),
-            lambda z, y: _slopes(z, y) / len(y) ** 2: "You divided by the batch size twice.",
-            lambda z, y: _slopes(z, y) / z.numel(): (
-                "You divided by the number of all logits. The mean runs over the images alone."
-            ),
-            lambda z, y: -_slopes(z, y) / len(y): (
-                "The sign: that is the push, which goes against the gradient."
-            ),
-            lambda z, y: z.softmax(dim=1) / len(y): (
-                "You left out what is true: subtract the one-hot rows."
-            ),
-            _slopes_without_shift: (
-                "Right for small logits. For large ones your exponentials overflow, and the "
-                "gradient is nan. Use softmax of torch, or shift the logits first."
-            ),
-        },
-    ),
-    "mse_settings": Exercise(
-        judge=_judge_mse_settings,
-        right="The loss was never at fault: the rate did not fit it.",
-        hints=(
-            "Only the length of the steps is wrong.",
-            "The mean of MSE runs over ten times as many numbers as that of cross-entropy, so "
-            "its gradient is about ten times shorter.",
-            "Ten times the usual rate: learning_rate=0.1.",
-        ),
-        mistakes={
-            Hyperparameters(loss="mse", epochs=1): "Its steps are too short",
-            Hyperparameters(loss="mse", epochs=1, learning_rate=50.0): "your steps are too long",
-            Hyperparameters(epochs=1): 'Take loss="mse".',
-            Hyperparameters(loss="mse", epochs=3): "Make do with epochs=1.",
-        },
-    ),
-    "sum_for_mean": function_exercise(
-        lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
-        cases=_batch_cases,
-        returns=("loss",),
-        right=(
-            "Well broken: with 32 images, every step is 32 times as long, and a rate of 0.1 acts "
-            "like 3.2. The cure is the mean."
-        ),
-        hints=(
-            "F.cross_entropy takes the mean unless it is told otherwise.",
-            "The argument that tells it is called reduction.",
-            'F.cross_entropy(logits, labels, reduction="sum")',
-        ),
-        mistakes={
-            F.cross_entropy: "That is the mean, and the network learns with it. Break it.",
-            lambda z, y: 32 * F.cross_entropy(z, y): (
-                "That is the sum only if there are 32 images. Other batches have other sizes."
-            ),
-            lambda z, y: F.cross_entropy(z, y, reduction="none"): (
-                "That is one loss for each image. Add them up."
-            ),
-            lambda z, y: z.shape[1] * F.cross_entropy(z, y): (
-                "You multiplied by the number of classes. The sum runs over the images."
-            ),
-            lambda z, y: F.nll_loss(z, y, reduction="sum"): (
-                "You left out the softmax and its logarithm: F.nll_loss expects them done."
-            ),
-        },
-    ),
-}
+    },
+)

@@ -10,31 +10,81 @@ from torch import Tensor
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import TrainingRun
 from tutorial_lib.exercises.judging import (
-    Case,
     Exercise,
     NotYet,
     YourTurn,
     as_number,
     call,
     function_exercise,
+    judged_exercise,
     matching,
     number_exercise,
 )
 from tutorial_lib.exercises.trials import outcome, short_run
 
+EXERCISES: dict[str, Exercise] = {}
 
-def _sgd_cases(generator: torch.Generator) -> Iterator[Case]:
-    yield {
-        "weight": torch.tensor([2.0, 1.0]),
-        "gradients": torch.tensor([[1.0, 0.0], [3.0, 4.0], [-2.0, 0.0]]),
-        "learning_rate": 0.5,
-    }
+EXERCISES["num_steps"] = number_exercise(
+    9370,
+    "First count the steps of a single epoch.",
+    "An epoch has as many steps as whole batches fit into 60,000 images.",
+    "60,000 / 64 is 937.5. Half a batch is dropped, in each of the ten epochs.",
+    right="937 steps an epoch, and 32 images are left out in each.",
+    mistakes={
+        9375: "You rounded at the end. The images left over are dropped in every epoch.",
+        9380: "You counted half a batch as a step. The images left over are dropped.",
+        937: "That is one epoch. Ten were asked for.",
+        18750: "That is with a batch size of 32. Here it is 64.",
+        600_000: "That is how many images the network sees. A step takes 64 of them at once.",
+    },
+)
+
+
+def _sgd_cases() -> Iterator[tuple]:
+    yield torch.tensor([2.0, 1.0]), torch.tensor([[1.0, 0.0], [3.0, 4.0], [-2.0, 0.0]]), 0.5
     for num_images, num_weights in ((4, 1), (8, 8), (5, 3)):
-        yield {
-            "weight": torch.randn(num_weights, generator=generator),
-            "gradients": torch.randn(num_images, num_weights, generator=generator),
-            "learning_rate": 0.3,
-        }
+        yield torch.randn(num_weights), torch.randn(num_images, num_weights), 0.3
+
+
+EXERCISES["sgd_step"] = function_exercise(
+    lambda weight, gradients, learning_rate: weight - learning_rate * gradients.mean(dim=0),
+    "The formula of section 3: from the weight goes the rate times the mean gradient.",
+    "Each row of gradients belongs to an image. The mean runs over the rows.",
+    "gradients.mean(dim=0) has one number for each weight. What is left is one line.",
+    cases=_sgd_cases,
+    returns=("weight",),
+    right="The mean over the images, times the rate, downhill.",
+    mistakes=lambda w, g, lr: {
+        "You took the sum of the gradients, not their mean: the step grows with the batch size.": (
+            w - lr * g.sum(dim=0)
+        ),
+        "Your step goes uphill. The gradient points to where the loss rises.": (
+            w + lr * g.mean(dim=0)
+        ),
+        "Your step leaves out the learning rate.": w - g.mean(dim=0),
+        "You took the mean over the images and over the weights, too. Each weight has a "
+        "gradient of its own.": w - lr * g.mean(),
+        "You divided by the batch size twice: the mean has done it once already.": (
+            w - lr * g.mean(dim=0) / len(g)
+        ),
+        "That is how far to go. Return where the weight is afterwards.": lr * g.mean(dim=0),
+    },
+)
+
+EXERCISES["less_noise"] = number_exercise(
+    576,
+    "How does the noise fall when the batch grows? You measured it in section 5.",
+    "The noise goes with one over the square root of the batch size.",
+    "The square root of the factor has to be 3. What is the factor?",
+    right="Nine times the images, for a third of the noise.",
+    mistakes={
+        192: "Three times the images give less noise by the square root of 3, about 1.7.",
+        9: "That is the factor. The batch had 64 images before.",
+        64 / 3: "A smaller batch is noisier.",
+        64 / 9: "A smaller batch is noisier.",
+        64 * 3**0.5: "The other way round: the root of the factor has to be 3.",
+    },
+)
 
 
 def _rates_of(brake: Any) -> list[Tensor]:
@@ -78,6 +128,33 @@ def _brake_when(is_time: Callable[[TrainingRun, Any], bool]) -> Callable[[Traini
     return brake
 
 
+EXERCISES["brake"] = matching(
+    _brake_when(lambda run, record: record.step == 2 * run.steps_per_epoch),
+    "Take all steps by a loop over the run. In it, wait for the right moment.",
+    "run.adjust acts from the next step on. So the moment is the last step of the second epoch.",
+    "record.step counts from 1; two epochs have 2 * run.steps_per_epoch steps.",
+    observe=_rates_of,
+    explain=_explain_rates,
+    right="Long steps first, short steps last.",
+    mistakes={
+        _brake_when(lambda run, record: False): "All steps are taken, and the rate never changes.",
+        _brake_when(lambda run, record: record.epoch == 2 and record.epoch_step == 1): (
+            "Your brake acts one step late. A record comes after its step, and adjust acts "
+            "at the next one."
+        ),
+        _brake_when(lambda run, record: record.step == run.steps_per_epoch): (
+            "Your brake acts an epoch early: after the first one."
+        ),
+        _brake_when(lambda run, record: record.step >= 2 * run.steps_per_epoch): (
+            "Your brake acts again and again: the rate shrinks at every step of the last epoch."
+        ),
+        lambda run: [run.step() for _ in range(run.steps_per_epoch)]: (
+            "Your function stops after the first epoch. Take all steps of the run."
+        ),
+    },
+)
+
+
 def _judge_too_high(answer: Any) -> None:
     def trained(learning_rate: float) -> Any:
         return outcome(Hyperparameters(optimizer="sgd", epochs=1, learning_rate=learning_rate))
@@ -101,112 +178,15 @@ def _judge_too_high(answer: Any) -> None:
         )
 
 
-EXERCISES: dict[str, Exercise] = {
-    "num_steps": number_exercise(
-        9370,
-        right="937 steps an epoch, and 32 images are left out in each.",
-        hints=(
-            "First count the steps of a single epoch.",
-            "An epoch has as many steps as whole batches fit into 60,000 images.",
-            "60,000 / 64 is 937.5. Half a batch is dropped, in each of the ten epochs.",
-        ),
-        mistakes={
-            9375: "You rounded at the end. The images left over are dropped in every epoch.",
-            9380: "You counted half a batch as a step. The images left over are dropped.",
-            937: "That is one epoch. Ten were asked for.",
-            18750: "That is with a batch size of 32. Here it is 64.",
-            600_000: "That is how many images the network sees. A step takes 64 of them at once.",
-        },
-    ),
-    "sgd_step": function_exercise(
-        lambda weight, gradients, learning_rate: weight - learning_rate * gradients.mean(dim=0),
-        cases=_sgd_cases,
-        returns=("weight",),
-        right="The mean over the images, times the rate, downhill.",
-        hints=(
-            "The formula of section 3: from the weight goes the rate times the mean gradient.",
-            "Each row of gradients belongs to an image. The mean runs over the rows.",
-            "gradients.mean(dim=0) has one number for each weight. What is left is one line.",
-        ),
-        mistakes={
-            lambda w, g, lr: w - lr * g.sum(dim=0): (
-                "You took the sum of the gradients, not their mean: the step grows with the "
-                "batch size."
-            ),
-            lambda w, g, lr: w + lr * g.mean(dim=0): (
-                "Your step goes uphill. The gradient points to where the loss rises."
-            ),
-            lambda w, g, lr: w - g.mean(dim=0): "Your step leaves out the learning rate.",
-            lambda w, g, lr: w - lr * g.mean(): (
-                "You took the mean over the images and over the weights, too. Each weight has a "
-                "gradient of its own."
-            ),
-            lambda w, g, lr: w - lr * g.mean(dim=0) / len(g): (
-                "You divided by the batch size twice: the mean has done it once already."
-            ),
-            lambda w, g, lr: lr * g.mean(dim=0): (
-                "That is how far to go. Return where the weight is afterwards."
-            ),
-        },
-    ),
-    "less_noise": number_exercise(
-        576,
-        right="Nine times the images, for a third of the noise.",
-        hints=(
-            "How does the noise fall when the batch grows? You measured it in section 5.",
-            "The noise goes with one over the square root of the batch size.",
-            "The square root of the factor has to be 3. What is the factor?",
-        ),
-        mistakes={
-            192: "Three times the images give less noise by the square root of 3, about 1.7.",
-            9: "That is the factor. The batch had 64 images before.",
-            64 / 3: "A smaller batch is noisier.",
-            64 / 9: "A smaller batch is noisier.",
-            64 * 3**0.5: "The other way round: the root of the factor has to be 3.",
-        },
-    ),
-    "brake": matching(
-        _brake_when(lambda run, record: record.step == 2 * run.steps_per_epoch),
-        _rates_of,
-        _explain_rates,
-        right="Long steps first, short steps last.",
-        hints=(
-            "Take all steps by a loop over the run. In it, wait for the right moment.",
-            "run.adjust acts from the next step on. So the moment is the last step of the second "
-            "epoch.",
-            "record.step counts from 1; two epochs have 2 * run.steps_per_epoch steps.",
-        ),
-        mistakes={
-            _brake_when(lambda run, record: False): (
-                "All steps are taken, and the rate never changes."
-            ),
-            _brake_when(lambda run, record: record.epoch == 2 and record.epoch_step == 1): (
-                "Your brake acts one step late. A record comes after its step, and adjust acts "
-                "at the next one."
-            ),
-            _brake_when(lambda run, record: record.step == run.steps_per_epoch): (
-                "Your brake acts an epoch early: after the first one."
-            ),
-            _brake_when(lambda run, record: record.step >= 2 * run.steps_per_epoch): (
-                "Your brake acts again and again: the rate shrinks at every step of the last epoch."
-            ),
-            lambda run: [run.step() for _ in range(run.steps_per_epoch)]: (
-                "Your function stops after the first epoch. Take all steps of the run."
-            ),
-        },
-    ),
-    "too_high_a_rate": Exercise(
-        judge=_judge_too_high,
-        right="Broken, and a tenth of it learns. That is how near the border is.",
-        hints=(
-            "Section 4 raced four rates. One of them was deadly.",
-            "The network must be thrown about, and a tenth of your rate must be a good one.",
-            "0.1 and 0.2 are good here. Multiply by ten.",
-        ),
-        mistakes={
-            0.1: "With 0.1 the network still learns",
-            0.001: "this network crawls, it is not broken",
-            100: "100 breaks it, but a tenth of that does not learn either",
-        },
-    ),
-}
+EXERCISES["too_high_a_rate"] = judged_exercise(
+    _judge_too_high,
+    "Section 4 raced four rates. One of them was deadly.",
+    "The network must be thrown about, and a tenth of your rate must be a good one.",
+    "0.1 and 0.2 are good here. Multiply by ten.",
+    right="Broken, and a tenth of it learns. That is how near the border is.",
+    mistakes={
+        0.1: "With 0.1 the network still learns",
+        0.001: "this network crawls, it is not broken",
+        100: "100 breaks it, but a tenth of that does not learn either",
+    },
+)

@@ -3,11 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split, load_digits
@@ -22,28 +22,17 @@ STANDS_STILL = (
     "Your weights never move. Either backward() or step() is missing, or zero_grad() stands "
     "between the two."
 )
+STEPS_FIRST = "Your step comes before backward: it goes by the gradient of the batch before."
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a training."""
 
     first_loss: float
-    highest_loss: float
     last_loss: float  # mean of the last 25 steps, or fewer
     accuracy: float  # on the 1,000 test digits, 0 to 1
-    diverged: bool
-
-    @property
-    def thrown(self) -> bool:
-        """Whether the loss flew up and never came down again."""
-        flew_up = self.highest_loss > 1.1 * self.first_loss
-        return self.diverged or (flew_up and self.last_loss > 0.97 * self.first_loss)
-
-    @property
-    def learned(self) -> bool:
-        """Whether the loss is clearly lower than it was."""
-        return not self.diverged and self.last_loss < 0.9 * self.first_loss
+    thrown: bool  # the loss flew up and never came down again
+    learned: bool  # the loss is clearly lower than it was
 
 
 @functools.cache
@@ -56,20 +45,34 @@ def digits() -> Digits:
 def outcome(settings: Hyperparameters) -> Outcome:
     """Train LeNet5(seed=0) on the sample, and say what became of it."""
     run = TrainingRun(LeNet5(seed=0), digits(), settings)
-    diverged = False
     try:
         losses = [record.loss for record in run]
     except Diverged as error:
-        diverged = True
-        losses = [record.loss for record in run.history] + [error.loss]
-    last = losses[-25:]
+        losses = [*(record.loss for record in run.history), error.loss]
+    diverged = len(losses) > len(run.history)
+    first, last = losses[0], sum(losses[-25:]) / len(losses[-25:])
+    flew_up = max(losses) > 1.1 * first
     return Outcome(
-        first_loss=losses[0],
-        highest_loss=max(losses),
-        last_loss=sum(last) / len(last),
+        first_loss=first,
+        last_loss=last,
         accuracy=evaluate(run.model, digits().test).accuracy,
-        diverged=diverged,
+        thrown=diverged or (flew_up and last > 0.97 * first),
+        learned=not diverged and last < 0.9 * first,
     )
+
+
+def check_accuracy(settings: Hyperparameters, *, enough: float, thrown: str, slow: str) -> None:
+    """Train with a learner's settings; raise NotYet, with the cause, if too few digits are read.
+
+    Args:
+        enough: Share of the test digits, 0 to 1.
+        thrown: The cause where the loss flew up and never came down again.
+        slow: The cause otherwise.
+    """
+    result = outcome(settings)
+    if result.accuracy < enough:
+        cause = thrown if result.thrown else slow
+        raise NotYet(f"Your network reads {result.accuracy:.0%} of the test digits. {cause}")
 
 
 def short_run(num_images: int, **settings: Any) -> TrainingRun:
@@ -84,6 +87,30 @@ def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor
     stop = num_batches * batch_size
     images = digits().train.images[:stop].clone().split(batch_size)
     return list(zip(images, digits().train.labels[:stop].clone().split(batch_size), strict=True))
+
+
+def random_logits(batch_size: int, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Draw logits (B, C) float32 and labels (B,) int64."""
+    return torch.randn(batch_size, num_classes), torch.randint(num_classes, (batch_size,))
+
+
+def stepper(
+    lines: str, loss_function: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy
+) -> Callable[[nn.Module, Any, Tensor, Tensor], float | None]:
+    """Return a training step of these lines, in this order: loss zero_grad backward step return."""
+
+    def step(model: nn.Module, optimizer: Any, images: Tensor, labels: Tensor) -> float | None:
+        for line in lines.split():
+            if line == "loss":
+                loss = loss_function(model(images), labels)
+            elif line == "backward":
+                loss.backward()
+            elif line == "return":
+                return loss.item()
+            else:
+                getattr(optimizer, line)()
+
+    return step
 
 
 def weights_after(step: Callable) -> tuple[Tensor, list[Any]]:
