@@ -1,59 +1,103 @@
 """The controls that the panels share, and their look."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
-from tutorial_lib.optimizers import OPTIMIZERS, names_where
+from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 
-BATCH_SIZES = tuple(2**power for power in range(11))  # 1 to 1024
-PLAIN = names_where(lambda optimizer: not optimizer.is_adaptive)  # "sgd, momentum and nesterov"
-ADAPTIVE = names_where(lambda optimizer: optimizer.is_adaptive)
+PLAIN = names_in_words(lambda optimizer: not optimizer.is_adaptive)  # "sgd, momentum and nesterov"
+ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)
 MOMENTUM_WORDS = (
-    f"mu of {names_where(lambda optimizer: optimizer.momentum == 'mu')}, "
-    f"beta1 of {names_where(lambda optimizer: optimizer.momentum == 'beta1')}."
+    f"mu of {names_in_words(lambda optimizer: optimizer.momentum == 'mu')}, "
+    f"beta1 of {names_in_words(lambda optimizer: optimizer.momentum == 'beta1')}."
 )
-LABEL_STYLE = {"description_width": "98px"}
+ON_RELEASE = {"continuous_update": False}  # one change when the hand lets go, not fifty before
+ON_DRAG = {"continuous_update": True}
+ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "max_width": "900px"}
+
+
+def labelled(
+    kind: Callable[..., Any],
+    description: str,
+    value: Any,
+    tooltip: str,
+    *,
+    width: str = "430px",
+    label_width: str = "98px",
+    **traits: Any,
+) -> Any:
+    """Return a control of this kind, of ipywidgets, with a label and the look that all share."""
+    style, layout = {"description_width": label_width}, {"width": width}
+    looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
+    return kind(value=value, **looks, **traits)
+
+
+def play_slider(
+    description: str, value: float, low: float, high: float, tooltip: str, **traits: Any
+) -> widgets.FloatSlider:
+    """Return a slider for what answers at once: it speaks while it is being dragged."""
+    traits = {"min": low, "max": high, "step": 0.05} | traits
+    return labelled(widgets.FloatSlider, description, value, tooltip, **traits)
+
+
+def play_rate_slider(
+    description: str, value: float, tooltip: str, *, low: float = -4, high: float = 0, **traits: Any
+) -> widgets.FloatLogSlider:
+    """Return a slider from 10**low to 10**high that speaks while it is being dragged; see read."""
+    # Among its stops are 1, 2, 3, 4, 5 and 6.
+    traits = {"min": low, "max": high, "step": 0.02, "readout_format": ".2g"} | traits
+    return labelled(widgets.FloatLogSlider, description, value, tooltip, **traits)
+
+
+def play_momentum_slider(value: float) -> widgets.FloatSlider:
+    """Return a slider over [0, 0.99] that speaks while it is being dragged."""
+    return play_slider("momentum", value, 0, 0.99, MOMENTUM_WORDS, step=0.01)
 
 
 def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
     """Return a slider from 0.0001 to 1; any value in between can be typed into its readout."""
-    return widgets.FloatLogSlider(
-        value=value,
-        min=-4,  # exponents of ten
-        max=0,
-        step=0.1,
-        description="learning rate",
-        tooltip="Length of a step along the gradient. Acts at once, also mid-run.",
-        readout_format=".2g",
-        **_slider(),
-    )
-
-
-def batch_size_slider(value: int, largest: int) -> widgets.SelectionSlider:
-    """Return a slider over the powers of two from 1 to 1024, as far as the data reaches."""
-    return widgets.SelectionSlider(
-        options=sorted({size for size in BATCH_SIZES if size <= largest} | {value}),
-        value=value,
-        description="batch size",
-        tooltip="Images per step. Acts at the next batch, also mid-run.",
-        **_slider(),
-    )
+    tooltip = "Length of a step along the gradient. Acts at once, also mid-run."
+    return play_rate_slider("learning rate", value, tooltip, step=0.1, **ON_RELEASE)
 
 
 def momentum_slider(value: float) -> widgets.FloatSlider:
     """Return a slider over [0, 0.99]."""
-    return widgets.FloatSlider(
-        value=value,
-        min=0.0,
-        max=0.99,
-        step=0.01,
-        description="momentum",
-        tooltip="How much of the last step's velocity is kept. Acts at once, also mid-run.",
-        **_slider(),
-    )
+    tooltip = "How much of the last step's velocity is kept. Acts at once, also mid-run."
+    return play_slider("momentum", value, 0, 0.99, tooltip, step=0.01, **ON_RELEASE)
+
+
+def batch_size_slider(value: int, largest: int) -> widgets.SelectionSlider:
+    """Return a slider over the powers of two from 1 to 1024, as far as the data reaches."""
+    sizes = sorted({2**power for power in range(11) if 2**power <= largest} | {value})
+    tooltip = "Images per step. Acts at the next batch, also mid-run."
+    traits = {"options": sizes} | ON_RELEASE
+    return labelled(widgets.SelectionSlider, "batch size", value, tooltip, **traits)
+
+
+def count_slider(
+    description: str, value: int, low: int, high: int, tooltip: str, **traits: Any
+) -> widgets.IntSlider:
+    """Return a slider over whole numbers that speaks when the hand lets go."""
+    traits = {"min": low, "max": high} | ON_RELEASE | traits
+    return labelled(widgets.IntSlider, description, value, tooltip, **traits)
+
+
+def count_field(
+    description: str, value: int, high: int, tooltip: str, **looks: str
+) -> widgets.BoundedIntText:
+    """Return a number field from 1 to `high`; looks are those of `labelled`."""
+    return labelled(widgets.BoundedIntText, description, value, tooltip, min=1, max=high, **looks)
+
+
+def dropdown(
+    description: str, options: Iterable[Any], value: Any, tooltip: str, *, width: str = "215px"
+) -> widgets.Dropdown:
+    """Return a choice among a few."""
+    choices = list(options)
+    return labelled(widgets.Dropdown, description, value, tooltip, options=choices, width=width)
 
 
 def optimizer_dropdown(value: str) -> widgets.Dropdown:
@@ -61,108 +105,17 @@ def optimizer_dropdown(value: str) -> widgets.Dropdown:
     return dropdown("optimizer", OPTIMIZERS, value, "How a gradient becomes a step. For a new run.")
 
 
-def dropdown(
-    description: str, options: Iterable[Any], value: Any, tooltip: str, *, width: str = "215px"
-) -> widgets.Dropdown:
-    """Return a choice among a few."""
-    return widgets.Dropdown(
-        options=list(options),
-        value=value,
-        description=description,
-        tooltip=tooltip,
-        style=LABEL_STYLE,
-        layout=widgets.Layout(width=width),
-    )
-
-
-def epochs_field(value: int) -> widgets.BoundedIntText:
-    """Return a number field from 1 to 100."""
-    return widgets.BoundedIntText(
-        value=value,
-        min=1,
-        max=100,
-        description="epochs",
-        tooltip="Passes over the training set. For a new run.",
-        style={"description_width": "60px"},
-        layout=widgets.Layout(width="135px"),
-    )
-
-
-def play_slider(
-    description: str,
-    value: float,
-    low: float,
-    high: float,
-    tooltip: str,
-    *,
-    step: float = 0.05,
-    digits: int = 2,
-) -> widgets.FloatSlider:
-    """Return a slider for what answers at once: it speaks while it is being dragged."""
-    return widgets.FloatSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-        tooltip=tooltip,
-        readout_format=f".{digits}f",
-        **_slider() | {"continuous_update": True},
-    )
-
-
-def play_rate_slider(
-    description: str, value: float, tooltip: str, *, low: float = -4, high: float = 0
-) -> widgets.FloatLogSlider:
-    """Return a slider from 10**low to 10**high that speaks while it is being dragged; see read."""
-    return widgets.FloatLogSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=0.02,  # among its stops are 1, 2, 3, 4, 5 and 6
-        description=description,
-        tooltip=tooltip,
-        readout_format=".2g",
-        **_slider() | {"continuous_update": True},
-    )
-
-
-def count_slider(
-    description: str, value: int, low: int, high: int, tooltip: str, *, step: int = 1
-) -> widgets.IntSlider:
-    """Return a slider over whole numbers that speaks when the hand lets go."""
-    return widgets.IntSlider(
-        value=value,
-        min=low,
-        max=high,
-        step=step,
-        description=description,
-        tooltip=tooltip,
-        **_slider(),
-    )
-
-
 def button(
     text: str, icon: str, tooltip: str, *, style: str = "", width: str = "104px"
 ) -> widgets.Button:
     """Return a button; the icon is a Font Awesome name."""
-    return widgets.Button(
-        description=text,
-        icon=icon,
-        tooltip=tooltip,
-        button_style=style,
-        layout=widgets.Layout(width=width),
-    )
+    looks = {"tooltip": tooltip, "button_style": style, "layout": {"width": width}}
+    return widgets.Button(description=text, icon=icon, **looks)
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:
     """Return the widgets side by side, on a line of their own where the page is narrow."""
-    return widgets.HBox(children, layout=row_layout())
-
-
-def row_layout() -> widgets.Layout:
-    """Return the layout of a row."""
-    return widgets.Layout(flex_flow="row wrap", align_items="center", max_width="900px")
+    return widgets.HBox(children, layout=ROW_LAYOUT)
 
 
 def read(control: widgets.Widget) -> Any:
@@ -185,18 +138,8 @@ def read_all(controls_by_name: Mapping[str, widgets.Widget]) -> dict[str, Any]:
 
 def close_all(widget: widgets.Widget) -> None:
     """Close a widget with all that hangs on it, so that the kernel forgets them."""
-    for child in getattr(widget, "children", ()):
-        close_all(child)
-    for name in ("layout", "style"):
-        part = getattr(widget, name, None)
+    looks = (getattr(widget, name, None) for name in ("layout", "style"))
+    for part in (*getattr(widget, "children", ()), *looks):
         if isinstance(part, widgets.Widget):
-            part.close()
+            close_all(part)
     widgets.Widget.close(widget)
-
-
-def _slider() -> dict[str, Any]:
-    return {
-        "style": LABEL_STYLE,
-        "layout": widgets.Layout(width="430px"),
-        "continuous_update": False,  # one change when the hand lets go, not fifty on the way
-    }

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import html
 import math
 import threading
@@ -28,21 +29,16 @@ class MainThread:
 
     def __init__(self) -> None:
         self._thread = threading.current_thread()
-        self.loop = _running_loop()  # None in scripts and tests
+        self.loop: asyncio.AbstractEventLoop | None = None  # as it stays in scripts and tests
+        with contextlib.suppress(RuntimeError):
+            self.loop = asyncio.get_running_loop()
 
-    def call(self, function: Callable[[], None]) -> None:
+    def call(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call now if this is the thread, else when its loop gets to it."""
         if threading.current_thread() is self._thread:
-            function()
+            function(*arguments)
         elif self.loop is not None:
-            self.loop.call_soon_threadsafe(function)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+            self.loop.call_soon_threadsafe(function, *arguments)
 
 
 class LivePanel(widgets.VBox):
@@ -107,9 +103,9 @@ class LivePanel(widgets.VBox):
         elif loop is not None and (self._poll is None or self._poll.done()):
             self._poll = loop.create_task(self._follow())
 
-    def on_main_thread(self, call: Callable[[], None]) -> None:
+    def on_main_thread(self, function: Callable[..., object], *arguments: Any) -> None:
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
-        self._main_thread.call(call)
+        self._main_thread.call(function, *arguments)
 
     def _wait_here(self) -> None:
         while self.moves():

@@ -21,7 +21,9 @@ class TrainingView(LivePanel):
         self.batch_size = controls.batch_size_slider(settings.batch_size, num_images)
         self.momentum = controls.momentum_slider(settings.momentum)
         self.optimizer = controls.optimizer_dropdown(settings.optimizer)
-        self.epochs = controls.epochs_field(settings.epochs)
+        passes = "Passes over the training set. For a new run."
+        looks = {"width": "135px", "label_width": "60px"}
+        self.epochs = controls.count_field("epochs", settings.epochs, 100, passes, **looks)
 
         self.train_button = controls.button("Train", "play", "Start a new run", style="primary")
         self.pause_button = controls.button("Pause", "pause", "Hold the run, or go on with it")

@@ -1,6 +1,7 @@
 """What the batch size does, measured."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from matplotlib.figure import Figure
 from torch import nn
@@ -26,9 +27,6 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
     Args:
         model: Held still; each measurement works on a copy.
     """
-    num_batches = controls.count_slider(
-        "batches a size", 24, 4, 100, "More of them give steadier points, and take longer."
-    )
 
     def draw(figure: Figure, records: Sequence[BatchRecord], num_batches: int) -> str:
         draw_batch_sizes(figure.subplots(1, 3), records)
@@ -41,47 +39,35 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
             f"as one with {first.batch_size}. Cosine {first.cosine:.2f} and {last.cosine:.2f}."
         )
 
-    return MeasurePanel(
-        "batch size",
-        lambda num_batches: measure_batches(model, data.train, num_batches=num_batches),
-        draw,
-        lambda num_batches: len(SIZES),
-        {"num_batches": num_batches},
-        size=(9, 3),
-    )
+    def measure(num_batches: int) -> Iterator[BatchRecord]:
+        return measure_batches(model, data.train, num_batches=num_batches)
+
+    words = "More of them give steadier points, and take longer."
+    by_name = {"num_batches": controls.count_slider("batches a size", 24, 4, 100, words)}
+    return MeasurePanel("batch size", measure, draw, lambda **_: len(SIZES), by_name, size=(9, 3))
 
 
 def batch_race_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains with four batch sizes, with and without scaling the rate."""
-    scaling = controls.dropdown(
-        "scale the rate",
-        SCALINGS,
-        "none",
-        "How the learning rate grows with the batch size, from 32 images on.",
-        width="430px",
-    )
-    epochs = controls.count_slider(
-        "epochs", 2, 1, 10, "Passes over the training set, for each batch size."
-    )
-
-    def measure(**values: object) -> object:
-        return race_batches(data, **values)
+    scaling = "How the learning rate grows with the batch size, from 32 images on."
+    epochs = "Passes over the training set, for each batch size."
+    by_name = {
+        "learning_rate": controls.learning_rate_slider(0.1),
+        "scaling": controls.dropdown("scale the rate", SCALINGS, "none", scaling, width="430px"),
+        "epochs": controls.count_slider("epochs", 2, 1, 10, epochs),
+    }
 
     def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:
         pair = figure.subplots(1, 2, sharey=True)
         draw_batch_race(pair, points, num_images=epochs * len(data.train))
         ends = {point.batch_size: point.loss for point in points}
-        said = ", ".join(f"{size}: {loss:.2f}" for size, loss in sorted(ends.items()))
-        return (
-            f"Last loss for each batch size: {said}." if ends else "Four runs, one batch size each."
-        )
+        if not ends:
+            return "Four runs, one batch size each."
+        losses = ", ".join(f"{size}: {loss:.2f}" for size, loss in sorted(ends.items()))
+        return f"Last loss for each batch size: {losses}."
 
-    return MeasurePanel(
-        "batch sizes raced",
-        measure,
-        draw,
-        lambda epochs, **_: count_points(len(data.train), epochs=epochs),
-        {"learning_rate": controls.learning_rate_slider(0.1), "scaling": scaling, "epochs": epochs},
-        size=(9, 3.2),
-        button="Race",
-    )
+    def count(epochs: int, **_: object) -> int:
+        return count_points(len(data.train), epochs=epochs)
+
+    measure, looks = partial(race_batches, data), {"size": (9, 3.2), "button": "Race"}
+    return MeasurePanel("batch sizes raced", measure, draw, count, by_name, **looks)

@@ -1,6 +1,7 @@
 """What goes on inside LeNet while it trains."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from matplotlib.figure import Figure
 
@@ -11,22 +12,21 @@ from tutorial_lib.labs.inside.measure import InsideRecord, count_records, descri
 from tutorial_lib.models import INITS
 from tutorial_lib.panels import MeasurePanel, controls
 
+Records = Sequence[StepRecord | InsideRecord]
+
 
 def inside_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains LeNet and shows gradients, updates and dead ReLUs by layer."""
-    init = controls.dropdown(
-        "init", INITS, "torch", "From which distribution the first weights are drawn."
-    )
-    num_steps = controls.count_slider(
-        "steps", 400, 100, 2000, "Batches of 32 images, in all. For the next run.", step=100
-    )
+    init = "From which distribution the first weights are drawn."
+    num_steps = "Batches of 32 images, in all. For the next run."
+    by_name = {
+        "init": controls.dropdown("init", INITS, "torch", init),
+        "learning_rate": controls.learning_rate_slider(0.01),
+        "num_steps": controls.count_slider("steps", 400, 100, 2000, num_steps, step=100),
+    }
 
     def draw(
-        figure: Figure,
-        records: Sequence[StepRecord | InsideRecord],
-        init: str,
-        learning_rate: float,
-        num_steps: int,
+        figure: Figure, records: Records, init: str, learning_rate: float, num_steps: int
     ) -> str:
         grid = figure.subplots(2, 2).reshape(4, 1)
         draw_inside(grid, {f"init {init}, learning rate {learning_rate:.2g}": records})
@@ -34,16 +34,10 @@ def inside_panel(data: Digits) -> MeasurePanel:
             axes.set_xlim(0, num_steps)  # the run grows within fixed axes
         return describe(records)
 
+    def count(num_steps: int, **_: object) -> int:
+        return count_records(num_steps)
+
+    measure = partial(train_and_look, data)
     return MeasurePanel(
-        "under the hood",
-        lambda **values: train_and_look(data, **values),
-        draw,
-        lambda num_steps, **_: count_records(num_steps),
-        {
-            "init": init,
-            "learning_rate": controls.learning_rate_slider(0.01),
-            "num_steps": num_steps,
-        },
-        size=(9, 5.2),
-        button="Train",
+        "under the hood", measure, draw, count, by_name, size=(9, 5.2), button="Train"
     )

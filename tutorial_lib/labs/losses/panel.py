@@ -8,29 +8,22 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, plain
 from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
-from tutorial_lib.panels import PlayPanel, controls
+from tutorial_lib.panels import PlayPanel
+from tutorial_lib.panels.controls import dropdown, play_slider
 
 _ERRORS = tuple(index / 50 for index in range(-150, 151))  # -3 to 3
 
 
 def loss_panel() -> PlayPanel:
     """Return a panel that shows four losses and their slopes at an error that can be moved."""
-    return PlayPanel(
-        "losses against the error",
-        _draw_losses,
-        {
-            "error": controls.play_slider(
-                "error", 2.0, -3, 3, "Guess minus target, of one element."
-            ),
-            "beta": controls.play_slider(
-                "beta", 1.0, 0.05, 3, "Threshold of SmoothL1: where near the target ends."
-            ),
-            "delta": controls.play_slider(
-                "delta", 2.0, 0.05, 3, "Threshold of Huber: where near the target ends."
-            ),
-        },
-        boxes=((0.06, 0.13, 0.351, 0.8), (0.559, 0.13, 0.351, 0.8)),
-    )
+    near = "where near the target ends."
+    by_name = {
+        "error": play_slider("error", 2.0, -3, 3, "Guess minus target, of one element."),
+        "beta": play_slider("beta", 1.0, 0.05, 3, f"Threshold of SmoothL1: {near}"),
+        "delta": play_slider("delta", 2.0, 0.05, 3, f"Threshold of Huber: {near}"),
+    }
+    boxes = (0.06, 0.13, 0.351, 0.8), (0.559, 0.13, 0.351, 0.8)
+    return PlayPanel("losses against the error", _draw_losses, by_name, boxes=boxes)
 
 
 def softmax_panel(num_classes: int = 10) -> PlayPanel:
@@ -39,51 +32,24 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
     Args:
         num_classes: How many logits there are, 2 or more. They start at 0, knowing nothing.
     """
-    sliders = {f"logit_{index}": _logit_slider(index) for index in range(num_classes)}
-    return PlayPanel(
-        "softmax and cross-entropy",
-        _draw_softmax,
-        {
-            **sliders,
-            "label": controls.dropdown(
-                "true class",
-                range(num_classes),
-                min(3, num_classes - 1),
-                "The label: which class is the right one.",
-            ),
-            "added": controls.play_slider(
-                "add to all",
-                0.0,
-                -150,
-                150,
-                "A constant added to all logits. It changes nothing, on paper.",
-                step=1,
-                digits=0,
-            ),
-            "smoothing": controls.play_slider(
-                "smoothing",
-                0.0,
-                0,
-                0.5,
-                "Label smoothing: the share of the target that is spread over all classes.",
-                step=0.01,
-            ),
-        },
-        boxes=((0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)),
-    )
+    label = "The label: which class is the right one."
+    added = "A constant added to all logits. It changes nothing, on paper."
+    smoothing = "Label smoothing: the share of the target that is spread over all classes."
+    whole = {"step": 1, "readout_format": ".0f"}
+    by_name = {f"logit_{index}": _logit_slider(index) for index in range(num_classes)} | {
+        "label": dropdown("true class", range(num_classes), min(3, num_classes - 1), label),
+        "added": play_slider("add to all", 0.0, -150, 150, added, **whole),
+        "smoothing": play_slider("smoothing", 0.0, 0, 0.5, smoothing, step=0.01),
+    }
+    boxes = (0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)
+    return PlayPanel("softmax and cross-entropy", _draw_softmax, by_name, boxes=boxes)
 
 
 def _logit_slider(index: int) -> widgets.FloatSlider:
+    looks = {"orientation": "vertical", "layout": {"width": "62px", "height": "170px"}}
+    words = {"description": f"z{index}", "tooltip": f"The logit of class {index}."}
     return widgets.FloatSlider(
-        value=0.0,
-        min=-10,
-        max=10,
-        step=0.1,
-        description=f"z{index}",
-        tooltip=f"The logit of class {index}.",
-        orientation="vertical",
-        readout_format=".1f",
-        layout=widgets.Layout(width="62px", height="170px"),
+        0.0, min=-10, max=10, step=0.1, readout_format=".1f", **looks, **words
     )
 
 

@@ -30,24 +30,18 @@ class LrFinderPanel(MeasurePanel):
     ) -> None:
         self.training = training
         self._new_model = new_model or training.new_model
+        words = "Set the learning rate of the training panel"
         self.use_button = controls.button(
-            "Use this rate", "check", "Set the learning rate of the training panel", style="success"
+            "Use this rate", "check", words, style="success", width="150px"
         )
-        self.use_button.layout.width = "150px"
-        num_steps = controls.count_slider(
-            "steps",
-            100,
-            50,
-            400,
-            "Over which the rate grows from 0.0001 to 10. For the next test.",
-            step=10,
-        )
+        grows = "Over which the rate grows from 0.0001 to 10. For the next test."
+        by_name = {"num_steps": controls.count_slider("steps", 100, 50, 400, grows, step=10)}
         super().__init__(
             "learning-rate finder",
             self._test,
             self._picture_of,
             lambda num_steps: num_steps,
-            {"num_steps": num_steps},
+            by_name,
             button="Find a rate",
         )
         self.start_button.layout.width = "130px"  # its words are longer than most
@@ -57,7 +51,8 @@ class LrFinderPanel(MeasurePanel):
     @property
     def suggestion(self) -> Suggestion:
         """What the test advises, and why."""
-        return self._suggestion(self.records, self._values["num_steps"])
+        num_early = max(5, round(EARLY_SHARE * self._values["num_steps"]))
+        return suggest(self.records, num_early=num_early)
 
     def use(self) -> float | None:
         """Set the training panel's slider to the suggested rate, if there is one; return it."""
@@ -72,20 +67,14 @@ class LrFinderPanel(MeasurePanel):
         model = make_model(self._new_model, settings.seed)
         return lr_finder(model, self.training.data, settings, num_steps=num_steps)
 
-    def _suggestion(self, records: Sequence[LrRecord], num_steps: int) -> Suggestion:
-        return suggest(records, num_early=max(5, round(EARLY_SHARE * num_steps)))
-
     def _picture_of(self, figure: Figure, records: Sequence[LrRecord], num_steps: int) -> str:
-        axes = figure.add_subplot()
+        suggestion = self.suggestion if records and not self.moves() else None
+        draw_lr_finder(figure.add_subplot(), records, suggestion)
+        if suggestion is not None:
+            return suggestion.reason
         if not records:
-            draw_lr_finder(axes, records)
             return "Takes the other settings of the panel below."
-        if self.moves():
-            draw_lr_finder(axes, records)
-            return f"at {records[-1].learning_rate:.2g} the loss is {records[-1].smooth_loss:.2f}."
-        suggestion = self._suggestion(records, num_steps)
-        draw_lr_finder(axes, records, suggestion)
-        return suggestion.reason
+        return f"at {records[-1].learning_rate:.2g} the loss is {records[-1].smooth_loss:.2f}."
 
     def _show(self) -> None:
         super()._show()

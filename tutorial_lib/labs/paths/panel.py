@@ -20,48 +20,22 @@ def paths_panel() -> PlayPanel:
     Another surface brings its own start and rates; `show_sgd` and so on say who walks.
     """
     first = SURFACES["ravine"]
-    walkers = {f"show_{name}": _toggle(name, name in _FIRST_SHOWN) for name in OPTIMIZERS}
-    settings: dict[str, widgets.Widget] = {
-        "surface": controls.dropdown(
-            "surface",
-            SURFACES,
-            next(iter(SURFACES)),
-            "What they walk on. It brings its own start and rates.",
-        ),
-        **walkers,
-        "learning_rate": controls.play_rate_slider(
-            "learning rate",
-            first.learning_rate,
-            f"Rate of {controls.PLAIN}: how much of the gradient a step is.",
-        ),
-        "adaptive_rate": controls.play_rate_slider(
-            "adaptive rate",
-            first.adaptive_rate,
-            f"Rate of {controls.ADAPTIVE}: about how long a step is.",
-        ),
-        "momentum": controls.play_slider(
-            "momentum",
-            0.8,
-            0,
-            0.99,
-            controls.MOMENTUM_WORDS,
-            step=0.01,
-        ),
-        "num_steps": widgets.IntSlider(
-            value=40,
-            min=1,
-            max=100,
-            description="steps",
-            tooltip="How many steps each of them takes.",
-            style=controls.LABEL_STYLE,
-            layout=widgets.Layout(width="430px"),
-        ),
-        "start_x": _place("start, weight 1", first.start[0], first.xlim),
-        "start_y": _place("start, weight 2", first.start[1], first.ylim),
+    walks = "What they walk on. It brings its own start and rates."
+    plain = f"Rate of {controls.PLAIN}: how much of the gradient a step is."
+    adaptive = f"Rate of {controls.ADAPTIVE}: about how long a step is."
+    steps = "How many steps each of them takes."
+    by_name: dict[str, widgets.Widget] = {
+        "surface": controls.dropdown("surface", SURFACES, "ravine", walks),
+        **{f"show_{name}": _toggle(name) for name in OPTIMIZERS},
+        "learning_rate": controls.play_rate_slider("learning rate", first.learning_rate, plain),
+        "adaptive_rate": controls.play_rate_slider("adaptive rate", first.adaptive_rate, adaptive),
+        "momentum": controls.play_momentum_slider(0.8),
+        "num_steps": controls.count_slider("steps", 40, 1, 100, steps, **controls.ON_DRAG),
+        "start_x": _start_slider("start, weight 1", first.start[0], first.xlim),
+        "start_y": _start_slider("start, weight 2", first.start[1], first.ylim),
     }
-
     boxes = (0.07, 0.12, 0.367, 0.8), (0.536, 0.12, 0.294, 0.8)
-    return PathsPanel("ways down a surface", _draw, settings, boxes=boxes, size=(9, 3.8))
+    return PathsPanel("ways down a surface", _draw, by_name, boxes=boxes, size=(9, 3.8))
 
 
 class PathsPanel(PlayPanel):
@@ -71,7 +45,7 @@ class PathsPanel(PlayPanel):
         self, name: str, draw: Draw, controls_by_name: Mapping[str, widgets.Widget], **looks: Any
     ) -> None:
         controls_by_name["surface"].observe(
-            lambda change: self.on_main_thread(lambda: self._bring(change["new"])), names="value"
+            lambda change: self.on_main_thread(self._bring, SURFACES[change["new"]]), "value"
         )
         super().__init__(name, draw, controls_by_name, **looks)
 
@@ -80,60 +54,36 @@ class PathsPanel(PlayPanel):
         own = _own_values(SURFACES[values["surface"]]) if "surface" in values else {}
         return super().picture(**own | values)
 
-    def _bring(self, name: str) -> None:
-        surface = SURFACES[name]
+    def _bring(self, surface: Surface) -> None:
+        own = _own_values(surface)
         with self.hold():
             for axis, (low, high) in (("start_x", surface.xlim), ("start_y", surface.ylim)):
-                slider, place = self.controls[axis], _own_values(surface)[axis]
+                slider = self.controls[axis]
                 # One message: the page would cut the old value to the new ends, and send it back.
                 with slider.hold_sync(), slider.hold_trait_notifications():
-                    slider.min, slider.max, slider.value = low, high, place
-            self.set(**_own_values(surface))
+                    slider.min, slider.max, slider.value = low, high, own[axis]
+            self.set(**own)
         self.redraw()
 
 
 def _own_values(surface: Surface) -> dict[str, float]:
-    return {
-        "start_x": surface.start[0],
-        "start_y": surface.start[1],
-        "learning_rate": surface.learning_rate,
-        "adaptive_rate": surface.adaptive_rate,
-    }
+    rates = {"learning_rate": surface.learning_rate, "adaptive_rate": surface.adaptive_rate}
+    return {"start_x": surface.start[0], "start_y": surface.start[1]} | rates
 
 
 def step_panel() -> PlayPanel:
     """Return a panel with a table: what each optimizer makes of one gradient, and why."""
-    return PlayPanel(
-        "one step in numbers",
-        _draw_step,
-        {
-            "gradient": controls.play_slider(
-                "gradient now", 0.5, -2, 2, "The gradient of the step in the table."
-            ),
-            "earlier": controls.play_slider(
-                "before that", 0.5, -2, 2, "The gradient of the steps before it."
-            ),
-            "num_earlier": widgets.IntSlider(
-                value=0,
-                max=20,
-                description="steps before",
-                tooltip="How many steps came before the one in the table.",
-                style=controls.LABEL_STYLE,
-                layout=widgets.Layout(width="430px"),
-            ),
-            "learning_rate": controls.play_rate_slider("rate", 0.1, "Rate of all of them."),
-            "momentum": controls.play_slider(
-                "momentum",
-                0.9,
-                0,
-                0.99,
-                controls.MOMENTUM_WORDS,
-                step=0.01,
-            ),
-        },
-        boxes=[(0.02, 0.02, 0.97, 0.96)],
-        size=(9, 2.2),
-    )
+    now, before = "The gradient of the step in the table.", "The gradient of the steps before it."
+    steps = "How many steps came before the one in the table."
+    by_name = {
+        "gradient": controls.play_slider("gradient now", 0.5, -2, 2, now),
+        "earlier": controls.play_slider("before that", 0.5, -2, 2, before),
+        "num_earlier": controls.count_slider("steps before", 0, 0, 20, steps, **controls.ON_DRAG),
+        "learning_rate": controls.play_rate_slider("rate", 0.1, "Rate of all of them."),
+        "momentum": controls.play_momentum_slider(0.9),
+    }
+    boxes = [(0.02, 0.02, 0.97, 0.96)]
+    return PlayPanel("one step in numbers", _draw_step, by_name, boxes=boxes, size=(9, 2.2))
 
 
 def _draw_step(
@@ -152,23 +102,18 @@ def _draw_step(
     return f"Step {num_earlier + 1} moves the weight by: {moves}."
 
 
-_FIRST_SHOWN = ("sgd", "momentum", "adam")
-
-
-def _toggle(name: str, shown: bool) -> widgets.ToggleButton:
+def _toggle(name: str) -> widgets.ToggleButton:
     return widgets.ToggleButton(
-        value=shown,
+        name in ("sgd", "momentum", "adam"),
         description=name,
         tooltip=f"Whether {name} walks.",
-        layout=widgets.Layout(width="104px"),
+        layout={"width": "104px"},
     )
 
 
-def _place(name: str, value: float, low_high: tuple[float, float]) -> widgets.FloatSlider:
-    low, high = low_high
-    return controls.play_slider(
-        name, value, low, high, "Where all of them set out.", step=0.001, digits=3
-    )
+def _start_slider(name: str, value: float, ends: tuple[float, float]) -> widgets.FloatSlider:
+    looks = {"step": 0.001, "readout_format": ".3f"}
+    return controls.play_slider(name, value, *ends, "Where all of them set out.", **looks)
 
 
 def _draw(

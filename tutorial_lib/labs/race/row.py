@@ -29,7 +29,7 @@ class RunnerRow(widgets.HBox):
         self.remove = controls.button("Remove", "trash", "Take it off the panel", width="94px")
         words = widgets.HTML(html.escape(words_of(settings)), layout={"width": "460px"})
         parts = [widgets.HTML(swatch(colour)), self.name, words, self.keep, self.code, self.remove]
-        super().__init__(parts, layout=controls.row_layout())
+        super().__init__(parts, layout=controls.ROW_LAYOUT)
 
     def rename(self, label: str) -> None:
         """Show this name."""

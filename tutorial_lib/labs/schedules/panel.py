@@ -17,22 +17,15 @@ def schedules_panel(num_steps: int) -> PlayPanel:
         plans = {name: planned_rates(name, **settings) for name in SCHEDULES}
         draw_schedules(axes[0], plans, chosen=schedule)
         rates = plans[schedule]
-        middle = rates[num_steps // 2]
-        return (
-            f"{schedule}: {rates[0]:.3g} at first, {middle:.3g} halfway, {rates[-1]:.3g} at last."
-        )
+        first, middle, last = rates[0], rates[num_steps // 2], rates[-1]
+        return f"{schedule}: {first:.3g} at first, {middle:.3g} halfway, {last:.3g} at last."
 
-    choice = controls.dropdown(
-        "schedule", SCHEDULES, "one-cycle", "Which plan to draw bold.", width="430px"
-    )
-    sliders = {
-        "schedule": choice,
-        "peak": controls.play_rate_slider(
-            "highest rate", 0.1, "The highest rate of the plan.", low=-3
-        ),
-        "warm_up": controls.play_slider(
-            "warm-up share", 0.25, 0.05, 0.95, "Share of the steps in which one-cycle rises."
-        ),
+    plan, peak = "Which plan to draw bold.", "The highest rate of the plan."
+    share = "Share of the steps in which one-cycle rises."
+    by_name = {
+        "schedule": controls.dropdown("schedule", SCHEDULES, "one-cycle", plan, width="430px"),
+        "peak": controls.play_rate_slider("highest rate", 0.1, peak, low=-3),
+        "warm_up": controls.play_slider("warm-up share", 0.25, 0.05, 0.95, share),
     }
     boxes = [(0.085, 0.17, 0.815, 0.78)]
-    return PlayPanel("schedules", draw, sliders, boxes=boxes, size=(9, 3))
+    return PlayPanel("schedules", draw, by_name, boxes=boxes, size=(9, 3))

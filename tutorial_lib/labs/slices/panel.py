@@ -20,28 +20,23 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
         size: Points a side of the grid, 2 or more.
         num_steps: Steps of each optimizer.
     """
+    plain, adaptive = f"Rate of {controls.PLAIN}.", f"Rate of {controls.ADAPTIVE}."
+    by_name = {
+        "learning_rate": controls.play_rate_slider("learning rate", 0.02, plain),
+        "adaptive_rate": controls.play_rate_slider("adaptive rate", 0.05, adaptive),
+        "momentum": controls.momentum_slider(0.8),
+    }
+    measure = partial(measure_plane, plane, size=size, num_steps=num_steps)
+    num_records = size + len(OPTIMIZERS) * (num_steps + 1)
     return MeasurePanel(
-        "loss in a plane",
-        partial(measure_plane, plane, size=size, num_steps=num_steps),
-        _draw,
-        lambda **_: size + len(OPTIMIZERS) * (num_steps + 1),
-        {
-            "learning_rate": controls.play_rate_slider(
-                "learning rate", 0.02, f"Rate of {controls.PLAIN}."
-            ),
-            "adaptive_rate": controls.play_rate_slider(
-                "adaptive rate", 0.05, f"Rate of {controls.ADAPTIVE}."
-            ),
-            "momentum": controls.momentum_slider(0.8),
-        },
-        size=(9, 3.9),
+        "loss in a plane", measure, _draw, lambda **_: num_records, by_name, size=(9, 3.9)
     )
 
 
 def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
     figure.set_layout_engine("none")
-    place = {"left": 0.08, "right": 0.84, "bottom": 0.12, "top": 0.92, "wspace": 0.27}
-    pair = figure.subplots(1, 2, width_ratios=(1.1, 1), gridspec_kw=place)
+    ends = {"left": 0.08, "right": 0.84, "bottom": 0.12, "top": 0.92, "wspace": 0.27}
+    pair = figure.subplots(1, 2, width_ratios=(1.1, 1), gridspec_kw=ends)
     draw_plane(pair, records)
     last = {record.optimizer: record for record in records if isinstance(record, PlaneStep)}
     if not last:
