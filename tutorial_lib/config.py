@@ -43,7 +43,7 @@ class Hyperparameters:
             object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
 
     @property
-    def of_optimizer(self) -> dict[str, float]:
+    def optimizer_settings(self) -> dict[str, float]:
         """What an optimizer is given besides its name and the parameters."""
         names = ("learning_rate", "momentum", "weight_decay")
         return {name: getattr(self, name) for name in names}

@@ -249,7 +249,7 @@ def apply_rule(
     return weight, memory
 
 
-def names_where(holds: Callable[[Optimizer], Any]) -> str:
+def names_in_words(holds: Callable[[Optimizer], Any]) -> str:
     """Return the names of the optimizers of which something holds, as words: "a, b and c"."""
     *most, last = [name for name, entry in OPTIMIZERS.items() if holds(entry)]
     return f"{', '.join(most)} and {last}" if most else last

@@ -1,7 +1,7 @@
 """Kill a process that saves in a loop, at random moments, and look at what it left.
 
-`python tests/engine/kill_saves.py 200` prints one line of JSON. A process of its own, without threads, so
-that it may fork: torch is imported once and each victim is a copy.
+`python tests/engine/kill_saves.py 200` prints one line of JSON. A process of its own, without
+threads, so that it may fork: torch is imported once and each victim is a copy.
 """
 
 import json

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutorial_lib import Diverged, Hyperparameters, Session, TrainingRun, checkpoint
 from tutorial_lib.engine import drive
-from tutorial_lib.engine.bursts import update_unseen
+from tutorial_lib.engine.bursts import update_without_waiting
 from tutorial_lib.engine.drive import in_bursts, is_synchronized, iterate_for_device, with_accuracy
 from tutorial_lib.engine.records import EvaluationRecord
 
@@ -124,7 +124,7 @@ def test_no_step_waits_for_the_device_or_copies_a_batch_to_it(new_run):
     run = new_run()
     run.take(1)  # the optimizer's memory is there
     with _Reads() as reads:
-        update_unseen(run, 5)
+        update_without_waiting(run, 5)
     assert reads.seen == []
     with _Reads() as reads:
         run.step()

@@ -28,7 +28,7 @@ class Batches:
         order = order_of_epoch(len(self._train), seed=self._seed, epoch=epoch)
         self._order = order.to(self._train.images.device)
 
-    def left(self, batch_size: int) -> int:
+    def num_left(self, batch_size: int) -> int:
         """Return how many whole batches this epoch still has."""
         return (len(self._train) - self.taken) // batch_size
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tutorial_lib.checks import check_whole
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import Run
-from tutorial_lib.engine.state import whole_or_not_at_all
+from tutorial_lib.engine.state import undo_on_error
 
 
 def take_steps(run: Run, count: int) -> list[StepRecord]:
@@ -31,25 +31,25 @@ def take_steps(run: Run, count: int) -> list[StepRecord]:
     """
     check_whole("count", count, low=1)
     run.begin_step()
-    count = min(count, run.batches.left(run.hyperparameters.batch_size))
+    count = min(count, run.batches.num_left(run.hyperparameters.batch_size))
     start = time.perf_counter()
     losses: list[float] = []
     try:
-        with whole_or_not_at_all(run):  # an interrupt, too, takes all of them back
-            losses = update_unseen(run, count).tolist()  # here the device is waited for
+        with undo_on_error(run):  # an interrupt, too, takes all of them back
+            losses = update_without_waiting(run, count).tolist()  # here the device is waited for
             for number, loss in enumerate(losses):
                 if not math.isfinite(loss):
                     losses = losses[:number]
-                    raise run.diverged(loss)
+                    raise run.divergence(loss)
     except Diverged:
         if not losses:
             raise
-        update_unseen(run, len(losses))
+        update_without_waiting(run, len(losses))
     seconds = (time.perf_counter() - start) / count
-    return [run.record(loss, seconds) for loss in losses]
+    return [run.record_step(loss, seconds) for loss in losses]
 
 
-def update_unseen(run: Run, count: int) -> Tensor:
+def update_without_waiting(run: Run, count: int) -> Tensor:
     """Move the weights by the next batches, whatever their losses; return these (count,)."""
     losses = []
     for ahead in range(count):

@@ -17,10 +17,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits, load_digits
+from tutorial_lib.data import load_digits
 from tutorial_lib.engine.records import Diverged, StepRecord
-from tutorial_lib.engine.run import ADJUSTABLE, Update, check_batch_size
+from tutorial_lib.engine.run import ADJUSTABLE, check_batch_size
 from tutorial_lib.engine.train import TrainingRun
 
 
@@ -70,17 +69,10 @@ class DistributedRun(TrainingRun):
         ValueError: There are more ranks than images in a batch.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        data: Digits,
-        hyperparameters: Hyperparameters | None = None,
-        *,
-        update: Update | None = None,
-    ) -> None:
+    def __init__(self, *run: Any, **options: Any) -> None:
         self._rank, self.processes = dist.get_rank(), dist.get_world_size()
         self._in_step = self._over = False
-        super().__init__(model, data, hyperparameters, update=update)
+        super().__init__(*run, **options)
         self._replica = DistributedDataParallel(self.model)
         self._whole_loss, self.loss_function = self.loss_function, self._loss_of_share
 

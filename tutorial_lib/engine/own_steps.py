@@ -5,7 +5,7 @@ import math
 from torch import Tensor
 
 from tutorial_lib.engine.run import Run
-from tutorial_lib.engine.state import whole_or_not_at_all
+from tutorial_lib.engine.state import undo_on_error
 
 
 def take_own_step(run: Run, inputs: Tensor, targets: Tensor) -> float:
@@ -22,11 +22,11 @@ def take_own_step(run: Run, inputs: Tensor, targets: Tensor) -> float:
         Diverged: The loss is NaN or infinite.
         TypeError: The update did not return a loss ().
     """
-    with whole_or_not_at_all(run):
+    with undo_on_error(run):
         loss = run.update(run, inputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise TypeError(f"update must return the loss, a tensor of one number; got {loss!r}")
         value = run.value_of(loss.detach())
         if not math.isfinite(value):
-            raise run.diverged(value)
+            raise run.divergence(value)
     return value

@@ -39,7 +39,7 @@ from tutorial_lib.engine.distributed import (
     rank_device,
 )
 from tutorial_lib.engine.records import Diverged, StepRecord
-from tutorial_lib.engine.run import ADJUSTABLE, Update
+from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
 
@@ -72,13 +72,7 @@ class ProcessesRun(TrainingRun):
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        data: Digits,
-        hyperparameters: Hyperparameters | None = None,
-        *,
-        update: Update | None = None,
-        processes: int = 2,
+        self, model: nn.Module, data: Digits, *settings: Any, processes: int = 2, **options: Any
     ) -> None:
         check_whole("processes", processes, low=1)
         self.processes = processes
@@ -88,10 +82,10 @@ class ProcessesRun(TrainingRun):
         self._lock = threading.RLock()  # the model may be asked for while a step is being taken
         if data.name != "sample" and data.name not in DOWNLOADED:
             raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
-        super().__init__(model, data, hyperparameters, update=update)
+        super().__init__(model, data, *settings, **options)
+        update = self.update and wrap_non_picklable_objects(self.update)  # a notebook may define it
         try:
-            sendable = update and wrap_non_picklable_objects(update)  # a notebook may define it
-            self._packed = pickle.dumps((model, sendable))
+            self._packed = pickle.dumps((model, update))
         except (AttributeError, TypeError, pickle.PicklingError) as error:
             raise TypeError(f"the model cannot be sent to another process: {error}") from error
 
@@ -133,12 +127,12 @@ class ProcessesRun(TrainingRun):
                 settings = {name: getattr(self.hyperparameters, name) for name in ADJUSTABLE}
                 value, seconds = self._ask(settings)
                 if seconds is None:
-                    raise self.diverged(value)
+                    raise self.divergence(value)
             except (Diverged, StopIteration):
                 self.close()
                 raise
             self._behind = True
-            return self.record(value, seconds)
+            return self.record_step(value, seconds)
 
     def take(self, count: int) -> list[StepRecord]:
         """Take one step, whatever the count: the processes wait to be asked for each."""

@@ -49,7 +49,7 @@ class Run:
         self.optimizer = make_optimizer(
             self.hyperparameters.optimizer,
             self.model.parameters(),
-            **self.hyperparameters.of_optimizer,
+            **self.hyperparameters.optimizer_settings,
         )
         self.history: list[StepRecord] = []
         self.changes: list[Change] = []
@@ -88,7 +88,7 @@ class Run:
     @property
     def num_steps(self) -> int:
         """Steps taken and still to come, at the batch size in force."""
-        left_in_epoch = self.batches.left(self.hyperparameters.batch_size)
+        left_in_epoch = self.batches.num_left(self.hyperparameters.batch_size)
         whole_epochs = self.hyperparameters.epochs - self.batches.epoch - 1
         return self.step_number + max(0, left_in_epoch + whole_epochs * self.steps_per_epoch)
 
@@ -120,7 +120,7 @@ class Run:
     def begin_step(self) -> None:
         """Apply changes asked for; begin an epoch if that is due, or raise StopIteration."""
         self.apply_changes()
-        if not self.batches.left(self.hyperparameters.batch_size):
+        if not self.batches.num_left(self.hyperparameters.batch_size):
             self.batches.begin(self.batches.epoch + 1)
         if self.batches.epoch >= self.hyperparameters.epochs:
             raise StopIteration
@@ -136,7 +136,7 @@ class Run:
                     change = Change(self.step_number + 1, self.images_seen, name, old, new)
                     self.changes.append(change)
             self.hyperparameters = after  # last: whoever reads both sees no change without its mark
-            adjust_optimizer(self.optimizer, after.optimizer, **after.of_optimizer)
+            adjust_optimizer(self.optimizer, after.optimizer, **after.optimizer_settings)
 
     def next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
         """Return the next batch, or the one that many steps later: (B, 1, 32, 32) and (B,)."""
@@ -153,11 +153,11 @@ class Run:
         """Return a loss () as a number; waits for the device."""
         return loss.item()
 
-    def diverged(self, loss: float) -> Diverged:
+    def divergence(self, loss: float) -> Diverged:
         """Return what to raise where this is the loss of the next step."""
         return Diverged(self.step_number + 1, loss, self.hyperparameters.learning_rate)
 
-    def record(self, loss: float, seconds: float) -> StepRecord:
+    def record_step(self, loss: float, seconds: float) -> StepRecord:
         """Count a step that has been taken, and return what is told of it."""
         settings, at = self.hyperparameters, self.batches
         at.advance(settings.batch_size, loss)
@@ -166,7 +166,7 @@ class Run:
             epoch=at.epoch,
             epochs=settings.epochs,
             epoch_step=at.steps,
-            epoch_steps=at.steps + at.left(settings.batch_size),
+            epoch_steps=at.steps + at.num_left(settings.batch_size),
             images_seen=self.images_seen + settings.batch_size,
             batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,

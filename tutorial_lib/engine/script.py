@@ -8,7 +8,7 @@ from torch import nn
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import DOWNLOADED, Digits
-from tutorial_lib.engine.state import name_of
+from tutorial_lib.engine.state import update_name
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import OPTIMIZERS, torch_options
@@ -101,7 +101,7 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     Args:
         start: A model as the run's was before its first step; it is only looked at.
     """
-    settings, update = run.first_hyperparameters, name_of(run.update)
+    settings, update = run.first_hyperparameters, update_name(run.update)
     blocks = [
         f"torch.set_num_threads({run.threads})  # another number may change the last digits\n"
         + _read(run.data),
@@ -171,7 +171,7 @@ def _optimizer(settings: Hyperparameters, data: Digits) -> str:
     defaults = inspect.signature(optimizer).parameters
     words = [
         f"{name}={value!r}"
-        for name, value in torch_options(settings.optimizer, **settings.of_optimizer).items()
+        for name, value in torch_options(settings.optimizer, **settings.optimizer_settings).items()
         if name == "lr" or value != defaults[name].default
     ]
     model = "model" if data.device.type == "cpu" else f'model.to("{data.device.type}")'
@@ -221,9 +221,9 @@ def _by_step(
     batch_sizes: dict[int, int] = {}
     rate = settings.learning_rate
     for change in tuple(run.changes):
-        before = torch_options(settings.optimizer, **settings.of_optimizer)
+        before = torch_options(settings.optimizer, **settings.optimizer_settings)
         settings = settings.replace(**{change.field: change.after})
-        after = torch_options(settings.optimizer, **settings.of_optimizer)
+        after = torch_options(settings.optimizer, **settings.optimizer_settings)
         differing = {name: value for name, value in after.items() if value != before[name]}
         if differing:
             options.setdefault(change.step, {}).update(differing)

@@ -19,7 +19,7 @@ STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
 
 
 @contextlib.contextmanager
-def whole_or_not_at_all(run: Run) -> Iterator[None]:
+def undo_on_error(run: Run) -> Iterator[None]:
     """Take back what is done to model and optimizer within, if it ends in any exception."""
     before = copy.deepcopy((run.model.state_dict(), run.optimizer.state_dict()))
     try:
@@ -42,12 +42,12 @@ def state_of(run: Run) -> dict[str, Any]:
         "changes": [dataclasses.astuple(change) for change in run.changes],
         "scores": [dataclasses.astuple(score) for score in run.scores],
         "data": [run.data.name, len(run.data.train)],
-        "update": name_of(run.update),
+        "update": update_name(run.update),
         "threads": run.threads,
     }
 
 
-def take_up(run: Run, state: dict[str, Any]) -> None:
+def load_state(run: Run, state: dict[str, Any]) -> None:
     """Let a run go on where the one stood whose state this is.
 
     The model, the data, the update, the optimizer and the loss must be those of that run;
@@ -59,14 +59,14 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     """
     try:
         hyperparameters = Hyperparameters(**state["hyperparameters"])
-        found = differences(state, run, hyperparameters)
+        found = state_differences(state, run, hyperparameters)
         position = checked_position(state["position"])
         rows = zip(*(state["history"][name] for name in STEP_FIELDS), strict=True)
         history = [StepRecord(*row) for row in rows]
         changes = [Change(*row) for row in state["changes"]]
         scores = [EvaluationRecord(*row) for row in state["scores"]]
         optimizer = make_optimizer(
-            hyperparameters.optimizer, run.model.parameters(), **hyperparameters.of_optimizer
+            hyperparameters.optimizer, run.model.parameters(), **hyperparameters.optimizer_settings
         )
         if not found:
             check_batch_size(hyperparameters.batch_size, run.data, processes=run.processes)
@@ -85,7 +85,7 @@ def take_up(run: Run, state: dict[str, Any]) -> None:
     run.history, run.changes, run.scores = history, changes, scores
 
 
-def differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) -> list[str]:
+def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) -> list[str]:
     """Say in what a state is of another run than this one can be.
 
     Args:
@@ -97,7 +97,9 @@ def differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) -> lis
         there, here = getattr(theirs, field), getattr(run.hyperparameters, field)
         if there != here:
             found.append(f"its {field} is {there}, here it is {here}")
-    there, here = (name or "the usual step" for name in (state.get("update"), name_of(run.update)))
+    there, here = (
+        name or "the usual step" for name in (state.get("update"), update_name(run.update))
+    )
     if there != here:
         found.append(f"its update is {there}, here it is {here}")
     (name, count), data = state["data"], run.data
@@ -115,7 +117,7 @@ def differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) -> lis
     return found
 
 
-def name_of(update: Any) -> str:
+def update_name(update: Any) -> str:
     """Return what a learner calls an update; "" for the usual step."""
     while not hasattr(update, "__name__") and hasattr(update, "func"):  # a partial
         update = update.func

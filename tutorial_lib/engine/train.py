@@ -8,7 +8,7 @@ from tutorial_lib.engine.bursts import take_steps
 from tutorial_lib.engine.own_steps import take_own_step
 from tutorial_lib.engine.records import StepRecord
 from tutorial_lib.engine.run import Run
-from tutorial_lib.engine.state import state_of, take_up
+from tutorial_lib.engine.state import load_state, state_of
 
 
 class TrainingRun(Run):
@@ -56,11 +56,11 @@ class TrainingRun(Run):
                 loss = self.loss_function(self.model(inputs), targets)  # ()
                 value = self.value_of(loss)
                 if not math.isfinite(value):
-                    raise self.diverged(value)
+                    raise self.divergence(value)
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
-        return self.record(value, time.perf_counter() - start)
+        return self.record_step(value, time.perf_counter() - start)
 
     def take(self, count: int) -> list[StepRecord]:
         """Take up to so many optimizer steps, and wait for their losses once; see `take_steps`.
@@ -75,6 +75,6 @@ class TrainingRun(Run):
         return state_of(self)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up the run whose `state_dict` this is, where it stood; see `take_up`."""
-        take_up(self, state)
+        """Take up the run whose `state_dict` this is, where it stood; see `load_state`."""
+        load_state(self, state)
         self.pending_changes.clear()
