@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from typing import Literal
 import joblib
 import psutil  # comes with ipykernel
 import torch
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tutorial_lib.data import DOWNLOADED, condition, data_folder, fetch, writable_folder
 from tutorial_lib.hardware import choose_device, use_available_cores
 
-WIDTH = 80
 REPLY_SECONDS = 1.4  # for connecting and for sending each
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # torchvision's first; it loads slowly
 NEEDED_BYTES = 1e9  # of a kernel with torch and a panel
@@ -36,43 +36,23 @@ class Finding:
     cure: str = ""  # what to do; a problem always has one
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """Versions of a package, from `since` to right before `until`, that misbehave."""
-
-    package: str
-    since: str
-    until: str
-    text: str
-    cure: str
-
-
-TROUBLES = (
+TROUBLES = {  # versions that misbehave -> how, and the cure
     # ipykernel#1434, #1451 and #1462, all mended in 7.1.0
-    Trouble(
-        "ipykernel",
-        "7.0",
-        "7.1",
+    "ipykernel>=7.0,<7.1": (
         "Interrupt fails on Windows, and output of threads goes astray",
         "pip install 'ipykernel>=7.1'",
     ),
     # jupyterlab#16978
-    Trouble(
-        "jupyterlab",
-        "4.3.1",
-        "4.3.2",
+    "jupyterlab>=4.3.1,<4.3.2": (
         "cells of long notebooks disappear while scrolling",
         "pip install --upgrade jupyterlab",
     ),
     # jupyterlab#17815: in 4.4 and in 4.5.0a3
-    Trouble(
-        "jupyterlab",
-        "4.4",
-        "4.5",
+    "jupyterlab>=4.4,<4.5": (
         "drawings may go blank when they are scrolled away and back",
         "pip install 'jupyterlab>=4.5', or Settings > Notebook > Windowing mode: defer",
     ),
-)
+}
 
 
 def examine() -> list[Finding]:
@@ -103,9 +83,8 @@ def report(findings: Iterable[Finding]) -> str:
     for finding in sorted(findings, key=lambda finding: order.index(finding.kind)):
         num_problems += finding.kind == "problem"
         cure = f" Cure: {finding.cure}" if finding.cure else ""
-        lines += textwrap.wrap(
-            f"{finding.kind:<9}{finding.text}.{cure}", WIDTH, subsequent_indent=" " * 9
-        )
+        line = f"{finding.kind:<9}{finding.text}.{cure}"
+        lines += textwrap.wrap(line, 80, subsequent_indent=" " * 9)
     things = "1 thing is" if num_problems == 1 else f"{num_problems} things are"
     lines.append(f"{things} broken." if num_problems else "Nothing is broken.")
     return "\n".join(lines)
@@ -140,11 +119,11 @@ def look_at_versions(versions: Mapping[str, str], requirements: Iterable[str]) -
         if here:
             findings.append(Finding("fine", ", ".join(here)))
     for requirement in requirements:
-        name, _, lowest = requirement.partition(">=")
-        version, cure = versions.get(name.replace("-", "_")), f"pip install '{requirement}'"
+        name, cure = Requirement(requirement).name, f"pip install '{requirement}'"
+        version = versions.get(name.replace("-", "_"))
         if version is None:
             findings.append(Finding("problem", f"{name} is not installed", cure))
-        elif _numbers(version) < _numbers(lowest):
+        elif not _meets(versions, requirement):
             findings.append(Finding("problem", f"{name} {version} is too old", cure))
     return findings
 
@@ -152,10 +131,9 @@ def look_at_versions(versions: Mapping[str, str], requirements: Iterable[str]) -
 def look_for_troubles(versions: Mapping[str, str]) -> list[Finding]:
     """Name the installed versions that are known to misbehave."""
     return [
-        Finding("problem", f"{one.package} {version}: {one.text}", one.cure)
-        for one in TROUBLES
-        if (version := versions.get(one.package))
-        and _numbers(one.since) <= _numbers(version) < _numbers(one.until)
+        Finding("problem", f"{name} {versions[name]}: {text}", cure)
+        for wanted, (text, cure) in TROUBLES.items()
+        if _meets(versions, wanted) and (name := Requirement(wanted).name)
     ]
 
 
@@ -170,7 +148,7 @@ def look_at_widgets(versions: Mapping[str, str]) -> list[Finding]:
         return []
     if shown is None:
         return [Finding("problem", "jupyterlab_widgets is missing: no panel is shown", cure)]
-    if _numbers(widgets) >= (8,) and _numbers(shown) < (3,):
+    if _meets(versions, "ipywidgets>=8") and _meets(versions, "jupyterlab_widgets<3"):
         pair = f"ipywidgets {widgets} and jupyterlab_widgets {shown}"
         return [Finding("problem", f"{pair} do not fit: no panel is shown", cure)]
     return []
@@ -192,23 +170,17 @@ def look_at_editor(versions: Mapping[str, str], environment: Mapping[str, str]) 
 
     Source: vscode-jupyter#17228 and #17481, both open.
     """
-    if environment.get("TERM_PROGRAM") != "vscode":
-        return []
-    if _numbers(versions.get("ipykernel", "0")) < (7,):
+    if environment.get("TERM_PROGRAM") != "vscode" or not _meets(versions, "ipykernel>=7"):
         return []
     text = "In VS Code, cells may hang with ipykernel 7"
     return [Finding("note", text, "use JupyterLab, or pip install 'ipykernel<7'")]
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version, without zeros at the end: "7.0.1rc1" -> (7, 0, 1).
-
-    A version before a release, such as 4.5.0a3, counts as that release.
-    """
-    numbers = [int(number) for number in re.match(r"\d+(?:\.\d+)*", version)[0].split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+def _meets(versions: Mapping[str, str], requirement: str) -> bool:
+    """Tell whether a package is here in a version as required; 4.5.0a3 counts as 4.5.0."""
+    wanted = Requirement(requirement)
+    version = versions.get(wanted.name.replace("-", "_"))
+    return version is not None and wanted.specifier.contains(Version(version).base_version)
 
 
 # ---- the machine ----
@@ -226,11 +198,11 @@ def look_at_device() -> Finding:
 def look_at_cores(threads: int, usable: int, present: int) -> Finding:
     """Say how many cores there are, how many this process may use, and what torch makes of it."""
     fixed = ", as OMP_NUM_THREADS says" if os.environ.get("OMP_NUM_THREADS") else ""
-    of = f"{usable} of {present} cores may be used; torch computes with {threads} of them{fixed}"
     if threads > usable:
         text = f"torch has {threads} threads on {usable} cores{fixed}: each step waits for them"
         return Finding("problem", text, "unset OMP_NUM_THREADS")
-    return Finding("fine", of)
+    text = f"{usable} of {present} cores may be used; torch computes with {threads} of them{fixed}"
+    return Finding("fine", text)
 
 
 def free_memory() -> int:
