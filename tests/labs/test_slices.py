@@ -10,6 +10,7 @@ from tutorial_lib import LeNet5
 from tutorial_lib.data.digits import Split
 from tutorial_lib.labs.slices.measure import GridRow, LossPlane, filter_normalised, measure_plane
 from tutorial_lib.labs.slices.panel import plane_panel
+from tutorial_lib.optimizers import OPTIMIZERS
 
 RATES = {"learning_rate": 0.02, "adaptive_rate": 0.05, "momentum": 0.8}
 
@@ -66,14 +67,16 @@ def test_the_first_step_follows_the_measured_slope(plane):
 
 def test_rows_come_first_and_then_the_ways(plane):
     records = list(measure_plane(plane, size=3, num_steps=2, **RATES))
-    assert [type(record) is GridRow for record in records] == [True] * 3 + [False] * 18
+    assert [type(record) is GridRow for record in records] == (
+        [True] * 3 + [False] * 3 * len(OPTIMIZERS)
+    )
     assert records[1].losses[1] == pytest.approx(plane.loss(torch.zeros(2)).item())
 
 
 def test_the_panel_measures_and_draws(plane):
     panel = plane_panel(plane, size=3, num_steps=1)
     before = panel.image.value
-    assert len(panel.run()) == panel.progress_bar.max == 15
+    assert len(panel.run()) == panel.progress_bar.max == 3 + 2 * len(OPTIMIZERS)
     assert panel.image.value != before
     assert "Loss: sgd" in panel.status.value
     panel.close()
