@@ -65,7 +65,7 @@ def evaluate(
 class Mistake:
     """A digit that a model takes for another one."""
 
-    index: int  # its place in the split
+    index: int  # in the split
     label: int  # what it is
     answer: int  # what the model takes it for
     probability: float  # that the model gives to its answer, 0 to 1

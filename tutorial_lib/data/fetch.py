@@ -107,26 +107,21 @@ def load_raw(
             if store is not None:
                 _keep(_raw_folder(store, source) / name, content)
     if len(tensors) < len(source.sha256):
-        raise _unavailable(source, reasons, folders[0])
+        reason = "; ".join(reasons)
+        error = DataUnavailable(
+            f"{source.title} is not available: {reason}. "
+            "To work without a network, take the sample, load_digits('sample') or --data sample, "
+            f"or put the files {', '.join(source.sha256)} (or their .gz) into "
+            f"{_raw_folder(folders[0], source)}, or name a folder that has "
+            f"{source.dataset}/raw in TUTORIAL_DATA_DIR."
+        )
+        error.reason = reason
+        raise error
     return tensors
 
 
 def _raw_folder(folder: Path, source: Source) -> Path:
     return folder / source.dataset / "raw"
-
-
-def _unavailable(source: Source, reasons: Sequence[str], folder: Path) -> DataUnavailable:
-    """Make the one plain error: what failed, and how to work without a network."""
-    reason = "; ".join(reasons)
-    error = DataUnavailable(
-        f"{source.title} is not available: {reason}. "
-        "To work without a network, take the sample, load_digits('sample') or --data sample, "
-        f"or put the files {', '.join(source.sha256)} (or their .gz) into "
-        f"{_raw_folder(folder, source)}, or name a folder that has "
-        f"{source.dataset}/raw in TUTORIAL_DATA_DIR."
-    )
-    error.reason = reason
-    return error
 
 
 # ---- verified ----
