@@ -159,4 +159,4 @@ def test_fifty_thousand_steps_are_drawn_from_few_points(curve):
     curve.begin("lr 0.01", epochs=500)
     curve.add(steps(50_000))
     curve.png()
-    assert len(curve._live_lines[0].get_xdata()) < 3000
+    assert len(curve._lines[0].get_xdata()) < 3000

@@ -9,12 +9,13 @@ __getattr__, __all__ = lazily(
         "run_colour run_colours",
         "smoothing": "MAX_LOSS MovingMean decimate equal_span smooth",
         "plots": "X_LABELS draw_accuracy_per_digit draw_activations draw_confusion draw_digits "
-        "draw_faint_and_bold draw_mistakes draw_runs label_ends note plain_log_ticks",
+        "draw_learning_rates draw_mistakes draw_noisy draw_overfitting draw_runs draw_ways "
+        "label_ends note plain_log_ticks",
         "png": "encode png_of",
         "blitting": "BlittedFigure Box",
         "curve": "LiveCurve",
-        "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels "
-        "draw_learning_rates draw_lines draw_loss_and_slope draw_noise draw_overfitting "
-        "draw_parameter_counts draw_paths draw_step_shares draw_surprise draw_valley",
+        "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels draw_lines "
+        "draw_loss_and_slope draw_noise draw_parameter_counts draw_paths draw_step_shares "
+        "draw_surprise draw_valley",
     },
 )

@@ -5,7 +5,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -113,8 +112,8 @@ class LiveCurve:
                 axes.set_xlabel("epochs")
                 axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
             self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        self._still: list[Artist] = []  # in the background, which the next one replaces
-        self._live_lines: list[Line2D] = []  # of the present run, drawn over it: raw, bold, points
+        self._still: list[Artist] = []  # made for the background, which the next one replaces
+        self._lines: list[Line2D] = []  # of the last run: raw, bold, points; drawn over it if live
         self._live_marks: list[Artist] = []  # and those of its marks that came since
         self._marks: list[tuple[float, str, str]] = []  # in the background: (x, text, colour)
         self._num_kept = 0  # of the present run, how many marks are in the background
@@ -187,8 +186,8 @@ class LiveCurve:
             self._render_background()
         self._canvas.restore_region(self._background)
         if self._live:
-            _fill(self._live_lines, self.runs[-1])
-            for artist in (*self._live_lines, *self._live_marks):
+            _fill(self._lines, self.runs[-1])
+            for artist in (*self._lines, *self._live_marks):
                 artist.axes.draw_artist(artist)
         return encode(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
 
@@ -212,46 +211,40 @@ class LiveCurve:
 
     def _render_background(self) -> None:
         self.full_redraws += 1
-        _remove(self._still + self._live_lines + self._live_marks)
-        self._still, self._live_lines, self._live_marks = [], [], []
+        _remove(self._still + self._live_marks)
+        self._still, self._live_marks = [], []
         with matplotlib.style.context(STYLE):
             for axes in self._figure.axes:
                 axes.set_xlim(0, max([1, *(series.epochs for series in self.runs)]))
             plain_log_ticks(self._loss_axes)
-            for series in self.runs[:-1] if self._live else self.runs:
-                self._draw_still(series)
-            if self._live:
-                self._live_lines = self._add_lines(self.runs[-1], alpha=0.3, animated=True)
+            for series in self.runs:
+                self._lines = self._add_lines(series, self._live and series is self.runs[-1])
+                self._still += self._lines
+                if series.diverged and len(series.x):
+                    at = series.x[-1], min(series.smoothed[-1], MAX_LOSS)
+                    looks = {"color": series.colour, "ms": 10, "mec": "white", "clip_on": False}
+                    self._still += self._loss_axes.plot(*at, "X", **looks)
             self._num_kept = len(self.runs[-1].marks) if self.runs else 0
             marks = ((x, text, series.colour) for series in self.runs for x, text in series.marks)
             self._marks = sorted(marks)
-            self._still += self._draw_marks(self._marks) + label_ends(
-                self._loss_axes, map(_end_of, self.runs)
-            )
+            self._still += self._draw_marks(self._marks)
+            self._still += label_ends(self._loss_axes, map(_end_of, self.runs))
             if not self.runs:
                 hint = "Run this cell and press Train: the curve appears here."
-                where = self._loss_axes.transAxes
                 looks = {"ha": "center", "color": MUTED, "size": 11}
-                self._still.append(self._loss_axes.text(0.5, 0.5, hint, transform=where, **looks))
+                looks["transform"] = self._loss_axes.transAxes
+                self._still.append(self._loss_axes.text(0.5, 0.5, hint, **looks))
             self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
-    def _draw_still(self, series: CurveSeries) -> None:
-        lines = self._add_lines(series, alpha=0.18)
-        _fill(lines, series)
-        self._still += lines
-        if series.diverged and len(series.x):
-            y = min(series.smoothed[-1], MAX_LOSS)
-            self._still += self._loss_axes.plot(
-                series.x[-1], y, "X", color=series.colour, ms=10, mec="white", clip_on=False
-            )
-
-    def _add_lines(self, series: CurveSeries, *, alpha: float, **looks: Any) -> list[Line2D]:
-        """Put empty lines for a run's raw and smoothed loss and its accuracy on the axes."""
-        looks["color"] = series.colour
-        raw = self._loss_axes.plot([], [], alpha=alpha, lw=0.8, **looks)
+    def _add_lines(self, series: CurveSeries, live: bool) -> list[Line2D]:
+        """Add lines of a run's raw and smoothed loss and its accuracy to the axes."""
+        looks = {"color": series.colour, "animated": live}
+        raw = self._loss_axes.plot([], [], alpha=0.3 if live else 0.18, lw=0.8, **looks)
         bold = self._loss_axes.plot([], [], **looks)
-        return raw + bold + self._accuracy_axes.plot([], [], marker="o", clip_on=False, **looks)
+        points = self._accuracy_axes.plot([], [], marker="o", clip_on=False, **looks)
+        _fill(lines := raw + bold + points, series)
+        return lines
 
     def _draw_marks(
         self, marks: Sequence[tuple[float, str, str]], *, first: int = 0
@@ -267,21 +260,12 @@ class LiveCurve:
             near = (abs(x - other) < room for other, _, _ in marks)
             taken = {row for row, is_near in zip(rows, near, strict=False) if is_near}
             rows.append(next(row for row in count() if row not in taken))
+        looks = {"va": "top", "size": 8.5, "xycoords": ("data", "axes fraction")}
+        looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
         for (x, text, colour), row in list(zip(marks, rows, strict=True))[first:]:
             artists.append(self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3))))
-            box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-            label = note(
-                self._loss_axes,
-                text,
-                (x, 0.985 - 0.075 * row),
-                (4, 0),
-                va="top",
-                size=8.5,
-                xycoords=("data", "axes fraction"),
-                color=colour,
-                bbox=box,
-            )
-            artists.append(label)
+            at = x, 0.985 - 0.075 * row
+            artists.append(note(self._loss_axes, text, at, (4, 0), color=colour, **looks))
         return artists
 
 

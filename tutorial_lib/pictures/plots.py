@@ -10,10 +10,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
 from tutorial_lib.checks import check_choice
-from tutorial_lib.engine import StepRecord
+from tutorial_lib.engine import EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import Mistake
 from tutorial_lib.pictures.smoothing import MAX_LOSS, decimate, equal_span, smooth
-from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colours
+from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colour, run_colours
 
 X_LABELS = {
     "epochs": "epochs",
@@ -41,12 +41,63 @@ def draw_runs(
         loss = np.array([record.loss for record in steps])
         sizes = [record.batch_size for record in steps]
         bold = smooth(loss, span if x == "steps" else equal_span(sizes, span))
-        draw_faint_and_bold(axes, positions(steps, x), loss, bold, colours[label], str(label))
+        draw_noisy(axes, positions(steps, x), loss, bold, colours[label], str(label))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], MAX_LOSS))
     axes.set(xlabel=X_LABELS[x], ylabel="loss")
     plain_log_ticks(axes)
     label_ends(axes)
+
+
+def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) -> None:
+    """Loss against epoch, one curve a run: each batch faint, the median of 25 steps bold.
+
+    A median lets a single huge loss pass without a trace; where a run leaves the picture at the
+    top, its largest loss is written there.
+
+    Args:
+        runs: Label -> the steps of a run.
+    """
+    top = 6
+    axes.set(xlabel="epochs", ylabel="loss", ylim=(0, top))
+    for number, (label, steps) in enumerate(runs.items()):
+        x, loss = positions(steps), np.array([step.loss for step in steps])
+        bold = np.array([np.median(loss[max(0, i - 12) : i + 13]) for i in range(len(loss))])
+        colour = run_colour(number)
+        draw_noisy(axes, x, np.minimum(loss, 1.5 * top), np.minimum(bold, 1.5 * top), colour, label)
+        if loss.max() > 1.5 * top:
+            words = f"up to $10^{{{np.log10(loss.max()):.0f}}}$"
+            note(axes, words, (x[loss.argmax()], top), (6, -4), va="top", color=colour)
+    label_ends(axes)
+    axes.axhline(np.log(10), color=MUTED, linewidth=1, linestyle=":")
+    at = axes.get_xlim()[1], np.log(10)
+    note(axes, "knows nothing: ln 10 = 2.303", at, (-4, 6), ha="right", color=MUTED)
+
+
+def draw_overfitting(
+    pair: Sequence[Axes], training: Sequence[float], scores: Sequence[EvaluationRecord]
+) -> None:
+    """Loss on training and on test digits after each epoch, and beside it the test accuracy.
+
+    Args:
+        pair: The left axes, for the losses, and the right axes, for the accuracy.
+        training: The mean training loss of each epoch.
+        scores: What the test digits said after each epoch.
+    """
+    left, right = pair
+    train, held_out = COLOURS["train"], COLOURS["validation"]
+    epochs = np.arange(1, len(training) + 1)
+    test = [score.loss for score in scores]
+    best = int(np.argmin(test))
+    left.semilogy(epochs, training, color=train, label="training")
+    left.semilogy(epochs, test, color=held_out, label="test")
+    left.plot(epochs[best], test[best], "o", color=held_out, markersize=7)
+    note(left, "lowest", (epochs[best], test[best]), (8, -13), color=held_out)
+    plain_log_ticks(left)
+    label_ends(left)
+    left.set(xlabel="epochs", ylabel="loss")
+    right.plot(epochs, [100 * score.accuracy for score in scores], color=held_out)
+    right.set(ylim=(0, 100), xlabel="epochs", ylabel="test digits right (%)")
 
 
 def positions(steps: Sequence[StepRecord], x: str = "epochs") -> np.ndarray:
@@ -58,12 +109,25 @@ def positions(steps: Sequence[StepRecord], x: str = "epochs") -> np.ndarray:
     return np.array([step.step if x == "steps" else step.images_seen for step in steps], float)
 
 
-def draw_faint_and_bold(
+def draw_noisy(
     axes: Axes, x: np.ndarray, raw: np.ndarray, bold: np.ndarray, colour: str, label: str = ""
 ) -> None:
     """Draw what jumps from step to step, (S,): as it is, faint, and smoothed, bold."""
     axes.plot(*decimate(x, raw), color=colour, alpha=0.25, lw=0.8)
     axes.plot(*decimate(x, bold), color=colour, label=label)
+
+
+def draw_ways(
+    axes: Axes, ways: Mapping[str, Any], lowest: Sequence[tuple[float, float]] = ((0, 0),)
+) -> None:
+    """Draw ways over two weights, each (steps + 1, 2), with their starts and the lowest points."""
+    colours = run_colours(ways)
+    for name, points in ways.items():
+        axes.plot(*np.transpose(points), "o-", color=colours[name], ms=2.5, lw=1.2, label=name)
+    for points in ways.values():
+        axes.plot(*points[0], "s", color=INK, ms=6, clip_on=False)
+    axes.plot(*np.transpose(lowest), "*", color=INK, ms=12, zorder=4)
+    axes.grid(False)
 
 
 def note(axes: Axes, text: str, at: Any, offset: tuple[float, float], **looks: Any) -> Annotation:
@@ -164,18 +228,15 @@ def draw_accuracy_per_digit(axes: Axes, accuracies: Sequence[float]) -> None:
     """
     percent = 100 * np.asarray(accuracies, dtype=float)
     mean = percent.mean()
-    axes.axhline(mean, color=MUTED, lw=1, ls=":")
-    axes.annotate(f"mean {mean:.1f} %", (1.01, mean), xycoords=("axes fraction", "data"),
-                  va="center", color=MUTED)  # fmt: skip
+    axes.axhline(mean, color=MUTED, lw=1, ls=":", label=f"mean {mean:.1f} %")
+    room = max(0.5, 0.2 * np.ptp(percent))
+    axes.set_ylim(percent.min() - room, percent.max() + room)
+    label_ends(axes)
     axes.vlines(range(10), mean, percent, color=GRID, lw=3)
     axes.plot(range(10), percent, "o", color=COLOURS["validation"], ms=6)
     for digit, value in enumerate(percent):
-        above = value >= mean
-        axes.annotate(f"{value:.1f}", (digit, value), xytext=(0, 6 if above else -6),
-                      textcoords="offset points", ha="center",
-                      va="bottom" if above else "top")  # fmt: skip
-    room = max(0.5, 0.2 * np.ptp(percent))
-    axes.set_ylim(percent.min() - room, percent.max() + room)
+        up, side = (6, "bottom") if value >= mean else (-6, "top")
+        note(axes, f"{value:.1f}", (digit, value), (0, up), ha="center", va=side)
     axes.set_xticks(range(10))
     axes.grid(visible=False, axis="x")
     axes.set(xlabel="true digit", ylabel="read right (%)")

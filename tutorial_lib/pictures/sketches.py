@@ -1,7 +1,5 @@
 """Pictures that explain one idea each: draw_*(axes, data) on what they are given."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -11,21 +9,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from tutorial_lib.engine import EvaluationRecord, StepRecord
-from tutorial_lib.pictures.plots import label_ends, plain_log_ticks
-from tutorial_lib.pictures.theme import (
-    BLUE,
-    COLOURS,
-    GRID,
-    INK,
-    MUTED,
-    ORANGE,
-    VERMILION,
-    run_colour,
-    run_colours,
-)
-
-GROUP_WIDTH = 0.8  # of the room that is there for a group of bars
+from tutorial_lib.pictures.plots import draw_ways, label_ends, note, plain_log_ticks
+from tutorial_lib.pictures.theme import BLUE, COLOURS, INK, MUTED, ORANGE, VERMILION, run_colour
 
 
 def draw_lines(
@@ -48,19 +33,18 @@ def draw_lines(
         styles: How the lines are drawn, in turn: "o-" with a dot at each point, "-", "--".
         log: Whether both axes are logarithmic.
     """
-    for number, (x, y) in enumerate(lines.values()):
-        axes.plot(x, y, styles[number % len(styles)], color=run_colour(number))
+    for number, (name, (x, y)) in enumerate(lines.items()):
+        axes.plot(x, y, styles[number % len(styles)], color=run_colour(number), label=name)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if ylim is not None:
         axes.set_ylim(*ylim)
     if log:
         axes.set(xscale="log", yscale="log")
-        places = sorted({value for x, _ in lines.values() for value in x})
-        axes.set_xticks(places, [f"{place:g}" for place in places])
+        ticks = sorted({value for x, _ in lines.values() for value in x})
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.xaxis.minorticks_off()
         plain_log_ticks(axes)
-    ends = [(y[-1], name, run_colour(i)) for i, (name, (_, y)) in enumerate(lines.items())]
-    label_ends(axes, ends)
+    label_ends(axes)
 
 
 def draw_errors(axes: Axes, output: Tensor, target: Tensor, *, squares: bool = False) -> None:
@@ -72,21 +56,20 @@ def draw_errors(axes: Axes, output: Tensor, target: Tensor, *, squares: bool = F
         squares: Draw a square on each error, whose area is the squared error.
     """
     guesses, truths = output.flatten().tolist(), target.flatten().tolist()
-    places = [3.6 * index for index in range(len(guesses))] if squares else range(len(guesses))
-    for place, guess, truth in zip(places, guesses, truths, strict=True):
-        size = abs(guess - truth)
+    x = [3.6 * index if squares else index for index in range(len(guesses))]
+    for left, guess, truth in zip(x, guesses, truths, strict=True):
+        size, middle = abs(guess - truth), (guess + truth) / 2
+        axes.plot([left, left], [guess, truth], color=BLUE, linewidth=3)
         if squares:
-            corner = (place, min(guess, truth))
+            corner = left, min(guess, truth)
             axes.add_patch(Rectangle(corner, size, size, color=BLUE, alpha=0.25))
-        axes.plot([place, place], [guess, truth], color=BLUE, linewidth=3)
-        shown, across = (size**2, size + 0.2) if squares else (size, 0.09)
-        axes.text(place + max(across, 0.35 if squares else 0), (guess + truth) / 2, f"{shown:g}",
-                  va="center")  # fmt: skip
-    axes.plot(places, truths, "o", color=INK, zorder=3, label="true value")
-    axes.plot(places, guesses, "D", color=VERMILION, zorder=3, markersize=5.5, label="guess")
-    axes.set_xticks(places, [f"{number}" for number in range(1, len(guesses) + 1)])
-    axes.set(xlabel="element i", ylabel="value")
-    axes.set_ylim(-0.6, max(guesses + truths) + 0.7)
+            axes.text(left + max(size + 0.2, 0.35), middle, f"{size**2:g}", va="center")
+        else:
+            axes.text(left + 0.09, middle, f"{size:g}", va="center")
+    axes.plot(x, truths, "o", color=INK, zorder=3, label="true value")
+    axes.plot(x, guesses, "D", color=VERMILION, zorder=3, markersize=5.5, label="guess")
+    axes.set_xticks(x, [f"{number}" for number in range(1, len(guesses) + 1)])
+    axes.set(xlabel="element i", ylabel="value", ylim=(-0.6, max(guesses + truths) + 0.7))
     if squares:
         axes.set_aspect("equal")
     else:
@@ -106,29 +89,23 @@ def draw_loss_and_slope(
         errors: The errors, (N,), rising.
         curves: The loss (N,) and its slope (N,) for each name.
     """
-    x = errors.numpy()
-    for part, axes in enumerate(pair):
-        for line in (axes.axhline, axes.axvline):
-            line(0, color=MUTED, linewidth=0.8)
-        ends = []
-        for number, (name, curve) in enumerate(curves.items()):
-            y = curve[part].detach().numpy()
-            axes.plot(x, y, color=run_colour(number))
-            ends.append((y[-1], name, run_colour(number)))
-        axes.set(xlabel="error e = guess - target", ylabel=("loss", "slope of the loss")[part])
-        label_ends(axes, ends)
+    ylabels = "loss", "slope of the loss"
+    for part, (axes, ylabel) in enumerate(zip(pair, ylabels, strict=True)):
+        axes.axhline(0, color=MUTED, linewidth=0.8)
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        lines = {name: (errors, curve[part].detach()) for name, curve in curves.items()}
+        draw_lines(axes, lines, "error e = guess - target", ylabel, styles="-")
 
 
 def draw_valley(axes: Axes, candidates: Tensor, losses: Tensor, name: str, *, best: str) -> None:
     """A loss against the one number that is looked for, with its lowest point marked."""
-    lowest = int(losses.argmin())
-    axes.plot(candidates.numpy(), losses.numpy(), color=BLUE)
-    axes.plot(candidates[lowest], losses[lowest], "o", color=VERMILION, markersize=8)
-    span = float(losses.max() - losses.min())
-    axes.set_ylim(float(losses.min()) - 0.25 * span, float(losses.max()) + 0.05 * span)
-    axes.annotate(best, (float(candidates[lowest]), float(losses[lowest])), xytext=(0, -9),
-                  textcoords="offset points", ha="left" if lowest < 8 else "center", va="top",
-                  fontweight="bold")  # fmt: skip
+    lowest, losses = int(losses.argmin()), losses.numpy()
+    bottom = float(candidates[lowest]), losses[lowest]
+    axes.plot(candidates.numpy(), losses, color=BLUE)
+    axes.plot(*bottom, "o", color=VERMILION, markersize=8)
+    axes.set_ylim(losses.min() - 0.25 * np.ptp(losses), losses.max() + 0.05 * np.ptp(losses))
+    side = "left" if lowest < 8 else "center"
+    note(axes, best, bottom, (0, -9), ha=side, va="top", fontweight="bold")
     axes.set(title=name, xlabel="the one number", ylabel=f"{name} over the five values")
 
 
@@ -141,15 +118,11 @@ def draw_classes(axes: Axes, values: Tensor, ylabel: str, *, true_class: int | N
         true_class: Which class is the right one, if that is to be shown.
     """
     numbers = values.detach().tolist()
-    colours = [BLUE] * len(numbers)
-    if true_class is not None:
-        colours[true_class] = VERMILION
+    colours = [VERMILION if index == true_class else BLUE for index in range(len(numbers))]
     bars = axes.bar(range(len(numbers)), numbers, color=colours, width=0.6)
     axes.bar_label(bars, [f"{number:.2f}" for number in numbers], padding=3)
-    names = [f"class {index}" for index in range(len(numbers))]
-    if true_class is not None:
-        names[true_class] += "\n(the true one)"
-    axes.set_xticks(range(len(numbers)), names)
+    ends = ["\n(the true one)" if index == true_class else "" for index in range(len(numbers))]
+    axes.set_xticks(range(len(numbers)), [f"class {index}{end}" for index, end in enumerate(ends)])
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.margins(y=0.18)
     axes.set_ylabel(ylabel)
@@ -164,10 +137,8 @@ def draw_surprise(
     for mark in marks:
         height = -np.log(mark)
         axes.plot(mark, height, "o", color=VERMILION, markersize=7)
-        axes.annotate(f"p = {mark:g}: {height:.2f}", (mark, height), xytext=(8, 5),
-                      textcoords="offset points", ha="left", va="bottom")  # fmt: skip
-    axes.set(xlim=(-0.02, 1.12), ylim=(-0.2, 5.4))
-    axes.set_xticks(np.linspace(0, 1, 6))
+        note(axes, f"p = {mark:g}: {height:.2f}", (mark, height), (8, 5), ha="left", va="bottom")
+    axes.set(xlim=(-0.02, 1.12), ylim=(-0.2, 5.4), xticks=np.linspace(0, 1, 6))
     axes.set(xlabel="probability of the true class", ylabel="cross-entropy (nats)")
 
 
@@ -190,20 +161,12 @@ def draw_paths(
     x, y = torch.linspace(*xlim, 161), torch.linspace(*ylim, 121)
     heights = height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (121, 161)
     levels = np.linspace(0, float(heights.max()) ** 0.5, 14)[1:] ** 2
-    axes.contour(x, y, heights, levels=levels, colors=GRID, linewidths=0.9, zorder=0)
-    handles, colours = [], run_colours(paths)
-    for name, path in paths.items():
-        points = path.detach().numpy()
-        handles += axes.plot(
-            *points.T, "o-", color=colours[name], markersize=3, linewidth=1.4, label=name
-        )
-    start = next(iter(paths.values()))[0].detach().numpy()
-    axes.plot(*start, "s", color=INK, markersize=6)
-    axes.annotate("start", start, xytext=(0, 8), textcoords="offset points", ha="center")
-    axes.plot(0, 0, "*", color=INK, markersize=13, zorder=4)
+    axes.contour(x, y, heights, levels=levels, colors=COLOURS["grid"], linewidths=0.9, zorder=0)
+    draw_ways(axes, {name: path.detach().numpy() for name, path in paths.items()})
+    start = next(iter(paths.values()))[0].tolist()
+    note(axes, "start", start, (0, 8), ha="center")
     axes.set(xlim=xlim, ylim=ylim, xlabel="weight 1", ylabel="weight 2")
-    axes.legend(handles=handles, loc="upper right", framealpha=0.95)
-    axes.grid(False)
+    axes.legend(loc="upper right", framealpha=0.95)
 
 
 def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
@@ -212,8 +175,7 @@ def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
     Args:
         counts: Parameters of each layer, first layer first.
     """
-    names = list(counts)
-    bars = axes.barh(names, list(counts.values()), color=BLUE)
+    bars = axes.barh(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18 * max(counts.values()))
@@ -224,23 +186,18 @@ def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
 
 def draw_batches(axes: Axes, num_images: int, batch_sizes: Sequence[int]) -> None:
     """One row a batch size: an epoch cut into batches, and the remainder that is dropped."""
-    labels = []
+    looks = {"height": 0.6, "linewidth": 0.8}
     for row, batch_size in enumerate(batch_sizes):
         num_steps, rest = divmod(num_images, batch_size)
         starts = batch_size * np.arange(num_steps)
-        axes.barh(
-            [row] * num_steps, batch_size, left=starts, height=0.6,
-            color=BLUE, edgecolor="white", linewidth=0.8,
-        )  # fmt: skip
+        axes.barh(row, batch_size, left=starts, color=BLUE, edgecolor="white", **looks)
         if rest:
-            axes.barh(
-                row, rest, left=num_images - rest, height=0.6,
-                color="white", edgecolor=MUTED, hatch="////", linewidth=0.8,
-            )  # fmt: skip
-        dropped = f"{rest} dropped" if rest else "none dropped"
-        axes.text(1.02 * num_images, row, f"{num_steps} steps\n{dropped}", va="center")
-        labels.append(f"B = {batch_size}")
-    axes.set_yticks(range(len(labels)), labels)
+            axes.barh(row, rest, left=num_images - rest, color="white", edgecolor=MUTED,
+                      hatch="////", **looks)  # fmt: skip
+        axes.text(
+            1.02 * num_images, row, f"{num_steps} steps\n{rest or 'none'} dropped", va="center"
+        )
+    axes.set_yticks(range(len(batch_sizes)), [f"B = {batch_size}" for batch_size in batch_sizes])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * num_images)
     axes.set_xticks(np.linspace(0, num_images, 5))
@@ -257,16 +214,13 @@ def draw_kernels(axes: Axes, kernels: np.ndarray, titles: Sequence[str]) -> None
         kernels: Shape (K, rows, columns); negative is blue, zero white, positive red.
         titles: One for each picture.
     """
-    limit = float(np.abs(kernels).max())
-    size = kernels.shape[-1]
+    limit, size = np.abs(kernels).max(), kernels.shape[-1]
     for index, (kernel, title) in enumerate(zip(kernels, titles, strict=True)):
         left = index * (size + 1.5)
-        axes.imshow(
-            kernel, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=(left, left + size, 0, size)
-        )
+        where = left, left + size, 0, size
+        axes.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=where)
         axes.text(left + size / 2, size + 0.4, title, ha="center", va="bottom")
-    axes.set_xlim(-0.2, len(kernels) * (size + 1.5) - 1.3)
-    axes.set_ylim(-0.2, size + 1.8)
+    axes.set(xlim=(-0.2, len(kernels) * (size + 1.5) - 1.3), ylim=(-0.2, size + 1.8))
     axes.axis("off")
 
 
@@ -284,38 +238,6 @@ def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
     axes.set(xlim=(-3.2, 3.2), ylim=(-0.25, 5.2), title=title, xlabel="weight w")
 
 
-def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) -> None:
-    """Loss against epoch, one curve a run: each batch faint, the median of 25 steps bold.
-
-    A median lets a single huge loss pass without a trace; where a run leaves the picture at the
-    top, its largest loss is written there.
-
-    Args:
-        runs: Label -> the steps of a run.
-    """
-    top = 6
-    axes.set(xlabel="epochs", ylabel="loss", ylim=(0, top))
-    ends, leaving = [], []
-    for number, (label, steps) in enumerate(runs.items()):
-        x = np.array([step.epoch + step.epoch_step / step.epoch_steps for step in steps])
-        loss = np.array([step.loss for step in steps])
-        bold = [np.median(loss[max(0, i - 12) : i + 13]) for i in range(len(loss))]
-        axes.plot(x, np.minimum(loss, 1.5 * top), color=run_colour(number), alpha=0.25, lw=0.8)
-        axes.plot(x, np.minimum(bold, 1.5 * top), color=run_colour(number))
-        ends.append((min(bold[-1], top), label, run_colour(number)))
-        if loss.max() > 1.5 * top:
-            leaving.append(
-                (x[loss.argmax()], f"up to $10^{{{np.log10(loss.max()):.0f}}}$", run_colour(number))
-            )
-    for place, text, colour in leaving:
-        axes.annotate(text, (place, top), xytext=(6, -4), textcoords="offset points", va="top",
-                      color=colour)  # fmt: skip
-    axes.axhline(np.log(10), color=MUTED, linewidth=1, linestyle=":")
-    axes.annotate("knows nothing: ln 10 = 2.303", (axes.get_xlim()[1], np.log(10)), xytext=(-4, 6),
-                  textcoords="offset points", ha="right", color=MUTED)  # fmt: skip
-    label_ends(axes, ends)
-
-
 def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
     """The spread of a batch gradient against the batch size, and the line 1 / sqrt(B).
 
@@ -328,43 +250,14 @@ def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
     axes.loglog(sizes, scale / np.sqrt(sizes), color=MUTED, linewidth=1.5)
     axes.loglog(sizes, measured, "o", color=BLUE, markersize=8)
     for size, spread in spreads.items():
-        axes.annotate(f"{spread:.2f}", (size, spread), xytext=(8, 3), textcoords="offset points",
-                      color=BLUE)  # fmt: skip
+        note(axes, f"{spread:.2f}", (size, spread), (8, 3), color=BLUE)
     middle = np.sqrt(sizes[0] * sizes[-1]) * 2.2
-    axes.annotate(r"$\propto 1/\sqrt{B}$", (middle, scale / np.sqrt(middle)), xytext=(6, 6),
-                  textcoords="offset points", color=MUTED)  # fmt: skip
+    note(axes, r"$\propto 1/\sqrt{B}$", (middle, scale / np.sqrt(middle)), (6, 6), color=MUTED)
     axes.margins(0.12)
     axes.set_xticks(sizes, [str(size) for size in sizes])
     plain_log_ticks(axes)
     axes.minorticks_off()
     axes.set(xlabel="batch size B (images)", ylabel="spread of the gradient")
-
-
-def draw_overfitting(
-    pair: Sequence[Axes], training: Sequence[float], scores: Sequence[EvaluationRecord]
-) -> None:
-    """Loss on training and on test digits after each epoch, and beside it the test accuracy.
-
-    Args:
-        pair: The left axes, for the losses, and the right axes, for the accuracy.
-        training: The mean training loss of each epoch.
-        scores: What the test digits said after each epoch.
-    """
-    epochs = np.arange(1, len(training) + 1)
-    test = [score.loss for score in scores]
-    best = int(np.argmin(test))
-    pair[0].semilogy(epochs, training, color=COLOURS["train"])
-    pair[0].semilogy(epochs, test, color=COLOURS["validation"])
-    pair[0].plot(epochs[best], test[best], "o", color=COLOURS["validation"], markersize=7)
-    pair[0].annotate("lowest", (epochs[best], test[best]), xytext=(8, -13),
-                     textcoords="offset points", color=COLOURS["validation"])  # fmt: skip
-    plain_log_ticks(pair[0])
-    ends = [(training[-1], "training", COLOURS["train"])]
-    label_ends(pair[0], [*ends, (test[-1], "test", COLOURS["validation"])])
-    pair[1].plot(epochs, [100 * score.accuracy for score in scores], color=COLOURS["validation"])
-    pair[1].set_ylim(0, 100)
-    for axes, what in zip(pair, ["loss", "test digits right (%)"], strict=True):
-        axes.set(xlabel="epochs", ylabel=what)
 
 
 def draw_step_shares(
@@ -378,18 +271,18 @@ def draw_step_shares(
     """
     sizes = sorted({size for _, size in whole})
     numbers = sorted({processes for processes, _ in whole})
-    width = GROUP_WIDTH / len(numbers)
-    for place, size in enumerate(sizes):
-        for bar, processes in enumerate(numbers):
-            x = place + (bar - (len(numbers) - 1) / 2) * width
-            alone, seconds = whole[1, size], whole[processes, size]
-            computing = min(compute[processes, size], seconds)
-            first = place == bar == 0
-            axes.bar(x, computing / alone, 0.9 * width, color=BLUE,
-                     label="computing its share" if first else None)  # fmt: skip
-            axes.bar(x, (seconds - computing) / alone, 0.9 * width, bottom=computing / alone,
-                     color=ORANGE, label="talking and waiting" if first else None)  # fmt: skip
-            axes.text(x, seconds / alone, f"{processes}", ha="center", va="bottom", color=INK)
+    width = 0.8 / len(numbers)  # of the room that a group of bars has
+    for bar, processes in enumerate(numbers):
+        x = np.arange(len(sizes)) + (bar - (len(numbers) - 1) / 2) * width
+        alone = np.array([whole[1, size] for size in sizes])
+        seconds = np.array([whole[processes, size] for size in sizes])
+        computing = np.minimum([compute[processes, size] for size in sizes], seconds) / alone
+        names = ("computing its share", "talking and waiting") if bar == 0 else (None, None)
+        axes.bar(x, computing, 0.9 * width, color=BLUE, label=names[0])
+        axes.bar(x, seconds / alone - computing, 0.9 * width, bottom=computing, color=ORANGE,
+                 label=names[1])  # fmt: skip
+        for left, height in zip(x, seconds / alone, strict=True):
+            axes.text(left, height, f"{processes}", ha="center", va="bottom", color=INK)
     axes.axhline(1, color=MUTED, lw=1, ls="--", zorder=0)
     labels = [f"{size} images\n{1000 * whole[1, size]:.1f} ms alone" for size in sizes]
     axes.set_xticks(np.arange(len(sizes)), labels)

@@ -12,7 +12,15 @@ from tutorial_lib.labs.batch_size.measure import (
     fit_slope,
     fitted_variance,
 )
-from tutorial_lib.pictures import BLUE, MUTED, VERMILION, label_ends, plain_log_ticks, run_colours
+from tutorial_lib.pictures import (
+    BLUE,
+    MUTED,
+    VERMILION,
+    label_ends,
+    note,
+    plain_log_ticks,
+    run_colours,
+)
 
 
 def draw_batch_sizes(row: Sequence[Axes], records: Sequence[BatchRecord]) -> None:
@@ -31,14 +39,10 @@ def draw_batch_sizes(row: Sequence[Axes], records: Sequence[BatchRecord]) -> Non
     clock.set_title("milliseconds a step")
     if records:
         plain_log_ticks(clock)
-        for record in (records[0], records[-1]):
-            clock.annotate(
-                f"{record.images_per_second:,.0f}\nimages/s",
-                (record.batch_size, 1000 * record.seconds),
-                xytext=(4, -30) if record is records[0] else (-12, -4),
-                textcoords="offset points",
-                ha="left" if record is records[0] else "right",
-            )
+        notes = [(records[0], (4, -30), "left"), (records[-1], (-12, -4), "right")]
+        for record, offset, side in notes[: len(records)]:
+            words = f"{record.images_per_second:,.0f}\nimages/s"
+            note(clock, words, (record.batch_size, 1000 * record.seconds), offset, ha=side)
         clock.margins(y=0.35)
     for axes in row:
         axes.set(xlim=(3, 1400), xlabel="batch size B (images)")
@@ -60,18 +64,15 @@ def draw_batch_race(
     colours = run_colours(map(str, sorted({*RACE_SIZES, *by_size})))  # the same, whoever is ahead
     for axes, what in zip(pair, ("images_seen", "seconds"), strict=True):
         axes.set(yscale="log", ylim=(0.1, 4))
-        ends = []
         for size, run in sorted(by_size.items()):
-            loss = np.minimum([point.loss for point in run], 10)
-            x = [getattr(point, what) for point in run]
-            axes.plot(x, loss, "o-", ms=2.5, lw=1.3, color=colours[str(size)])
-            words = f"{size}: rate {run[0].learning_rate:.2g}"
-            ends.append((loss[-1], words, colours[str(size)]))
+            x, loss = [getattr(point, what) for point in run], [min(p.loss, 10) for p in run]
+            looks = {"color": colours[str(size)], "ms": 2.5, "lw": 1.3}
+            axes.plot(x, loss, "o-", label=f"{size}: rate {run[0].learning_rate:.2g}", **looks)
         axes.axhline(np.log(10), color=MUTED, lw=0.9, ls=":")
         plain_log_ticks(axes)
-        axes.set(xlabel="images seen" if what == "images_seen" else "seconds of training")
-        if what == "images_seen":
-            label_ends(axes, ends)
-        axes.set_xlim(left=0, right=num_images if what == "images_seen" else None)
-    pair[0].set(ylabel="loss", title="for the same images")
-    pair[1].set_title("for the same time")
+        axes.set_xlim(left=0)
+    left, right = pair
+    left.set(xlabel="images seen", ylabel="loss", title="for the same images")
+    left.set_xlim(right=num_images)
+    label_ends(left)
+    right.set(xlabel="seconds of training", title="for the same time")

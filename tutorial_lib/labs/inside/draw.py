@@ -8,8 +8,16 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.engine import StepRecord
 from tutorial_lib.labs.inside.measure import InsideRecord
-from tutorial_lib.pictures import INK, MUTED, run_colour
-from tutorial_lib.pictures.plots import MAX_LOSS, decimate, label_ends, plain_log_ticks, smooth
+from tutorial_lib.pictures import (
+    INK,
+    MAX_LOSS,
+    MUTED,
+    draw_noisy,
+    label_ends,
+    plain_log_ticks,
+    run_colour,
+    smooth,
+)
 
 RULE_OF_THUMB = 1e-3  # updates / weights; source: Karpathy, notes of Stanford's CS231n, part 3
 LOWEST = 1e-6  # shorter gradients and updates leave the picture, as those of dead layers do
@@ -28,64 +36,46 @@ def draw_inside(grid: np.ndarray, runs: Mapping[str, Sequence[StepRecord | Insid
         grid: Axes (4, R): a column for each run; what stands in a row has the same scale.
         runs: Title -> records, as `looking_inside` yields them, as many as there are.
     """
-    ends = {}
     for column, (title, records) in zip(grid.T, runs.items(), strict=True):
         steps = [record for record in records if isinstance(record, StepRecord)]
         looks = [record for record in records if isinstance(record, InsideRecord)]
-        ends[column[0]] = _draw_loss(column[0], steps)
+        _draw_loss(column[0], steps)
         for axes, field in zip(column[1:], list(ROWS)[1:], strict=True):
-            ends[axes] = _draw_layers(axes, looks, field)
+            _draw_layers(axes, looks, field)
         for axes in column:
             axes.set(xlabel="step", xlim=(0, max(len(steps), 1)))
         column[0].set_title(title)
     for row, label in zip(grid, ROWS.values(), strict=True):
         row[0].set_ylabel(label)
-        _share_scale(row)
-    for axes, lines in ends.items():
-        label_ends(axes, lines)
+        limits = np.array([axes.get_ylim() for axes in row])
+        for axes in row:  # all on the scale that holds their lines
+            axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+            if axes.get_yscale() == "log":
+                plain_log_ticks(axes)
+            label_ends(axes)
 
 
-def _draw_loss(axes: Axes, steps: Sequence[StepRecord]) -> list[tuple[float, str, str]]:
+def _draw_loss(axes: Axes, steps: Sequence[StepRecord]) -> None:
     x, loss = np.array([step.step for step in steps]), np.array([step.loss for step in steps])
-    axes.plot(*decimate(x, loss), color=INK, alpha=0.25, linewidth=0.8)
-    axes.plot(*decimate(x, smooth(loss)), color=INK)
+    draw_noisy(axes, x, loss, smooth(loss), INK)
     low, high = loss.min(initial=0.5), loss.max(initial=4)  # so a plateau looks as flat as it is
     axes.set(yscale="log", ylim=(0.8 * low, 1.25 * min(high, MAX_LOSS)))
-    return [_mark(axes, math.log(10), "ln 10")]
+    axes.axhline(math.log(10), color=MUTED, linewidth=1.2, linestyle=":", label="ln 10")
 
 
-def _draw_layers(
-    axes: Axes, looks: Sequence[InsideRecord], field: str
-) -> list[tuple[float, str, str]]:
-    """Draw one line a layer; return height, name and colour of their ends."""
+def _draw_layers(axes: Axes, looks: Sequence[InsideRecord], field: str) -> None:
+    """Draw one line a layer."""
     scale = 100 if field == "dead_share" else 1
-    ends = []
     for number, layers in enumerate(zip(*(look.layers for look in looks), strict=True)):
         values = [getattr(layer, field) for layer in layers]
-        if None in values:  # no ReLU follows this layer
-            continue
-        y = scale * np.array(values)
-        axes.plot([look.step for look in looks], y, color=run_colour(number), linewidth=1.3)
-        ends.append((y[-1], layers[0].layer, run_colour(number)))
+        if None not in values:  # that is, a ReLU follows this layer
+            x, y = [look.step for look in looks], scale * np.array(values)
+            axes.plot(x, y, color=run_colour(number), linewidth=1.3, label=layers[0].layer)
     if field == "dead_share":
         axes.set_ylim(-3, 103)
     else:
         axes.set_yscale("log")
         axes.set_ylim(bottom=max(axes.get_ylim()[0], LOWEST))
     if field == "update_ratio" and looks:
-        ends.append(_mark(axes, RULE_OF_THUMB, "rule of thumb:\n0.001"))
-    return ends
-
-
-def _mark(axes: Axes, height: float, text: str) -> tuple[float, str, str]:
-    axes.axhline(height, color=MUTED, linewidth=1.2, linestyle=":")
-    return height, text, MUTED
-
-
-def _share_scale(row: Sequence[Axes]) -> None:
-    """Give the axes of a row the scale that holds all their lines."""
-    limits = np.array([axes.get_ylim() for axes in row])
-    for axes in row:
-        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-        if axes.get_yscale() == "log":
-            plain_log_ticks(axes)
+        words = f"rule of thumb:\n{RULE_OF_THUMB}"
+        axes.axhline(RULE_OF_THUMB, color=MUTED, linewidth=1.2, linestyle=":", label=words)

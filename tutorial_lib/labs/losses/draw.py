@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
@@ -36,14 +37,13 @@ def draw_losses_at(
         axes.yaxis.set_major_locator(MultipleLocator(2))
         axes.set(xlabel="error e = guess - target", ylabel=("loss", "slope of the loss")[part])
         axes.set_title("numbers: at the black line")
-        ends = []
         for number, (name, curve) in enumerate(curves.items()):
             colour, value = run_colour(number), marks[name][part]
-            axes.plot(errors, curve[part], styles[number % 4], color=colour)
-            size = 10 - 2 * number  # those in one place are rings
+            words = f"{name}\n{value:.3g}"
+            axes.plot(errors, curve[part], styles[number % 4], color=colour, label=words)
+            size = 10 - 2 * number  # those at one point are rings
             axes.plot(error, value, "o", color=colour, markersize=size, zorder=3, clip_on=False)
-            ends.append((curve[part][-1], f"{name}\n{value:.3g}", colour))
-        label_ends(axes, ends)
+        label_ends(axes)
 
 
 def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
@@ -54,24 +54,21 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
         view: What is drawn.
         label: The true class.
     """
-    places = range(len(view.logits))
-    for axes, values in zip(three, (view.logits, view.probabilities), strict=False):
-        colours = [BLUE if index == label else SKY for index in places]
-        axes.vlines(places, 0, values, colors=colours, linewidth=120 / len(places))
-        axes.set_xlim(-0.7, len(places) - 0.3)
-        axes.set_xticks(places)
+    logits, probabilities, loss = three
+    classes = np.arange(len(view.logits))
+    for axes, values in ((logits, view.logits), (probabilities, view.probabilities)):
+        colours = [BLUE if index == label else SKY for index in classes]
+        axes.vlines(classes, 0, values, colors=colours, linewidth=120 / len(classes))
+        axes.set(xlim=(-0.7, len(classes) - 0.3), xticks=classes)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(f"class (the true one is {label})")
         axes.axhline(0, color=MUTED, linewidth=0.8)
         axes.grid(False)
-    three[0].set_title("logits, as they go in")
     low, high = _reach(-min(view.logits)), _reach(max(view.logits))
-    three[0].set_ylim(-1.05 * low, 1.05 * high)
-    three[1].set_title("probabilities; black: the target")
-    three[1].hlines(view.target, [i - 0.45 for i in places], [i + 0.45 for i in places],
-                    color=INK, linewidth=2)  # fmt: skip
-    three[1].set_ylim(-0.03, 1.05)
-    _draw_loss(three[2], view)
+    logits.set(title="logits, as they go in", ylim=(-1.05 * low, 1.05 * high))
+    probabilities.hlines(view.target, classes - 0.45, classes + 0.45, color=INK, linewidth=2)
+    probabilities.set(title="probabilities; black: the target", ylim=(-0.03, 1.05))
+    _draw_loss(loss, view)
 
 
 def plain(value: float) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.lr_finder.measure import LrRecord, Suggestion
-from tutorial_lib.pictures import BLUE, GREEN, MUTED, VERMILION
+from tutorial_lib.pictures import BLUE, GREEN, MUTED, VERMILION, draw_noisy, note
 
 
 def draw_lr_finder(
@@ -16,24 +17,25 @@ def draw_lr_finder(
     Args:
         suggestion: From `suggest`; without one nothing is marked.
     """
-    rates = [record.learning_rate for record in records]
-    axes.plot(rates, [record.loss for record in records], color=BLUE, alpha=0.3, lw=0.9)
-    axes.plot(rates, [record.smooth_loss for record in records], color=BLUE)
+    rates, losses, smoothed = (
+        np.array([(record.learning_rate, record.loss, record.smooth_loss) for record in records])
+        .reshape(-1, 3)
+        .T
+    )
+    draw_noisy(axes, rates, losses, smoothed, BLUE)
     axes.set(xscale="log", xlabel="learning rate of the step", ylabel="loss", xlim=(1e-4, 12))
     if not records or suggestion is None or suggestion.level != suggestion.level:
         axes.set_ylim(0, 3.5)
         return
     level = suggestion.level
-    lowest = min(record.smooth_loss for record in records)
-    axes.set_ylim(max(0, 1.5 * lowest - 0.5 * level - 0.1), 1.25 * level)
+    bottom = max(0, 1.5 * smoothed.min() - 0.5 * level - 0.1)
+    axes.set_ylim(bottom, 1.25 * level)
     axes.axhline(level, color=MUTED, lw=1, ls=":")
-    axes.annotate("where it began", (1.2e-4, level), xytext=(0, 8), textcoords="offset points",
-                  color=MUTED)  # fmt: skip
+    note(axes, "where it began", (1.2e-4, level), (0, 8), color=MUTED)
     for rate, words, colour in (
         (suggestion.learning_rate, "use this", GREEN),
         (suggestion.ended_at, "lost again", VERMILION),
     ):
         if rate is not None:
             axes.axvline(rate, color=colour, lw=1.5)
-            axes.annotate(f"{words}\n{rate:.2g}", (rate, axes.get_ylim()[0]), xytext=(-4, 6),
-                          textcoords="offset points", ha="right", color=colour)  # fmt: skip
+            note(axes, f"{words}\n{rate:.2g}", (rate, bottom), (-4, 6), ha="right", color=colour)

@@ -12,7 +12,7 @@ from tutorial_lib.labs.parabola.measure import (
     factor_per_step,
     highest_rate,
 )
-from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION
+from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION, note
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
 WEIGHT_TICKS = (-2, 0, 2)
@@ -62,7 +62,8 @@ def draw_ball(axes: Axes, path: Sequence[float], curvature: float, colour: str) 
     weights = np.linspace(-WIDTH, WIDTH, 121)
     top = curvature / 2 * WIDTH**2
     axes.plot(weights, curvature / 2 * weights**2, color=MUTED, lw=1)
-    shown = _inside(path, WIDTH)
+    beyond = np.flatnonzero(np.abs(path) > WIDTH)  # the first of these is still drawn
+    shown = np.array(path[: beyond[0] + 1] if len(beyond) else path)
     heights = curvature / 2 * shown**2
     axes.plot(shown, heights, "-", color=colour, lw=0.9)
     axes.scatter(shown, heights, s=22, color=colour, alpha=np.linspace(1, 0.35, len(shown)))
@@ -85,31 +86,24 @@ def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: fl
     """Draw the scale of learning rates in the colours of what they do, with the borders."""
     low, high = 0.01, 10.0
     # Without complex roots, that is with momentum 0, both borders are 1 / curvature.
-    swings = min(max((1 - momentum**0.5) ** 2 / curvature, low), high)
-    border = highest_rate(curvature, momentum)
-    top = min(max(border, low), high)
-    spans = {"converges": (low, swings), "oscillates": (swings, top), "diverges": (top, high)}
-    for verdict, (left, right) in spans.items():
+    swings, border = (1 - momentum**0.5) ** 2 / curvature, highest_rate(curvature, momentum)
+    edges = np.clip([low, swings, border, high], low, high)
+    for (verdict, colour), left, right in zip(
+        BEHAVIOUR_COLOURS.items(), edges[:-1], edges[1:], strict=True
+    ):
         if right > left:
-            axes.axvspan(left, right, color=BEHAVIOUR_COLOURS[verdict], alpha=0.3, lw=0)
+            axes.axvspan(left, right, color=colour, alpha=0.3, lw=0)
+        if right / left > 1.9:
             middle = (left * right) ** 0.5
-            if right / left > 1.9:
-                axes.text(middle, 0.66, verdict, ha="center", va="center", color=INK)
+            axes.text(middle, 0.66, verdict, ha="center", va="center", color=INK)
     if low <= border <= high:
         axes.axvline(border, color=VERMILION, lw=2)
         name = "2 (1 + momentum) / curvature" if momentum else "2 / curvature"
-        side = -4 if border > 0.3 else 4
-        axes.annotate(f"{name} = {border:.3g}", (border, 1), xytext=(side, 3),
-                      textcoords="offset points", ha="right" if side < 0 else "left",
-                      color=VERMILION, annotation_clip=False)  # fmt: skip
+        right, side = (-4, "right") if border > 0.3 else (4, "left")
+        looks = {"ha": side, "color": VERMILION, "annotation_clip": False}
+        note(axes, f"{name} = {border:.3g}", (border, 1), (right, 3), **looks)
     axes.plot(learning_rate, 0.16, "^", color=BLUE, ms=11, clip_on=False, zorder=4)
     axes.set(xscale="log", xlim=(low, high), ylim=(0, 1), yticks=[], xlabel="learning rate")
     axes.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"])
     axes.minorticks_off()
     axes.grid(visible=False)
-
-
-def _inside(path: Sequence[float], width: float) -> np.ndarray:
-    """Return the path up to the first weight that leaves the picture, that one included."""
-    beyond = np.flatnonzero(np.abs(path) > width)
-    return np.array(path[: beyond[0] + 1] if len(beyond) else path)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.parity.measure import PAGE_LOSSES, MnistRun
-from tutorial_lib.pictures import BLUE, INK, MUTED, VERMILION, label_ends, plain_log_ticks
+from tutorial_lib.pictures import BLUE, INK, MUTED, VERMILION, label_ends, note, plain_log_ticks
 
 ZERO_AT = 1e-8  # where a logarithmic axis shows a difference of exactly 0
 
@@ -26,19 +26,13 @@ def draw_parity(pair: Sequence[Axes], theirs: Sequence[float], ours: Sequence[fl
     difference = np.abs(np.subtract(ours, theirs))
     largest = int(difference.argmax())
     below.semilogy(steps, np.maximum(difference, ZERO_AT), "o", ms=2.5, color=INK)
-    below.set(
-        xlabel="step", ylabel="difference", ylim=(ZERO_AT / 2, max(1e-5, 3 * max(difference)))
-    )
+    top = max(1e-5, 3 * max(difference))
+    below.set(xlabel="step", ylabel="difference", ylim=(ZERO_AT / 2, top))
     below.set_yticks([ZERO_AT, 1e-7, 1e-6, 1e-5], ["0", "1e-7", "1e-6", "1e-5"])
     below.minorticks_off()
-    to_the_right = largest < len(steps) / 2
-    below.annotate(
-        f"largest: {difference[largest]:.1e}",
-        (steps[largest], difference[largest]),
-        xytext=(7 if to_the_right else -7, 3),
-        textcoords="offset points",
-        ha="left" if to_the_right else "right",
-    )
+    right, side = (7, "left") if largest < len(steps) / 2 else (-7, "right")
+    at = steps[largest], difference[largest]
+    note(below, f"largest: {difference[largest]:.1e}", at, (right, 3), ha=side)
 
 
 def draw_epochs(axes: Axes, runs: Sequence[MnistRun]) -> None:
@@ -47,12 +41,12 @@ def draw_epochs(axes: Axes, runs: Sequence[MnistRun]) -> None:
     ours = np.array([run.mean_losses for run in runs])  # (seeds, epochs)
     mean = ours.mean(axis=0)
     reach = [mean - ours.min(axis=0), ours.max(axis=0) - mean]
-    axes.errorbar(epochs, mean, yerr=reach, fmt="o-", color=BLUE, capsize=4, lw=1.2)
-    axes.plot(epochs, PAGE_LOSSES, "D", color=VERMILION, ms=5, zorder=3)
+    line = axes.errorbar(epochs, mean, yerr=reach, fmt="o-", color=BLUE, capsize=4, lw=1.2)[0]
+    line.set_label(f"ours, {len(runs)} seeds:\nmean and range")
+    axes.plot(epochs, PAGE_LOSSES, "D", color=VERMILION, ms=5, zorder=3, label="MindSpore's page")
     axes.set(yscale="log", xticks=epochs, xlabel="epoch", ylabel="mean loss of the epoch")
     plain_log_ticks(axes)
-    ends = [(PAGE_LOSSES[-1], "MindSpore's page", VERMILION)]
-    label_ends(axes, [*ends, (mean[-1], f"ours, {len(runs)} seeds:\nmean and range", BLUE)])
+    label_ends(axes)
 
 
 def draw_plateaus(axes: Axes, runs: Sequence[MnistRun]) -> None:
@@ -60,14 +54,8 @@ def draw_plateaus(axes: Axes, runs: Sequence[MnistRun]) -> None:
     steps = [run.plateau_steps for run in runs]
     axes.plot(steps, [run.mean_losses[0] for run in runs], "o", color=BLUE)
     axes.axhline(PAGE_LOSSES[0], color=VERMILION, lw=1.3, ls="--")
-    axes.annotate(
-        f"MindSpore's page: {PAGE_LOSSES[0]}",
-        (max(steps), PAGE_LOSSES[0]),
-        xytext=(0, -5),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        color=VERMILION,
-    )
+    at = max(steps), PAGE_LOSSES[0]
+    looks = {"ha": "right", "va": "top", "color": VERMILION}
+    note(axes, f"MindSpore's page: {PAGE_LOSSES[0]}", at, (0, -5), **looks)
     axes.set(xlabel="steps on the plateau", ylabel="mean loss of epoch 0")
     axes.set_title(f"{len(runs)} starts of ours, each a dot", color=MUTED)

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.paths.measure import Descent, Surface
 from tutorial_lib.labs.paths.one_step import StepInNumbers
-from tutorial_lib.pictures import INK, MUTED, STYLE, label_ends, run_colours
+from tutorial_lib.pictures import INK, MUTED, STYLE, draw_ways, label_ends, run_colours
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 
@@ -29,21 +29,15 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     """
     left, right = pair
     left.imshow(_map_of(surface), extent=(*surface.xlim, *surface.ylim), aspect="auto", zorder=0)
-    left.grid(False)
-    colours = run_colours(descents)
     ends, far = [], 10 * max(map(abs, (*surface.xlim, *surface.ylim)))
-    for name, descent in descents.items():
-        colour = colours[name]
-        x, y = np.clip(np.nan_to_num(np.array(descent.points)), -far, far).T
-        left.plot(x, y, "o-", color=colour, markersize=2.5, linewidth=1.2)
-        heights = [min(max(height, _LOWEST), _HIGHEST) for height in descent.heights]
+    ways = {name: np.clip(np.nan_to_num(way.points), -far, far) for name, way in descents.items()}
+    draw_ways(left, ways, surface.lowest)
+    for name, colour in run_colours(descents).items():
+        heights = np.clip(descents[name].heights, _LOWEST, _HIGHEST)
         right.plot(heights, color=colour, linewidth=1.4)
-        end = f"{name}: {descent.heights[-1]:.2g}" if not descent.left else f"{name}: flew off"
-        ends.append((descent.heights[-1], (heights[-1], end, colour)))
-    left.plot(*zip(*surface.lowest, strict=True), "*", color=INK, markersize=11, zorder=4)
-    if descents:
-        start = next(iter(descents.values())).points[0]
-        left.plot(*start, "s", color=INK, markersize=6, clip_on=False)
+        height = descents[name].heights[-1]
+        end = "flew off" if descents[name].left else f"{height:.2g}"
+        ends.append((height, (heights[-1], f"{name}: {end}", colour)))
     left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
     left.set_title(f"{surface.name}; square: start, star: lowest")
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
@@ -62,11 +56,11 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
 
 def _set_decades(axes: Axes) -> None:
     """Let a logarithmic y axis end at powers of ten, and write some of them as plain numbers."""
-    low, high = (math.log10(place) for place in axes.get_ylim())
+    low, high = np.log10(axes.get_ylim())
     powers = range(math.floor(low), math.ceil(high) + 1)
     axes.set_ylim(10.0 ** powers[0], 10.0 ** powers[-1])
-    places = [10.0**power for power in powers][:: 1 + len(powers) // 7]
-    axes.set_yticks(places, [f"{place:g}" for place in places])
+    ticks = [10.0**power for power in powers][:: 1 + len(powers) // 7]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
 
 
@@ -77,8 +71,7 @@ def _map_of(surface: Surface) -> np.ndarray:
     heights = surface.height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (201, 201)
     top = math.log10(float(heights.max()))
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(3.6, 3.0), dpi=100)
-        figure.set_layout_engine("none")
+        figure = Figure(figsize=(3.6, 3.0), dpi=100, layout="none")
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.axis("off")
@@ -91,7 +84,7 @@ def _map_of(surface: Surface) -> np.ndarray:
 def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
     """One row for each optimizer: weight, gradient, memory and step, ours and that of torch."""
     heads = "optimizer", "weight before", "gradient", "memory after", "moved", "torch.optim"
-    places = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89
+    columns = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89
     rows = [heads]
     for step in steps:
         memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"
@@ -100,9 +93,9 @@ def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
     colours = {heads[0]: MUTED, **run_colours(step.optimizer for step in steps)}
     for number, row in enumerate(rows):
         height = 1 - (number + 0.5) / len(rows)
-        for column, (place, text) in enumerate(zip(places, row, strict=True)):
-            axes.text(place, height, text, color=INK if column else colours[text], va="center",
-                      size=10.5)  # fmt: skip
+        for left, text in zip(columns, row, strict=True):
+            colour = INK if left else colours[text]
+            axes.text(left, height, text, color=colour, va="center", size=10.5)
     axes.axhline(1 - 1 / len(rows), color=MUTED, linewidth=0.8)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.axis("off")

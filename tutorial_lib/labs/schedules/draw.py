@@ -11,13 +11,10 @@ def draw_schedules(
     axes: Axes, plans: Mapping[str, Sequence[float]], *, chosen: str | None = None
 ) -> None:
     """Draw the rate of each step for each plan, the chosen one bold."""
-    ends = []
     for number, (name, rates) in enumerate(plans.items()):
-        bold = chosen in (None, name)
-        colour = run_colour(number)
-        axes.plot(range(1, len(rates) + 1), rates, color=colour, lw=2.4 if bold else 1.0,
-                  alpha=1.0 if bold else 0.45)  # fmt: skip
-        ends.append((rates[-1], name, colour))
+        looks = {"lw": 2.4} if chosen in (None, name) else {"lw": 1.0, "alpha": 0.45}
+        steps = range(1, len(rates) + 1)
+        axes.plot(steps, rates, color=run_colour(number), label=name, **looks)
     axes.set(xlabel="step", ylabel="learning rate")
-    axes.set_ylim(0, 1.08 * max(max(rates) for rates in plans.values()))
-    label_ends(axes, ends)
+    axes.set_ylim(0, 1.08 * max(map(max, plans.values())))
+    label_ends(axes)

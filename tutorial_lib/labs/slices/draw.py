@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
 from tutorial_lib.optimizers import OPTIMIZERS
-from tutorial_lib.pictures import INK, MUTED, label_ends, plain_log_ticks, run_colours
+from tutorial_lib.pictures import MUTED, draw_ways, label_ends, plain_log_ticks, run_colours
 
 
 def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> None:
@@ -26,25 +26,20 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
         lines = left.contour(x, [row.y for row in rows], heights, levels=levels,
                              colors=MUTED, linewidths=0.8, alpha=0.7)  # fmt: skip
         left.clabel(lines, lines.levels[1::3], fmt="%.2g", fontsize=7.5)
-    ends, colours = [], run_colours(OPTIMIZERS)
-    for name in OPTIMIZERS:
-        steps = [r for r in records if isinstance(r, PlaneStep) and r.optimizer == name]
-        if not steps:
-            continue
-        colour = colours[name]
-        left.plot([s.x for s in steps], [s.y for s in steps], "o-", color=colour,
-                  markersize=2.5, linewidth=1.2)  # fmt: skip
-        left.plot(steps[0].x, steps[0].y, "s", color=INK, markersize=6)
-        right.plot([s.step for s in steps], [s.loss for s in steps], color=colour, linewidth=1.4)
-        ends.append((steps[-1].loss, f"{name}: {steps[-1].loss:.2f}", colour))
-    left.plot(0, 0, "*", color=INK, markersize=12, zorder=4)
+    steps = [record for record in records if isinstance(record, PlaneStep)]
+    ways = {name: [s for s in steps if s.optimizer == name] for name in OPTIMIZERS}
+    ways = {name: way for name, way in ways.items() if way}
+    draw_ways(left, {name: [(step.x, step.y) for step in way] for name, way in ways.items()})
     left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=(-1, -0.5, 0, 0.5, 1))
     left.set(xlabel="x, along direction 1", ylabel="y, along direction 2")
     left.set_title("loss; square: start, star: the trained net")
-    left.grid(False)
     right.set(xlabel="step", ylabel="loss")
-    right.set_visible(bool(ends))  # it has nothing to show while the plane is measured
-    if ends:
-        right.set_yscale("log")
-        plain_log_ticks(right)
-        label_ends(right, ends)
+    right.set_visible(bool(ways))  # it has nothing to show while the plane is measured
+    if not ways:
+        return
+    for name, colour in run_colours(ways).items():
+        loss = [step.loss for step in ways[name]]
+        right.plot(loss, color=colour, linewidth=1.4, label=f"{name}: {loss[-1]:.2f}")
+    right.set_yscale("log")
+    plain_log_ticks(right)
+    label_ends(right)
