@@ -21,24 +21,18 @@ from tqdm import tqdm
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data.digits import DOWNLOADED, DataUnavailable, load_digits
+from tutorial_lib.data import DOWNLOADED, DataUnavailable, load_digits
 from tutorial_lib.doctor import examine, report
 from tutorial_lib.engine import (
     ADJUSTABLE,
+    CheckpointError,
     Diverged,
     TrainingRun,
     checkpoint,
+    distributed,
     is_synchronized,
     iterate_for_device,
     monitor,
-)
-from tutorial_lib.engine.checkpoint import Checkpoint, CheckpointError
-from tutorial_lib.engine.distributed import (
-    follow,
-    lead,
-    process_group,
-    rank_device,
-    started_by_torchrun,
 )
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import replacing
@@ -48,8 +42,6 @@ from tutorial_lib.optimizers import OPTIMIZERS
 
 PROGRAM = "python -m tutorial_lib"
 SUCCESS, FAILURE, MISUSE, INTERRUPTED = 0, 1, 2, 130
-OFF = "(default: none)"
-TORCHRUN = ["-m", "torch.distributed.run"]
 
 
 class _Unchecked(Hyperparameters):
@@ -62,7 +54,7 @@ class _Unchecked(Hyperparameters):
         """Leave it to Hyperparameters to refuse bad values, in one line."""
 
 
-def _option(metavar: str, default: str = OFF) -> Any:
+def _option(metavar: str, default: str = "(default: none)") -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=default)
 
 
@@ -105,29 +97,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
     try:
-        return _diagnose() if isinstance(command, Doctor) else _train(command, arguments[1:])
+        if isinstance(command, Train):
+            return _train(command, arguments[1:])
+        findings = examine()
+        print(report(findings))
+        return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
-
-
-def _diagnose() -> int:
-    findings = examine()
-    print(report(findings))
-    return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
 
 
 # ---- before the first step: everything that can be wrong ----
 
 
 def _train(command: Train, arguments: Sequence[str]) -> int:
-    if not started_by_torchrun():
-        return _prepare_and_drive(command, lambda: _prepare(command, arguments))
-    with process_group() as rank:
+    prepare = partial(_prepare, command, arguments)
+    if not distributed.started_by_torchrun():
+        return _prepare_and_drive(command, prepare)
+    with distributed.process_group() as rank:
         if rank == 0:
-            return _prepare_and_drive(command, lambda: lead(lambda: _prepare(command, arguments)))
+            return _prepare_and_drive(command, partial(distributed.lead, prepare))
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides when to end
-        follow()
+        distributed.follow()
         return SUCCESS  # what there is to say, rank 0 says
 
 
@@ -140,7 +131,7 @@ def _prepare_and_drive(command: Train, prepare: Callable[[], TrainingRun]) -> in
     return _drive(run, command)
 
 
-def _with_saved_defaults(arguments: Sequence[str], saved: Checkpoint) -> Train:
+def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint) -> Train:
     """Read the arguments again: what they leave open is as in the run that was saved."""
     name, _ = saved.state["data"]
     check_choice(f"the data that {saved.path} learned from", name, DOWNLOADED | {"sample": None})
@@ -164,7 +155,7 @@ def _prepare(command: Train, arguments: Sequence[str]) -> TrainingRun:
         raise ValueError(f"curve must name a .png file; got {str(command.curve)!r}")
     if command.save is not None and command.save.is_dir():
         raise ValueError(f"save must name a file; {str(command.save)!r} is a folder")
-    device = rank_device() if started_by_torchrun() else "auto"
+    device = distributed.rank_device() if distributed.started_by_torchrun() else "auto"
     model = make_model(partial(LeNet5, init=command.init), settings.seed)
     run = TrainingRun(model, load_digits(command.data, device), settings)
     going_on = ""
@@ -205,10 +196,18 @@ def _drive(run: TrainingRun, command: Train) -> int:
     if command.curve is not None and run.history:
         _draw_curve(run, command.curve)
     if diverged is not None:
-        return _end_diverged(run, diverged, save)
+        _warn(f"The training diverged: {diverged}")
+        if save is not None and checkpoint.try_to_save(run, save, _warn):
+            _warn(f"{save} has the last good weights, those of step {run.step_number:,}.")
+        return FAILURE
     if interrupted:
         run.close()
-        return _end_interrupted(run, command, save or _free_file())
+        save = save or _free_file()
+        _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
+        if checkpoint.try_to_save(run, save, _warn):
+            _say(f"The run is saved as {save}. To go on with it:")
+            _say(f"  {_command_to_go_on(command, save)}")
+        return INTERRUPTED
     score = evaluate(run.model, run.data.test)
     right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
     _say(f"Held-out pictures: {right}, mean cross-entropy {score.loss:.3f}.")
@@ -243,7 +242,9 @@ def _interrupts() -> Iterator[threading.Event]:
 
     def on_interrupt(*_: Any) -> None:
         interrupted.set()
-        if not started_by_torchrun():  # the other ranks would wait for a step cut in two
+        if (
+            not distributed.started_by_torchrun()
+        ):  # the other ranks would wait for a step cut in two
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = signal.signal(signal.SIGINT, on_interrupt)
@@ -251,21 +252,6 @@ def _interrupts() -> Iterator[threading.Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _end_diverged(run: TrainingRun, diverged: Diverged, save: Path | None) -> int:
-    _warn(f"The training diverged: {diverged}")
-    if save is not None and checkpoint.try_to_save(run, save, _warn):
-        _warn(f"{save} has the last good weights, those of step {run.step_number:,}.")
-    return FAILURE
-
-
-def _end_interrupted(run: TrainingRun, command: Train, save: Path) -> int:
-    _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
-    if checkpoint.try_to_save(run, save, _warn):
-        _say(f"The run is saved as {save}. To go on with it:")
-        _say(f"  {_command_to_go_on(command, save)}")
-    return INTERRUPTED
 
 
 def _command_to_go_on(command: Train, save: Path) -> str:
@@ -280,10 +266,14 @@ def _command_to_go_on(command: Train, save: Path) -> str:
 def _program() -> list[str]:
     """Return the words that start what runs here: python, or torchrun with as many processes."""
     python = "python" if shutil.which("python") == sys.executable else sys.executable
-    if not started_by_torchrun():
+    if not distributed.started_by_torchrun():
         return [python]
     torchrun = str(Path(sys.executable).with_name("torchrun"))
-    words = ["torchrun"] if shutil.which("torchrun") == torchrun else [python, *TORCHRUN]
+    words = (
+        ["torchrun"]
+        if shutil.which("torchrun") == torchrun
+        else [python, "-m", "torch.distributed.run"]
+    )
     hosts = os.environ["GROUP_WORLD_SIZE"]
     if hosts != "1":
         address = os.environ["MASTER_ADDR"]
@@ -301,8 +291,7 @@ def _draw_curve(run: TrainingRun, path: Path) -> None:
     import matplotlib.style  # slow, and not always needed
     from matplotlib.figure import Figure
 
-    from tutorial_lib.pictures.plots import draw_runs
-    from tutorial_lib.pictures.theme import STYLE
+    from tutorial_lib.pictures import STYLE, draw_runs
 
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")
