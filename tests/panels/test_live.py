@@ -37,7 +37,7 @@ def pauses(monkeypatch):
             def refresh(self) -> None:
                 clock.now += next(drawing)
 
-        panel = Slow([], b"")
+        panel = Slow("slow", {})
         asyncio.run(panel._follow())
         panel.close()
         return clock.pauses

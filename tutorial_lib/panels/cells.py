@@ -3,29 +3,25 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+import ipywidgets as widgets
 import platformdirs
+from IPython import get_ipython
+
+_panels: dict[
+    str, tuple[int, list[widgets.Widget]]
+] = {}  # cell -> (its execution count, its panels)
 
 
-class Closable(Protocol):
-    """Something that can be closed."""
-
-    def close(self) -> None:
-        """Give everything back."""
-
-
-_panels: dict[str, tuple[int, list[Closable]]] = {}  # cell -> (its execution count, its panels)
-
-
-def replace_previous(panel: Closable) -> Path | None:
+def replace_previous(panel: widgets.Widget) -> Path | None:
     """Close what an earlier execution of this cell made, and say where this panel keeps its run.
 
     Returns:
         A file of its own for each panel of each cell of each notebook; None outside a notebook
         whose path Jupyter tells (in scripts, and where notebooks are run as tests).
     """
-    shell = _shell()
+    shell = get_ipython()
     if shell is None:
         return None
     cell, count = _this_cell(shell), shell.execution_count
@@ -41,32 +37,21 @@ def replace_previous(panel: Closable) -> Path | None:
 
 def in_ipython() -> bool:
     """Say whether this is a kernel or IPython in a terminal, rather than a script or a test."""
-    return _shell() is not None
-
-
-def runs_folder() -> Path:
-    """Return the folder that TUTORIAL_RUNS_DIR names, or else one among the user's data."""
-    named = os.environ.get("TUTORIAL_RUNS_DIR")
-    return Path(named) if named else platformdirs.user_data_path("tutorial_lib", False) / "runs"
+    return get_ipython() is not None
 
 
 def _file_of(cell: str, number: int) -> Path | None:
+    """Name a file in the folder that TUTORIAL_RUNS_DIR names, or in one among the user's data."""
     notebook = os.environ.get("JPY_SESSION_NAME")  # Jupyter Server sets it for each kernel
     if not notebook:
         return None
+    named = os.environ.get("TUTORIAL_RUNS_DIR")
+    folder = Path(named) if named else platformdirs.user_data_path("tutorial_lib", False) / "runs"
     digest = hashlib.sha256(f"{notebook} {cell} {number}".encode()).hexdigest()
-    return runs_folder() / f"{Path(notebook).stem}-{digest[:12]}.run"
+    return folder / f"{Path(notebook).stem}-{digest[:12]}.run"
 
 
-def _shell() -> object | None:
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()
-
-
-def _forget_output(shell: Any, panel: Closable) -> None:
+def _forget_output(shell: Any, panel: widgets.Widget) -> None:
     """Take a panel out of `Out`, which would keep its picture and its run, megabytes, for ever."""
     outputs = shell.user_ns.get("_oh", {})
     for number in [number for number, output in outputs.items() if output is panel]:

@@ -19,20 +19,16 @@ class CodeBox(anywidget.AnyWidget):
 
 
 class CodeShelf(widgets.VBox):
-    """The place on a panel where a script is laid out, and put away again; empty at first."""
+    """Where a panel shows a script and hides it again; empty at first."""
 
     @property
     def code(self) -> str:
-        """The script that is laid out, or ""."""
+        """The script that is shown, or ""."""
         return self.children[0].code if self.children else ""
 
     def show(self, code: str) -> None:
-        """Show a script, in the place of the one that is there."""
-        self.hide()
-        self.children = [CodeBox(code=code)]  # made only now: most panels never show one
-
-    def hide(self) -> None:
-        """Show nothing."""
-        boxes, self.children = self.children, ()
-        for box in boxes:
+        """Show a script in the place of the one that is there; "" shows none."""
+        before = self.children
+        self.children = [CodeBox(code=code)] if code else ()  # most panels never show one
+        for box in before:
             controls.close_all(box)

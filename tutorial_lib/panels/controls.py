@@ -106,11 +106,24 @@ def optimizer_dropdown(value: str) -> widgets.Dropdown:
 
 
 def button(
-    text: str, icon: str, tooltip: str, *, style: str = "", width: str = "104px"
+    text: str,
+    icon: str,
+    tooltip: str,
+    on_click: Callable[..., None],
+    *,
+    style: str = "",
+    width: str = "104px",
 ) -> widgets.Button:
-    """Return a button; the icon is a Font Awesome name."""
+    """Return a button; the icon is a Font Awesome name, on_click is called with the button."""
     looks = {"tooltip": tooltip, "button_style": style, "layout": {"width": width}}
-    return widgets.Button(description=text, icon=icon, **looks)
+    made = widgets.Button(description=text, icon=icon, **looks)
+    made.on_click(on_click)
+    return made
+
+
+def progress_bar() -> widgets.IntProgress:
+    """Return a progress bar that takes what room its row leaves."""
+    return widgets.IntProgress(layout={"flex": "1 1 auto", "width": "auto"})
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:

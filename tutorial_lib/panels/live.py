@@ -7,11 +7,13 @@ import html
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
 
+from tutorial_lib.checks import check_choice
+from tutorial_lib.engine import Session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
 
@@ -42,43 +44,81 @@ class MainThread:
 
 
 class LivePanel(widgets.VBox):
-    """A panel whose picture follows something that moves.
+    """A panel whose picture follows its controls, or a session that takes its time.
 
-    Callbacks may come from any thread, and what moves may be in another one; this class sees to it
+    Callbacks may come from any thread, and the session is in another one; this class sees to it
     that drawing and writing widgets happens in the thread that made the panel, and nowhere else.
     Running a cell again replaces the panels that it made before.
 
     Args:
-        rows: The controls, a widget for each line.
-        picture: The first picture, as PNG.
+        name: What the panel is called where only text can be shown.
+        controls_by_name: Name -> widget.
+        rows: What stands under the controls, a widget for each line.
     """
 
     from_code = "refresh() draws"  # what works without controls; for subclasses
+    _session: Session | None = None  # what is followed, if anything
     _poll: asyncio.Task[None] | None = None
 
-    def __init__(self, rows: Iterable[widgets.Widget], picture: bytes) -> None:
+    def __init__(
+        self,
+        name: str,
+        controls_by_name: Mapping[str, widgets.Widget],
+        rows: Iterable[widgets.Widget] = (),
+    ) -> None:
+        self._name, self.controls = name, dict(controls_by_name)
         self.status = widgets.HTML(layout={"min_height": "56px"})  # two lines: nothing jumps
-        self.image = widgets.Image(
-            value=picture, format="png", layout={"max_width": "900px", "width": "100%"}
-        )
+        self.image = widgets.Image(format="png", layout={"max_width": "900px", "width": "100%"})
         self._main_thread = MainThread()
         # A kernel without a loop to draw in.
         self._waits = self._main_thread.loop is None and in_ipython()
-        parts = [*rows, self.status, self.image]
+        parts = [controls.row(*self.controls.values()), *rows, self.status, self.image]
         if self._waits:
             parts.append(widgets.HTML(f"<i>{WAITS}</i>"))
         super().__init__(children=parts, layout={"width": "100%"})
         self.own_file = replace_previous(self)  # for its run, where the notebook has one
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+        return f"{type(self).__name__}({self._name!r})"
+
+    @property
+    def state(self) -> str:
+        """The state of the present session, or "ready" before the first."""
+        return "ready" if self._session is None else self._session.state
+
+    def values(self) -> dict[str, Any]:
+        """Return what the controls say now."""
+        return controls.read_all(self.controls)
+
+    def set(self, **values: Any) -> None:
+        """Move controls, as a hand would.
+
+        Raises:
+            ValueError: There is no such control; none has moved.
+        """
+        self.check_names(values)
+        for name, value in values.items():
+            self.controls[name].value = value
+
+    def check_names(self, names: Iterable[str]) -> None:
+        """Refuse a name that no control has."""
+        for name in names:
+            check_choice("the control", name, self.controls)
 
     def say(self, headline: str, text: str) -> None:
         """Write the line of words."""
         self.status.value = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
 
+    def stop(self) -> None:
+        """End what goes on; what there is so far stays, what a model has learned too."""
+        if self._session is not None:
+            self._session.stop()
+            self.on_main_thread(self.watch)
+
     def close(self) -> None:
-        """Give the widgets back."""
+        """End what goes on and give the widgets back."""
+        if self._session is not None:
+            self._session.stop()
         if self._poll is not None:
             self._poll.cancel()
             self._poll = None
@@ -87,19 +127,16 @@ class LivePanel(widgets.VBox):
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
 
-    def stop(self) -> None:
-        """End what moves; for subclasses."""
-
     def moves(self) -> bool:
-        """Say whether there is more to come; for subclasses."""
-        return False
+        """Say whether there is more to come."""
+        return self.state == "running"
 
     def watch(self) -> None:
         """Refresh now, and then from the main loop until nothing moves any more."""
         self.refresh()
         loop = self._main_thread.loop
         if self._waits:
-            self._wait_here()
+            self._wait()
         elif loop is not None and (self._poll is None or self._poll.done()):
             self._poll = loop.create_task(self._follow())
 
@@ -107,13 +144,23 @@ class LivePanel(widgets.VBox):
         """Call in the thread that draws: now if this is it, else when its loop gets to it."""
         self._main_thread.call(function, *arguments)
 
-    def _wait_here(self) -> None:
+    def later(self, function: Callable[..., object], *arguments: Any) -> Callable[..., None]:
+        """Return what calls this on the main thread, with these arguments alone: for widgets."""
+        return lambda *_: self.on_main_thread(function, *arguments)
+
+    def _wait(self) -> None:
+        """Refresh until nothing moves any more; an interrupt of the kernel ends what does."""
+        drawing = 0.0  # seconds
         while self.moves():
             try:
-                time.sleep(REFRESH_SECONDS)
+                pause = time.sleep if self._session is None else self._session.join
+                pause(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
+                start = time.perf_counter()
+                self.refresh()
+                drawing = time.perf_counter() - start
             except KeyboardInterrupt:
                 self.stop()
-            self.refresh()
+        self.refresh()
 
     async def _follow(self) -> None:
         pause, before = FIRST_SECONDS, math.inf

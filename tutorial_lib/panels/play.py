@@ -8,14 +8,13 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import Image
 
-from tutorial_lib.panels import controls
-from tutorial_lib.panels.controlled import ControlledPanel
+from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.pictures import BlittedFigure, Box
 
 Draw = Callable[..., str]  # draw(axes, **values) draws, and returns a sentence about it
 
 
-class PlayPanel(ControlledPanel):
+class PlayPanel(LivePanel):
     """Draws a function of its controls anew whenever one of them moves.
 
     Args:
@@ -39,15 +38,14 @@ class PlayPanel(ControlledPanel):
         boxes: Iterable[Box] = ((0.08, 0.14, 0.89, 0.8),),
         size: tuple[float, float] = (9, 3.5),
     ) -> None:
-        self._draw = draw
-        self._figure = BlittedFigure(size, boxes)
+        self._draw, self._figure = draw, BlittedFigure(size, boxes)
         self._held = False  # whether more controls are about to move
         self._follows = False  # whether a drawing is on its way already
-        picture = self._render(controls.read_all(controls_by_name))
-        super().__init__(name, controls_by_name, (), picture)
+        self._drawn: dict[str, Any] | None = None  # the values on the picture
+        super().__init__(name, controls_by_name)
         for control in self.controls.values():
-            control.observe(lambda _: self._follow(), names="value")
-        self.say("", self._sentence)
+            control.observe(lambda _: self._follow_soon(), "value")
+        self.redraw()
 
     def set(self, **values: Any) -> None:
         """Move controls, as a hand would, and draw once."""
@@ -67,10 +65,10 @@ class PlayPanel(ControlledPanel):
     def redraw(self) -> None:
         """Draw what the controls say now, if that is not what is drawn."""
         values = self.values()
-        if self._held or values == self._drawn:
-            return
-        self.image.value = self._render(values)
-        self.say("", self._sentence)
+        if not self._held and values != self._drawn:
+            self.image.value, words = self._figure.picture(partial(self._draw, **values))
+            self._drawn = values
+            self.say("", words)
 
     def picture(self, **values: Any) -> Image:
         """Return a plain picture of these values, which stays when the kernel is gone.
@@ -81,7 +79,7 @@ class PlayPanel(ControlledPanel):
         png, words = self._figure.picture(partial(self._draw, **self.values() | values))
         return Image(png, format="png", width=900, alt=words)
 
-    def _follow(self) -> None:
+    def _follow_soon(self) -> None:
         """Draw when the main loop gets to it: once, however many moves have come until then."""
         if not self._follows:
             self._follows = True
@@ -90,8 +88,3 @@ class PlayPanel(ControlledPanel):
     def _catch_up(self) -> None:
         self._follows = False
         self.redraw()
-
-    def _render(self, values: dict[str, Any]) -> bytes:
-        picture, self._sentence = self._figure.picture(partial(self._draw, **values))
-        self._drawn = values
-        return picture

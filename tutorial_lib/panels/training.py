@@ -3,9 +3,11 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ipywidgets as widgets
 from IPython.display import Image
 from torch import nn
 
@@ -26,17 +28,19 @@ from tutorial_lib.engine import (
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.autosave import Autosave
-from tutorial_lib.panels.live import REFRESH_SECONDS
+from tutorial_lib.panels.code_box import CodeShelf
+from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
-from tutorial_lib.panels.view import LIVE, TrainingView
 
+LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
+COPY, HIDE = "Copy as code", "Hide the code"
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
 
 _warm = threading.Event()  # set once torch has loaded what training needs
 
 
-class TrainingPanel(TrainingView):
+class TrainingPanel(LivePanel):
     """Trains a network on digits under the learner's hands.
 
     Every Train begins from a fresh model, so that runs differ by their settings alone. Learning
@@ -62,7 +66,6 @@ class TrainingPanel(TrainingView):
     """
 
     from_code = "run() trains and picture() shows it"
-    _session: Session | None = None
 
     def __init__(
         self,
@@ -81,32 +84,57 @@ class TrainingPanel(TrainingView):
             raise TypeError(f"new_run must be callable, as TrainingRun is; got {new_run!r}")
         self._base = settings or Hyperparameters(epochs=5)
         check_whole("batch_size", self._base.batch_size, low=1, high=len(data.train))
-        self.data = data
+        self.data, self.new_model, self._new_run = data, new_model, new_run
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
-        self.new_model, self._new_run = new_model, new_run
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
         self._display = RunsOnDisplay(data)
-        super().__init__(self._base, len(data.train), self._display.curve.png())
-        self._connect()
+        super().__init__(data.name, self._make_controls(), self._make_rows())
         self._autosave = Autosave(Path(save_to) if save_to is not None else self.own_file)
         self._autosave.look()
+        self._draw()
         self._show()
-        self._warm_up()
+        if not _warm.is_set():
+            in_background(lambda: warm_up(data.device))
+            in_background(_warm.set)  # even if that has failed
+            self.watch()
 
-    def __repr__(self) -> str:
-        return f"TrainingPanel({self.data.name!r})"
+    def _make_controls(self) -> dict[str, widgets.Widget]:
+        settings, passes = self._base, "Passes over the training set. For a new run."
+        looks = {"width": "135px", "label_width": "60px"}
+        self.learning_rate = controls.learning_rate_slider(settings.learning_rate)
+        self.batch_size = controls.batch_size_slider(settings.batch_size, len(self.data.train))
+        self.momentum = controls.momentum_slider(settings.momentum)
+        self.optimizer = controls.optimizer_dropdown(settings.optimizer)
+        self.epochs = controls.count_field("epochs", settings.epochs, 100, passes, **looks)
+        for field in LIVE:
+            getattr(self, field).observe(partial(self._adjust, field), "value")
+        return {field: getattr(self, field) for field in (*LIVE, "optimizer", "epochs")}
+
+    def _make_rows(self) -> list[widgets.Widget]:
+        button, later = controls.button, self.later
+        start, hold = "Start a new run", "Hold the run, or go on with it"
+        saved = "Take up the last run of this panel, where it was saved"
+        script = "A plain PyTorch script that repeats the last run"
+        buttons = [
+            button("Train", "play", start, later(self.train), style="primary"),
+            button("Pause", "pause", hold, lambda _: self.pause()),
+            button("Stop", "stop", "End the run; the model stays", lambda _: self.stop()),
+            button("Restore", "history", saved, later(self.restore)),
+            button("Clear", "trash", "Take the runs off the picture", later(self.clear)),
+            button(COPY, "code", script, later(self.show_code), width="136px"),
+        ]
+        self.train_button, self.pause_button, self.stop_button = buttons[:3]
+        self.restore_button, self.clear_button, self.code_button = buttons[3:]
+        self.progress_bar = controls.progress_bar()
+        self.code_shelf = CodeShelf()
+        return [controls.row(*buttons, self.progress_bar), self.code_shelf]
 
     # What the controls do; scripts and tests may call it just as well.
 
     @property
     def settings(self) -> Hyperparameters:
         """What the controls say now."""
-        return self._base.replace(**self.chosen())
-
-    @property
-    def state(self) -> str:
-        """The state of the present run's session, or "ready" before the first."""
-        return "ready" if self._session is None else self._session.state
+        return self._base.replace(**self.values())
 
     def train(self) -> None:
         """Start a run with the settings of the controls; returns at once."""
@@ -127,12 +155,6 @@ class TrainingPanel(TrainingView):
         else:
             self._session.pause()
         self.on_main_thread(self.watch)
-
-    def stop(self) -> None:
-        """End the run; the model keeps what it has learned."""
-        if self._session is not None:
-            self._session.stop()
-            self.on_main_thread(self.watch)
 
     def restore(self) -> None:
         """Take up the run that was saved here, where it stood; `pause` then lets it go on."""
@@ -174,11 +196,7 @@ class TrainingPanel(TrainingView):
         """
         before = self.settings
         self._begin(before.replace(**settings), keep=False)
-        try:
-            while self._session.join(REFRESH_SECONDS) == "running":
-                self.refresh()
-        except KeyboardInterrupt:
-            pass
+        self._wait()
         self._end()
         self.choose(before)
         error = self._session.error
@@ -186,14 +204,26 @@ class TrainingPanel(TrainingView):
             raise error
         return self.last_run
 
+    def choose(self, settings: Hyperparameters) -> None:
+        """Set the controls, as far as they reach."""
+        for field, control in self.controls.items():
+            value = getattr(settings, field)
+            if field != "batch_size" or value in control.options:
+                control.value = value
+
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
         run = self.last_run or self._make_run(self.settings)
         return script_of(run, make_model(self.new_model, run.hyperparameters.seed))
 
     def show_code(self) -> None:
-        """Lay the script out under the buttons, ready to copy, or put it away again."""
+        """Show the script under the buttons, ready to copy, or hide it again."""
         self.show_script("" if self.code_shelf.code else self.code())
+
+    def show_script(self, code: str) -> None:
+        """Show a script, ready to copy; "" hides the one that is there."""
+        self.code_shelf.show(code)
+        self.code_button.description = HIDE if code else COPY
 
     def picture(self) -> Image:
         """Return the curve as a plain picture, which stays when the kernel is gone."""
@@ -238,13 +268,10 @@ class TrainingPanel(TrainingView):
 
     def moves(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
-        return self.state == "running" or not _warm.is_set()
+        return super().moves() or not _warm.is_set()
 
-    def refresh(self) -> None:
-        """Draw what is new."""
-        self._refresh(draw=True)
-
-    def _refresh(self, *, draw: bool) -> None:
+    def refresh(self, *, draw: bool = True) -> None:
+        """Take in what is new, and draw it."""
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
             if self._display.follow(self._session) and draw:
@@ -260,7 +287,7 @@ class TrainingPanel(TrainingView):
         if self._session is not None:
             self._session.stop()
             self._session.join()
-            self._refresh(draw=draw)
+            self.refresh(draw=draw)
 
     def _close_run_soon(self) -> None:
         """Close the run that has ended, in the thread that took its steps: it may take a while."""
@@ -268,38 +295,10 @@ class TrainingPanel(TrainingView):
         if run is not None:
             in_background(run.close)
 
-    def _adjust(self, change: dict[str, Any]) -> None:
+    def _adjust(self, field: str, _: object) -> None:
         """Hand a turned knob to the run, if one is going on or waits to go on."""
-        if self._session is None or self._session.done:
-            return
-        field, value = change["owner"].field, controls.read(change["owner"])
-        if getattr(self.last_run.hyperparameters, field) != value:
-            self.last_run.adjust(**{field: value})
-
-    # Threads.
-
-    def _connect(self) -> None:
-        for field in LIVE:
-            control = getattr(self, field)
-            control.field = field
-            control.observe(self._adjust, names="value")
-        self.train_button.on_click(lambda _: self.on_main_thread(self.train))
-        self.pause_button.on_click(lambda _: self.pause())
-        self.stop_button.on_click(lambda _: self.stop())
-        self.restore_button.on_click(lambda _: self.on_main_thread(self.restore))
-        self.clear_button.on_click(lambda _: self.on_main_thread(self.clear))
-        self.code_button.on_click(lambda _: self.on_main_thread(self.show_code))
-
-    def _warm_up(self) -> None:
-        def job() -> None:
-            try:
-                warm_up(self.data.device)
-            finally:
-                _warm.set()
-
-        if not _warm.is_set():
-            in_background(job)
-            self.watch()
+        if self._session is not None and not self._session.done:
+            self.last_run.adjust(**{field: controls.read(self.controls[field])})
 
     # Showing.
 
@@ -308,27 +307,31 @@ class TrainingPanel(TrainingView):
 
     def _show(self, state: str | None = None) -> None:
         state = state or self.state
-        progress, session = self._display.progress, self._session
+        progress, session, saved = self._display.progress, self._session, self._autosave
         headline, text = status_text(
             state,
             progress,
             error=session.error if session else None,
-            offer=str(self._autosave.offer or ""),
+            offer=str(saved.offer or ""),
             warm=_warm.is_set(),
             waits_for=self.last_run.waits_for if self.last_run else "",
             wanted=session.wanted if session else "running",
         )
-        saved = self._autosave
         if saved.offer and session is not None and not saved.keeps_run:
             text += f" Restore takes up what was saved here: {saved.offer}."
         self.say(headline, f"{text} {saved.notice}".strip())
-        self.show(
-            state,
-            taken_up=session is not None and state == "ready",
-            can_restore=saved.can_restore,
-            step=progress.step,
-            of=progress.num_steps,
-        )
+        busy = state in ("running", "paused")
+        taken_up = session is not None and state == "ready"  # a saved run waits for Resume
+        waits = state == "paused" or taken_up
+        for button in (self.train_button, self.clear_button, self.optimizer, self.epochs):
+            button.disabled = busy
+        self.stop_button.disabled = not busy
+        self.pause_button.disabled = not (busy or taken_up)
+        self.pause_button.description = "Resume" if waits else "Pause"
+        self.pause_button.icon = "play" if waits else "pause"
+        self.restore_button.disabled = busy or not saved.can_restore
+        self.progress_bar.max = max(1, progress.num_steps)
+        self.progress_bar.value = progress.step
 
 
 def _is_same(one: TrainingRun, other: TrainingRun) -> bool:

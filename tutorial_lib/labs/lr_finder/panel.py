@@ -30,9 +30,9 @@ class LrFinderPanel(MeasurePanel):
     ) -> None:
         self.training = training
         self._new_model = new_model or training.new_model
-        words = "Set the learning rate of the training panel"
+        words, use = "Set the learning rate of the training panel", self.later(self.use)
         self.use_button = controls.button(
-            "Use this rate", "check", words, style="success", width="150px"
+            "Use this rate", "check", words, use, style="success", width="150px"
         )
         grows = "Over which the rate grows from 0.0001 to 10. For the next test."
         by_name = {"num_steps": controls.count_slider("steps", 100, 50, 400, grows, step=10)}
@@ -46,7 +46,6 @@ class LrFinderPanel(MeasurePanel):
         )
         self.start_button.layout.width = "130px"  # its words are longer than most
         self.children = [*self.children[:2], controls.row(self.use_button), *self.children[2:]]
-        self.use_button.on_click(lambda _: self.on_main_thread(self.use))
 
     @property
     def suggestion(self) -> Suggestion:
@@ -59,7 +58,7 @@ class LrFinderPanel(MeasurePanel):
         rate = self.suggestion.learning_rate
         if rate is not None:
             rate = float(f"{rate:.2g}")
-            self.training.learning_rate.value = rate
+            self.training.set(learning_rate=rate)
         return rate
 
     def _test(self, num_steps: int) -> Iterator[LrRecord]:

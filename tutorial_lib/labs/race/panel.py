@@ -1,6 +1,7 @@
 """A race on a panel: start it, look at it from several sides, keep, rename and remove runs."""
 
 import dataclasses
+import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,11 +23,48 @@ from tutorial_lib.labs.race.measure import (
     race,
     standings,
 )
-from tutorial_lib.labs.race.row import RunnerRow
-from tutorial_lib.labs.race.summary import sentence, table_of
+from tutorial_lib.labs.race.summary import sentence, swatch, table_of, words_of
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
 from tutorial_lib.pictures import RUN_COLOURS, run_colours
+
+
+class RunnerRow(widgets.HBox):
+    """A runner on its panel: its colour, its name, its settings, and what can be done with it."""
+
+    def __init__(
+        self, panel: "RacePanel", label: str, settings: Hyperparameters, colour: str
+    ) -> None:
+        self.label, self.settings, self.colour = label, settings, colour
+        write, width = "Its name: write another one here", {"width": "180px"}
+        self.name = widgets.Text(label, continuous_update=False, tooltip=write, layout=width)
+        self.name.observe(panel.later(self._ask_name, panel), "value")
+        self.keep = widgets.ToggleButton(
+            description="Keep",
+            icon="thumb-tack",
+            tooltip="Leave it on the picture as it is when the others race anew",
+            layout={"width": "76px"},
+        )
+        repeats = "Copy as code: a script that repeats it"
+        show_code = panel.later(lambda: panel.show_code(self.label))
+        self.code = controls.button("", "code", repeats, show_code, width="40px")
+        remove, words = panel.later(lambda: panel.remove(self.label)), "Take it off the panel"
+        self.remove = controls.button("Remove", "trash", words, remove, width="94px")
+        words = widgets.HTML(html.escape(words_of(settings)), layout={"width": "460px"})
+        parts = [widgets.HTML(swatch(colour)), self.name, words, self.keep, self.code, self.remove]
+        super().__init__(parts, layout=controls.ROW_LAYOUT)
+
+    def rename(self, label: str) -> None:
+        """Show this name."""
+        self.label = self.name.value = label
+
+    def _ask_name(self, panel: "RacePanel") -> None:
+        """Rename the runner as its field says, or say why not."""
+        try:
+            panel.rename(self.label, controls.read(self.name))
+        except ValueError as error:
+            self.rename(self.label)
+            panel.say("Not renamed:", str(error))
 
 
 class RacePanel(MeasurePanel):
@@ -55,67 +93,61 @@ class RacePanel(MeasurePanel):
     ) -> None:
         self._data, self._new_model = data, new_model
         self._scores_an_epoch = 5 if y == "accuracy" else 2  # each takes as long as 20 steps
-        self.runners: dict[str, Hyperparameters] = {}
-        self.kept: set[str] = set()  # runners that stay as they are when the others race anew
         self._template = next(iter(runners.values()), Hyperparameters(epochs=1))
-        self._colours: dict[str, str] = {}
-        self._racing: dict[str, Hyperparameters] = {}  # as the race in hand was started
-        self._names: dict[str, str] = {}  # label in that race -> label now, for all still shown
-        self._earlier: tuple[RaceRecord, ...] = ()  # of runners kept from races before
-        self._row_of: dict[str, RunnerRow] = {}
-        self._rows = widgets.VBox()
-        self._table = widgets.HTML()
+        self._racing: dict[str, RunnerRow] = {}  # by the labels as the race in hand was started
+        self._earlier: dict[RunnerRow, list[RaceRecord]] = {}  # kept from races before
+        self._rows, self._table, self.code_shelf = widgets.VBox(), widgets.HTML(), CodeShelf()
+        for label, settings in runners.items():
+            self.add(label, settings)
+        starts = "From how many starting weights and orders of the data, 1 to 5. For a new race."
+        narrow = {"width": "115px", "label_width": "50px"}
+        target = controls.labelled(
+            widgets.BoundedFloatText,
+            "target loss",
+            target_loss,
+            "Who gets there first? Acts at once.",
+            **{"min": 0.001, "max": 10, "step": 0.1, "width": "160px", "label_width": "80px"},
+        )
         by_name = {
             "x": _toggle("along", XS, XS[0], "What lies along the axis"),
             "y": _toggle("up", ("loss", "accuracy"), y, "Training loss, or held-out images right"),
-            "seeds": _starts_field(seeds),
-            "target_loss": _target_field(target_loss),
+            "seeds": controls.count_field("starts", seeds, MAX_SEEDS, starts, **narrow),
+            "target_loss": target,
         }
-        super().__init__(
-            "race", self._race, self._draw_race, self._expected, by_name, size=(9, 3.8),
-            button="Race",
-        )  # fmt: skip
+        looks = {"size": (9, 3.8), "button": "Race"}
+        super().__init__("race", self._race, self._draw_race, self._expected, by_name, **looks)
         in_background(lambda: warm_up(data.device))  # while the learner still reads
-        for label, settings in runners.items():
-            self.add(label, settings)
-        self.image.value = self._render(())  # now that it is known how far they go
-        self.code_shelf = CodeShelf()
-        below = (self._table, self._rows, self.code_shelf, self._adder())
-        self.children = [*self.children, *below]
+        self.children = [*self.children, self._table, self._rows, self.code_shelf, self._adder()]
         for name in ("x", "y", "target_loss"):
-            self.controls[name].observe(lambda _: self.on_main_thread(self.redraw), names="value")
+            self.controls[name].observe(self.later(self.redraw), "value")
 
     def __repr__(self) -> str:
         return f"RacePanel({', '.join(self.runners)})"
 
     @property
+    def runners(self) -> dict[str, Hyperparameters]:
+        """Label -> settings, of each runner on the panel."""
+        return {row.label: row.settings for row in self._rows.children}
+
+    @property
+    def kept(self) -> set[str]:
+        """The runners that stay as they are when the others race anew."""
+        return {row.label for row in self._rows.children if controls.read(row.keep)}
+
+    @property
     def on_picture(self) -> list[RaceRecord]:
         """The records that are shown, under the names that the runners have now."""
-        running = (
-            record
-            if self._names[record.label] == record.label
-            else _renamed(record, self._names[record.label])
-            for record in self.records
-            if record.label in self._names
-        )
-        places = {label: place for place, label in enumerate(self.runners)}
-        return sorted([*self._earlier, *running], key=lambda record: places[record.label])
+        by_row = self._by_row()
+        return [
+            record if record.label == row.label else dataclasses.replace(record, label=row.label)
+            for row in self._rows.children
+            for record in by_row.get(row, ())
+        ]
 
     @property
     def standings(self) -> list[Standing]:
         """A row for each runner that is shown."""
-        return standings(self.on_picture, self.controls["target_loss"].value)
-
-    def start(self, **values: Any) -> None:
-        """Race all that are not kept, with what the controls say or these values, set there."""
-        if self.moves():
-            return
-        self.set(**values)
-        self._earlier = tuple(r for r in self.on_picture if r.label in self.kept)
-        shown = {record.label for record in self._earlier}
-        self._racing = {k: v for k, v in self.runners.items() if k not in shown}
-        self._names = {label: label for label in self._racing}
-        super().start()
+        return standings(self.on_picture, self.values()["target_loss"])
 
     def add(self, label: str, settings: Hyperparameters) -> None:
         """Add a runner, for the next race.
@@ -124,12 +156,9 @@ class RacePanel(MeasurePanel):
             ValueError: The label is taken, or empty.
         """
         self._check_label(label)
-        wanted = [*run_colours([label]).values(), *RUN_COLOURS]
-        free = [c for c in wanted if c not in self._colours.values()]
-        self._colours[label] = (free or wanted)[0]
-        self.runners[label] = settings
-        self._row_of[label] = self._row(label)
-        self._rows.children = [*self._rows.children, self._row_of[label]]
+        wanted, taken = [*run_colours([label]).values(), *RUN_COLOURS], self._colours.values()
+        colour = next((colour for colour in wanted if colour not in taken), wanted[0])
+        self._rows.children = [*self._rows.children, RunnerRow(self, label, settings, colour)]
 
     def rename(self, label: str, new: str) -> None:
         """Give a runner another name.
@@ -137,103 +166,101 @@ class RacePanel(MeasurePanel):
         Raises:
             ValueError: There is no such runner, or the new name is taken, or empty.
         """
-        check_choice("the runner to rename", label, self.runners)
-        if new == label:
-            return
-        self._check_label(new)
-        self.runners = {new if k == label else k: v for k, v in self.runners.items()}
-        self._colours[new] = self._colours.pop(label)
-        self._names = {k: new if v == label else v for k, v in self._names.items()}
-        self._earlier = tuple(_renamed(r, new) if r.label == label else r for r in self._earlier)
-        if label in self.kept:
-            self.kept = self.kept - {label} | {new}
-        self._row_of[new] = self._row_of.pop(label)
-        self._row_of[new].rename(new)
-        self.redraw()
+        row = self._row(label)
+        if new != label:
+            self._check_label(new)
+            row.rename(new)
+            self.redraw()
 
     def keep(self, label: str, keep: bool = True) -> None:
         """Say whether a runner stays on the picture as it is when the others race anew."""
-        check_choice("the runner to keep", label, self.runners)
-        self.kept = self.kept | {label} if keep else self.kept - {label}
-        self._row_of[label].keep.value = keep
+        self._row(label).keep.value = keep
 
     def remove(self, label: str) -> None:
         """Take a runner off the panel; if it is racing, what it still does is not shown."""
-        check_choice("the runner to remove", label, self.runners)
-        del self.runners[label], self._colours[label]
-        self.kept = self.kept - {label}
-        self._names = {k: v for k, v in self._names.items() if v != label}
-        self._earlier = tuple(record for record in self._earlier if record.label != label)
-        row = self._row_of.pop(label)
+        row = self._row(label)
         self._rows.children = [other for other in self._rows.children if other is not row]
         controls.close_all(row)
         self.redraw()
 
     def code(self, label: str) -> str:
         """Return a plain PyTorch script that repeats what a runner does from the first start."""
-        check_choice("the runner", label, self.runners)
-        settings = self.runners[label]
+        settings = self._row(label).settings
         start = make_model(self._new_model, settings.seed)
         return script_of(TrainingRun(start, self._data, settings), start)
 
     def show_code(self, label: str) -> None:
-        """Lay a runner's script out at the bottom, ready to copy, or put it away again."""
+        """Show a runner's script at the bottom, ready to copy, or hide it again."""
         code = self.code(label)
-        if self.code_shelf.code == code:
-            self.code_shelf.hide()
-        else:
-            self.code_shelf.show(code)
+        self.code_shelf.show("" if self.code_shelf.code == code else code)
 
     def redraw(self) -> None:
         """Draw what there is as the controls say now."""
-        self._values = self.values()
-        self.image.value = self._render(self.records)
-        self._show()
+        self._values, self._drawn = self.values(), None
+        self.refresh()
 
     def table(self) -> HTML:
         """Return the table by itself, which stays when the kernel is gone."""
         return HTML(self._table.value)
 
+    @property
+    def _colours(self) -> dict[str, str]:
+        return {row.label: row.colour for row in self._rows.children}
+
+    def _row(self, label: str) -> RunnerRow:
+        check_choice("the runner", label, self.runners)
+        return next(row for row in self._rows.children if row.label == label)
+
+    def _by_row(self) -> dict[RunnerRow, list[RaceRecord]]:
+        """Return the records of kept runners and of the race in hand, as they were made."""
+        by_row = dict(self._earlier)
+        for record in self.records:
+            by_row.setdefault(self._racing[record.label], []).append(record)
+        return by_row
+
     def _race(self, *, seeds: int, **_: Any) -> Iterator[RaceRecord]:
+        """Race all that are not kept, or have never raced."""
+        rows, by_row = self._rows.children, self._by_row()
+        self._earlier = {
+            row: by_row[row] for row in rows if row in by_row and row.label in self.kept
+        }
+        self._racing = {row.label: row for row in rows if row not in self._earlier}
+        runners = {label: row.settings for label, row in self._racing.items()}
         return race(
             self._data,
-            self._racing,
+            runners,
             seeds=seeds,
             new_model=self._new_model,
             scores_an_epoch=self._scores_an_epoch,
         )
 
     def _expected(self, *, seeds: int, **_: Any) -> int:
-        num_images = len(self._data.train)
+        num_images, scores = len(self._data.train), self._scores_an_epoch
         return seeds * sum(
-            num_records(num_images, settings, scores_an_epoch=self._scores_an_epoch)
-            for settings in self._racing.values()
+            num_records(num_images, row.settings, scores_an_epoch=scores)
+            for row in self._racing.values()
         )
 
     def _draw_race(
         self,
         figure: Figure,
-        records: Sequence[RaceRecord],
+        _: Sequence[RaceRecord],
         *,
         x: str,
         y: str,
-        seeds: int,
         target_loss: float,
+        **__: Any,
     ) -> str:
-        shown = self.on_picture
+        shown, noun = self.on_picture, self._data.noun
         rows = standings(shown, target_loss)
         one_unit = len({record.settings.loss for record in shown}) <= 1
-        draw_race(
-            figure.add_subplot(), shown, x=x, y=y, colours=self._colours,
-            target_loss=target_loss if one_unit else None, x_max=self._end_of(x),
-            noun=self._data.noun,
-        )  # fmt: skip
-        self._table.value = table_of(
-            rows, self._colours, target_loss if one_unit else None, ended=not self.moves()
-        )
+        target = target_loss if one_unit else None
+        looks = {"x": x, "y": y, "colours": self._colours, "noun": noun}
+        draw_race(figure.add_subplot(), shown, target_loss=target, x_max=self._end_of(x), **looks)
+        self._table.value = table_of(rows, self._colours, target, ended=not self.moves())
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
-        return sentence(rows, x, target_loss if one_unit else None, noun=self._data.noun)
+        return sentence(rows, x, target, noun=noun)
 
     def _end_of(self, x: str) -> float | None:
         """Return where the axis ends when all have raced, or None if that is not known."""
@@ -255,26 +282,8 @@ class RacePanel(MeasurePanel):
     def _check_label(self, label: str) -> None:
         if not label.strip():
             raise ValueError("a runner's name must not be empty")
-        if label in self.runners or label in self._names:
+        if label in self.runners:
             raise ValueError(f"a runner's name must be its own; {label!r} is taken")
-
-    def _row(self, label: str) -> RunnerRow:
-        row = RunnerRow(label, self.runners[label], self._colours[label])
-        row.name.observe(lambda _: self.on_main_thread(lambda: self._ask_name(row)), "value")
-        row.keep.observe(
-            lambda _: self.on_main_thread(lambda: self.keep(row.label, row.keep.value)), "value"
-        )
-        row.code.on_click(lambda _: self.on_main_thread(lambda: self.show_code(row.label)))
-        row.remove.on_click(lambda _: self.on_main_thread(lambda: self.remove(row.label)))
-        return row
-
-    def _ask_name(self, row: RunnerRow) -> None:
-        """Rename as the row says, or say why not."""
-        try:
-            self.rename(row.label, row.name.value)
-        except ValueError as error:
-            row.rename(row.label)
-            self.say("Not renamed:", str(error))
 
     def _adder(self) -> widgets.HBox:
         template = self._template
@@ -285,62 +294,30 @@ class RacePanel(MeasurePanel):
         }
         for control in fields.values():
             control.tooltip = "Of the runner to add"
-        add = controls.button("Add", "plus", "Add a runner with these settings, for the next race")
 
-        def on_click(_: widgets.Button) -> None:
+        def add() -> None:
             settings = template.replace(**controls.read_all(fields))
-            self.on_main_thread(lambda: self.add(self._free_label(settings), settings))
+            self.add(self._free_label(settings), settings)
 
-        add.on_click(on_click)
-        return controls.row(*fields.values(), add)
+        words = "Add a runner with these settings, for the next race"
+        return controls.row(
+            *fields.values(), controls.button("Add", "plus", words, self.later(add))
+        )
 
     def _free_label(self, settings: Hyperparameters) -> str:
         """Name new settings by what sets them apart from the first runner's."""
         label = labels_by_difference([self._template, settings])[-1].split(" (again")[0]
         number, free = 1, label
-        while free in self.runners or free in self._names:
+        while free in self.runners:
             number += 1
             free = f"{label} ({number})"
         return free
 
 
-def _renamed(record: RaceRecord, label: str) -> RaceRecord:
-    return dataclasses.replace(record, label=label)
-
-
 def _toggle(
     description: str, options: Sequence[str], value: str, tooltip: str
 ) -> widgets.ToggleButtons:
-    return widgets.ToggleButtons(
-        options=options,
-        value=value,
-        description=description,
-        tooltip=tooltip,
-        style={"description_width": "50px", "button_width": "80px"},
-        layout={"width": f"{58 + 86 * len(options)}px", "flex": "0 0 auto"},
-    )
-
-
-def _starts_field(value: int) -> widgets.BoundedIntText:
-    return widgets.BoundedIntText(
-        value=value,
-        min=1,
-        max=MAX_SEEDS,
-        description="starts",
-        tooltip="From how many starting weights and orders of the data, 1 to 5. For a new race.",
-        style={"description_width": "50px"},
-        layout={"width": "115px"},
-    )
-
-
-def _target_field(value: float) -> widgets.BoundedFloatText:
-    return widgets.BoundedFloatText(
-        value=value,
-        min=0.001,
-        max=10,
-        step=0.1,
-        description="target loss",
-        tooltip="Who gets there first? Acts at once.",
-        style={"description_width": "80px"},
-        layout={"width": "160px"},
-    )
+    style = {"description_width": "50px", "button_width": "80px"}
+    layout = {"width": f"{58 + 86 * len(options)}px", "flex": "0 0 auto"}
+    looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
+    return widgets.ToggleButtons(options=options, value=value, **looks)
