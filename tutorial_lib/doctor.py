@@ -20,11 +20,7 @@ from tutorial_lib.hardware import choose_device, use_available_cores
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # torchvision's first; it loads slowly
-NEEDED_BYTES = 1e9  # of a kernel with torch and a panel
-SHOWN = (
-    ("torch", "torchvision", "matplotlib"),
-    ("jupyterlab", "ipykernel", "ipywidgets", "anywidget"),
-)
+SHOWN = "torch torchvision matplotlib", "jupyterlab ipykernel ipywidgets anywidget"
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def look_at_versions(versions: Mapping[str, str], requirements: Iterable[str]) -
     """Say which versions are here, and which are missing or too old for the tutorial."""
     findings = [Finding("fine", f"Python {platform.python_version()} on {platform.system()}")]
     for names in SHOWN:
-        here = [f"{name} {versions[name]}" for name in names if name in versions]
+        here = [f"{name} {versions[name]}" for name in names.split() if name in versions]
         if here:
             findings.append(Finding("fine", ", ".join(here)))
     for requirement in requirements:
@@ -219,7 +215,7 @@ def free_memory() -> int:
 def look_at_memory(num_bytes: int) -> Finding:
     """Say whether the free memory is enough for a notebook."""
     text = f"{num_bytes / 1e9:.1f} GB of memory are free"
-    if num_bytes < NEEDED_BYTES:
+    if num_bytes < 1e9:  # of a kernel with torch and a panel
         cure = "shut down other kernels (Kernel > Shut Down All Kernels)"
         return Finding("problem", f"{text}; a notebook needs about 1", cure)
     return Finding("fine", text)

@@ -28,7 +28,12 @@ def replacing(path: Path, *, previous: Path | None = None) -> Iterator[BinaryIO]
         if previous is not None and path.exists():
             path.replace(previous)
         part.replace(path)
-        _sync_folder(path.parent)
+        with contextlib.suppress(OSError):  # the names, too, where a folder can be opened
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     finally:
         part.unlink(missing_ok=True)
 
@@ -61,13 +66,3 @@ def locked(
             with contextlib.suppress(OSError):  # Windows removes it at the release
                 os.unlink(lock.lock_file)  # whoever waits sees that it has gone, and begins anew
             lock.release()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk, where the system lets a folder be opened."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -91,7 +91,9 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
     if source != "auto":
         return _load(source, device)
     try:
-        return _load("mnist", device, no_download=_recent_failure())
+        failed_at, reason = _failed_at.get("mnist", (float("-inf"), ""))
+        recently = time.monotonic() - failed_at < RETRY_SECONDS
+        return _load("mnist", device, no_download=reason if recently else "")
     except DataUnavailable as error:
         digits = _load("sample", device)
         why = f"The full MNIST is not available here: {error.reason}."
@@ -99,12 +101,6 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
 
 
 _failed_at: dict[str, tuple[float, str]] = {}  # set -> when its download failed, and why
-
-
-def _recent_failure() -> str:
-    """Return why the download of MNIST failed a moment ago, or ""."""
-    failed_at, reason = _failed_at.get("mnist", (float("-inf"), ""))
-    return reason if time.monotonic() - failed_at < RETRY_SECONDS else ""
 
 
 def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:

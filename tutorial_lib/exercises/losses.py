@@ -8,20 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.exercises.judging import (
-    Exercise,
-    NotYet,
-    as_settings,
-    choice_exercise,
-    function_exercise,
-    judged_exercise,
-    number_exercise,
-)
-from tutorial_lib.exercises.trials import check_accuracy, random_logits
+from tutorial_lib.exercises import judging, trials
+from tutorial_lib.exercises.judging import NotYet
 
-EXERCISES: dict[str, Exercise] = {}
+EXERCISES: dict[str, judging.Exercise] = {}
 
-EXERCISES["know_nothing"] = number_exercise(
+EXERCISES["know_nothing"] = judging.number_exercise(
     4.60517,
     "What probability does each of the 100 classes get?",
     "The loss is minus the natural logarithm of the probability of the true class.",
@@ -38,7 +30,7 @@ EXERCISES["know_nothing"] = number_exercise(
     },
 )
 
-EXERCISES["stuck_loss"] = choice_exercise(
+EXERCISES["stuck_loss"] = judging.choice_exercise(
     "softmax twice",
     "The network is nearly always right, so it does learn. What keeps the loss up?",
     "Where in this notebook have you met a number just below 1.47?",
@@ -80,7 +72,7 @@ def _error_cases() -> Iterator[tuple]:
         yield 2 * torch.randn(50), beta
 
 
-EXERCISES["smooth_l1"] = function_exercise(
+EXERCISES["smooth_l1"] = judging.function_exercise(
     _smooth_l1,
     "The formula has two cases: |error| below beta, and the rest.",
     "Compute both cases for all elements, and let torch.where choose.",
@@ -119,11 +111,11 @@ def _logit_gradient_mistakes(z: Tensor, y: Tensor) -> dict[str, Tensor]:
 def _logit_cases() -> Iterator[tuple]:
     yield torch.zeros(2, 2), torch.tensor([1, 0])
     for batch_size, num_classes, size in ((1, 3, 1.0), (8, 10, 3.0), (5, 10, 200.0)):
-        logits, labels = random_logits(batch_size, num_classes)
+        logits, labels = trials.random_logits(batch_size, num_classes)
         yield size * logits, labels
 
 
-EXERCISES["logit_gradient"] = function_exercise(
+EXERCISES["logit_gradient"] = judging.function_exercise(
     _logit_gradient,
     "For one image it is probabilities minus one-hot.",
     "The loss is a mean over the images, so the gradient is divided by their number.",
@@ -137,12 +129,12 @@ EXERCISES["logit_gradient"] = function_exercise(
 
 
 def _judge_mse_settings(answer: Any) -> None:
-    settings = as_settings(answer)
+    settings = judging.as_settings(answer)
     if settings.loss != "mse":
         raise NotYet(f'Your loss is "{settings.loss}". Take loss="mse".')
     if settings.epochs != 1:
         raise NotYet(f"You train for {settings.epochs} epochs. Make do with epochs=1.")
-    check_accuracy(
+    trials.check_accuracy(
         settings,
         enough=0.8,
         thrown="It was thrown about: your steps are too long.",
@@ -150,7 +142,7 @@ def _judge_mse_settings(answer: Any) -> None:
     )
 
 
-EXERCISES["mse_settings"] = judged_exercise(
+EXERCISES["mse_settings"] = judging.judged_exercise(
     _judge_mse_settings,
     "Only the length of the steps is wrong.",
     "The mean of MSE runs over ten times as many numbers as that of cross-entropy, so "
@@ -165,14 +157,14 @@ EXERCISES["mse_settings"] = judged_exercise(
     },
 )
 
-EXERCISES["sum_for_mean"] = function_exercise(
+EXERCISES["sum_for_mean"] = judging.function_exercise(
     lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum"),
     "F.cross_entropy takes the mean unless it is told otherwise.",
     "The argument that tells it is called reduction.",
     'F.cross_entropy(logits, labels, reduction="sum")',
     cases=lambda: [
         (torch.zeros(2, 2), torch.tensor([1, 0])),
-        *(random_logits(batch_size, 10) for batch_size in (32, 7, 1)),
+        *(trials.random_logits(batch_size, 10) for batch_size in (32, 7, 1)),
     ],
     returns=("loss",),
     right="Well broken: with 32 images, every step is 32 times as long, and a rate of 0.1 acts "

@@ -4,34 +4,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tutorial_lib.exercises.judging import (
-    Exercise,
-    NotYet,
-    YourTurn,
-    call,
-    function_exercise,
-    is_nothing,
-    judged_exercise,
-    matching,
-    number_exercise,
-)
-from tutorial_lib.exercises.trials import (
-    STANDS_STILL,
-    STEPS_FIRST,
-    batches,
-    stepper,
-    weights_after,
-)
+from tutorial_lib.evaluation import evaluate
+from tutorial_lib.exercises import judging, trials
+from tutorial_lib.exercises.judging import NotYet, YourTurn
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import momentum_update, nesterov_update
 
 Updated = tuple[Tensor, Tensor]  # the weight, and what the rule remembers
-EXERCISES: dict[str, Exercise] = {}
+EXERCISES: dict[str, judging.Exercise] = {}
 
-EXERCISES["velocity_end"] = number_exercise(
+EXERCISES["velocity_end"] = judging.number_exercise(
     20,
     "At the end the velocity no longer changes. What does its rule say then?",
     "If v is the same before and after: v = 0.95 v + 1.",
@@ -63,9 +47,7 @@ def _momentum_mistakes(w: Tensor, g: Tensor, v: Tensor, lr: float, mu: float) ->
         ),
         "Your step goes uphill: subtract.": stepped(g, -lr, mu),
         "Your step leaves out the learning rate.": stepped(g, 1.0, mu),
-        "Your weight moves by the old velocity. Renew the velocity first.": (
-            (w - lr * v, mu * v + g)
-        ),
+        "Your weight moves by the old velocity. Renew that first.": (w - lr * v, mu * v + g),
         "That is Nesterov: it looks a step ahead. Plain momentum does not.": (
             nesterov_update(w, g, v, learning_rate=lr, momentum=mu)
         ),
@@ -80,7 +62,7 @@ def _momentum_cases() -> Iterator[tuple]:
         yield *torch.randn(3, 7), 0.03, momentum
 
 
-EXERCISES["momentum_step"] = function_exercise(
+EXERCISES["momentum_step"] = judging.function_exercise(
     momentum_update,
     "Two lines: first a new velocity, then a new weight.",
     "The new velocity is the momentum times the old one, plus the gradient.",
@@ -114,14 +96,10 @@ def _lion_mistakes(w: Tensor, g: Tensor, m: Tensor, lr: float) -> dict[str, Upda
         "You swapped the two betas: 0.9 belongs to the step, 0.99 to the memory.": (
             _lion_step(w, g, m, lr, 0.99, 0.9)
         ),
-        "Your memory fades too fast: it has a beta of its own, 0.99.": (
-            _lion_step(w, g, m, lr, beta2=0.9)
-        ),
+        "Your memory fades too fast: its own beta is 0.99.": _lion_step(w, g, m, lr, beta2=0.9),
         "Your step goes uphill: subtract.": _lion_step(w, g, m, -lr),
         "The weight is right. The memory is still the old one: renew it, too.": (weight, m),
-        "Your sign sees the gradient alone. Mix it with the memory.": (
-            (w - lr * torch.sign(g), mean)
-        ),
+        "Your sign sees the gradient alone. Mix in the memory.": (w - lr * torch.sign(g), mean),
     }
 
 
@@ -132,7 +110,7 @@ def _lion_cases() -> Iterator[tuple]:
         yield weight, gradient, size * (gradient if size < 0 else other), 0.02
 
 
-EXERCISES["lion_step"] = function_exercise(
+EXERCISES["lion_step"] = judging.function_exercise(
     _lion_step,
     "Two lines: the weight by the old memory, then the memory.",
     "The sign sees 0.9 of the old memory and 0.1 of the gradient. The memory is renewed "
@@ -155,21 +133,21 @@ def _layer_trainer(
         chosen = [p for name, p in model.named_parameters() if learns(name)]
         optimizer = torch.optim.SGD(chosen, lr=learning_rate)
         for images, labels in batches:
-            stepper("loss zero_grad backward step")(model, optimizer, images, labels)
+            trials.stepper("loss zero_grad backward step")(model, optimizer, images, labels)
 
     return train
 
 
 def _judge_train_last_layer(answer: Any) -> None:
-    model, given = LeNet5(seed=0), batches(10)
+    model, digits = LeNet5(seed=0), trials.first_digits(160)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    loss_before = _mean_loss(model, given)
-    returned = call(answer, {"model": model, "batches": given})
+    loss_before = evaluate(model, digits).loss
+    returned = judging.call(answer, {"model": model, "batches": trials.batches(10)})
     if isinstance(returned, LeNet5):
         model = returned
     moved = {n for n, p in model.named_parameters() if not torch.equal(p.detach(), before[n])}
     last = {"fc3.weight", "fc3.bias"}
-    if not moved and is_nothing(returned):
+    if not moved and judging.is_nothing(returned):
         raise YourTurn("So far nothing moves.")
     if not moved:
         raise NotYet("Nothing moved. Take a step for each batch.")
@@ -179,17 +157,11 @@ def _judge_train_last_layer(answer: Any) -> None:
         raise NotYet(f"Other layers moved, too: {', '.join(sorted(moved - last))}. Freeze them.")
     if moved != last:
         raise NotYet(f"Of fc3 only {moved.pop()} moved. Let its weight and its bias learn.")
-    if not _mean_loss(model, given) < loss_before:
+    if not evaluate(model, digits).loss < loss_before:
         raise NotYet("Only fc3 moved, but the loss has not fallen. Go downhill, in smaller steps.")
 
 
-@torch.no_grad()
-def _mean_loss(model: nn.Module, given: list[tuple[Tensor, Tensor]]) -> float:
-    losses = [F.cross_entropy(model(images), labels).item() for images, labels in given]
-    return sum(losses) / len(losses)
-
-
-EXERCISES["train_last_layer"] = judged_exercise(
+EXERCISES["train_last_layer"] = judging.judged_exercise(
     _judge_train_last_layer,
     "Each parameter has a switch, requires_grad. Set it before you make the optimizer.",
     "Switch the whole model off by model.requires_grad_(False), and fc3 on again. Then "
@@ -206,23 +178,23 @@ EXERCISES["train_last_layer"] = judged_exercise(
     },
 )
 
-EXERCISES["forgotten_zero_grad"] = matching(
-    stepper("loss backward step"),
+EXERCISES["forgotten_zero_grad"] = judging.matching(
+    trials.stepper("loss backward step"),
     "Which of the four lines of a step clears the old gradients?",
     "Keep the loss, backward() and step(), in this order.",
     "F.cross_entropy(model(images), labels).backward(), then optimizer.step().",
-    observe=lambda step: [weights_after(step)[0]],
+    observe=lambda step: [trials.weights_after(step)[0]],
     explain=lambda seen, expected: (
         "After three of your steps the weights are not those that a forgotten zero_grad "
         "gives. Leave everything else as it was: loss, backward, step."
     ),
     right="Broken as asked: all old gradients stay in the sum, like momentum with mu = 1.",
     mistakes={
-        stepper("zero_grad loss backward step"): (
+        trials.stepper("zero_grad loss backward step"): (
             "This step clears its gradients: it is a good one. Break it."
         ),
-        stepper("loss backward zero_grad step"): STANDS_STILL,
-        stepper("step loss backward"): STEPS_FIRST,
-        stepper("loss backward"): STANDS_STILL,
+        trials.stepper("loss backward zero_grad step"): trials.STANDS_STILL,
+        trials.stepper("step loss backward"): trials.STEPS_FIRST,
+        trials.stepper("loss backward"): trials.STANDS_STILL,
     },
 )

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tutorial_lib.exercises.judging import Exercise, function_exercise, number_exercise
+from tutorial_lib.exercises import judging
 
-EXERCISES: dict[str, Exercise] = {}
+EXERCISES: dict[str, judging.Exercise] = {}
 
 
 def _whole_gradient(gradients: Tensor, counts: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def _shares() -> Iterator[tuple]:
         yield torch.randn(len(counts), 5), torch.tensor(counts)
 
 
-EXERCISES["whole_gradient"] = function_exercise(
+EXERCISES["whole_gradient"] = judging.function_exercise(
     _whole_gradient,
     "A rank that had more images has more to say. How much more?",
     "Multiply each rank's mean by its number of images: that is the sum over its images.",
@@ -36,13 +36,11 @@ EXERCISES["whole_gradient"] = function_exercise(
         "You divided by the number of ranks. Divide by the number of images.": (
             (g * n[:, None]).mean(dim=0)
         ),
-        "You divided by the numbers of images. More images must count more.": (
-            (g / n[:, None]).sum(dim=0)
-        ),
+        "You divided by the counts. More images must count more.": (g / n[:, None]).sum(dim=0),
     },
 )
 
-EXERCISES["speed_up"] = number_exercise(
+EXERCISES["speed_up"] = judging.number_exercise(
     2.5,
     "How long does one process compute? And how long do four, each with its share?",
     "Each of the four computes for 40 / 4 ms, and then come 6 ms of communication.",
@@ -57,7 +55,7 @@ EXERCISES["speed_up"] = number_exercise(
     },
 )
 
-EXERCISES["scaled_rate"] = number_exercise(
+EXERCISES["scaled_rate"] = judging.number_exercise(
     0.08,
     "How large is the global batch, in all processes together?",
     "The rate grows by the same factor as the global batch.",
@@ -71,7 +69,7 @@ EXERCISES["scaled_rate"] = number_exercise(
     },
 )
 
-EXERCISES["warm_rate"] = function_exercise(
+EXERCISES["warm_rate"] = judging.function_exercise(
     lambda step, num_warm, rate: rate * min(1.0, step / num_warm),
     "In step 1 it is the smallest, in step num_warm it has arrived. In between, a line.",
     "During the warm-up, the share of the way is step / num_warm.",
@@ -81,15 +79,13 @@ EXERCISES["warm_rate"] = function_exercise(
     right="Up in a straight line, and then level.",
     mistakes=lambda s, k, rate: {
         "It goes on rising after the warm-up. Hold it there.": rate * s / k,
-        "You begin one step late, with a rate of 0: steps count from 1.": (
-            rate * min(1.0, (s - 1) / k)
-        ),
+        "You begin a step late, at a rate of 0: steps count from 1.": rate * min(1.0, (s - 1) / k),
         "That is the full rate from the first step on.": rate,
         "That is the share. Times the rate.": min(1.0, s / k),
     },
 )
 
-EXERCISES["lone_image"] = number_exercise(
+EXERCISES["lone_image"] = judging.number_exercise(
     32,
     "In a plain mean of two ranks, each rank counts one half, whatever it had.",
     "The lone image is all of its rank: it counts 1/2. How much is left for one of the 32?",

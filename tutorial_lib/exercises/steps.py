@@ -9,22 +9,12 @@ from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import TrainingRun
-from tutorial_lib.exercises.judging import (
-    Exercise,
-    NotYet,
-    YourTurn,
-    as_number,
-    call,
-    function_exercise,
-    judged_exercise,
-    matching,
-    number_exercise,
-)
-from tutorial_lib.exercises.trials import outcome, short_run
+from tutorial_lib.exercises import judging, trials
+from tutorial_lib.exercises.judging import NotYet, YourTurn
 
-EXERCISES: dict[str, Exercise] = {}
+EXERCISES: dict[str, judging.Exercise] = {}
 
-EXERCISES["num_steps"] = number_exercise(
+EXERCISES["num_steps"] = judging.number_exercise(
     9370,
     "First count the steps of a single epoch.",
     "An epoch has as many steps as whole batches fit into 60,000 images.",
@@ -46,7 +36,7 @@ def _sgd_cases() -> Iterator[tuple]:
         yield torch.randn(num_weights), torch.randn(num_images, num_weights), 0.3
 
 
-EXERCISES["sgd_step"] = function_exercise(
+EXERCISES["sgd_step"] = judging.function_exercise(
     lambda weight, gradients, learning_rate: weight - learning_rate * gradients.mean(dim=0),
     "The formula of section 3: from the weight goes the rate times the mean gradient.",
     "Each row of gradients belongs to an image. The mean runs over the rows.",
@@ -58,9 +48,7 @@ EXERCISES["sgd_step"] = function_exercise(
         "You took the sum of the gradients, not their mean: the step grows with the batch size.": (
             w - lr * g.sum(dim=0)
         ),
-        "Your step goes uphill. The gradient points to where the loss rises.": (
-            w + lr * g.mean(dim=0)
-        ),
+        "Your step goes uphill. The gradient points where the loss rises.": w + lr * g.mean(dim=0),
         "Your step leaves out the learning rate.": w - g.mean(dim=0),
         "You took the mean over the images and over the weights, too. Each weight has a "
         "gradient of its own.": w - lr * g.mean(),
@@ -71,7 +59,7 @@ EXERCISES["sgd_step"] = function_exercise(
     },
 )
 
-EXERCISES["less_noise"] = number_exercise(
+EXERCISES["less_noise"] = judging.number_exercise(
     576,
     "How does the noise fall when the batch grows? You measured it in section 5.",
     "The noise goes with one over the square root of the batch size.",
@@ -91,10 +79,10 @@ def _rates_of(brake: Any) -> list[Tensor]:
     """Let a learner's brake(run) drive two short runs; return the rate of each step."""
     rates = []
     for num_images, learning_rate in ((40, 0.1), (56, 0.02)):
-        run = short_run(
+        run = trials.short_run(
             num_images, batch_size=8, epochs=3, optimizer="sgd", learning_rate=learning_rate
         )
-        result = call(brake, {"run": run})
+        result = judging.call(brake, {"run": run})
         if inspect.isgenerator(result):
             list(result)
         if not run.history:
@@ -128,7 +116,7 @@ def _brake_when(is_time: Callable[[TrainingRun, Any], bool]) -> Callable[[Traini
     return brake
 
 
-EXERCISES["brake"] = matching(
+EXERCISES["brake"] = judging.matching(
     _brake_when(lambda run, record: record.step == 2 * run.steps_per_epoch),
     "Take all steps by a loop over the run. In it, wait for the right moment.",
     "run.adjust acts from the next step on. So the moment is the last step of the second epoch.",
@@ -156,10 +144,10 @@ EXERCISES["brake"] = matching(
 
 
 def _judge_too_high(answer: Any) -> None:
-    def trained(learning_rate: float) -> Any:
-        return outcome(Hyperparameters(optimizer="sgd", epochs=1, learning_rate=learning_rate))
+    def trained(rate: float) -> trials.Outcome:
+        return trials.outcome(Hyperparameters(optimizer="sgd", epochs=1, learning_rate=rate))
 
-    rate = as_number(answer).item()
+    rate = judging.as_number(answer).item()
     result = trained(rate)
     if not result.thrown and result.learned:
         raise NotYet(
@@ -178,7 +166,7 @@ def _judge_too_high(answer: Any) -> None:
         )
 
 
-EXERCISES["too_high_a_rate"] = judged_exercise(
+EXERCISES["too_high_a_rate"] = judging.judged_exercise(
     _judge_too_high,
     "Section 4 raced four rates. One of them was deadly.",
     "The network must be thrown about, and a tenth of your rate must be a good one.",

@@ -8,31 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.exercises.judging import (
-    Exercise,
-    NotYet,
-    as_number,
-    as_settings,
-    function_exercise,
-    is_nothing,
-    judged_exercise,
-    matching,
-    number_exercise,
-    results_of,
-)
-from tutorial_lib.exercises.trials import (
-    STANDS_STILL,
-    STEPS_FIRST,
-    check_accuracy,
-    random_logits,
-    stepper,
-    weights_after,
-)
+from tutorial_lib.exercises import judging, trials
+from tutorial_lib.exercises.judging import NotYet
 
 GOOD_STEP = "loss zero_grad backward step return"
-EXERCISES: dict[str, Exercise] = {}
+EXERCISES: dict[str, judging.Exercise] = {}
 
-EXERCISES["monitor_mean"] = number_exercise(
+EXERCISES["monitor_mean"] = judging.number_exercise(
     1.5,
     "In loss:[a/b] one number is about this batch alone, the other about the epoch.",
     "b is the mean of all losses since the epoch began.",
@@ -55,11 +37,11 @@ def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 def _accuracy_cases() -> Iterator[tuple]:
     yield torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), torch.tensor([0, 1, 1])
     for batch_size, num_classes in ((25, 4), (64, 10), (9, 2)):
-        logits, labels = random_logits(batch_size, num_classes)
+        logits, labels = trials.random_logits(batch_size, num_classes)
         yield logits - 1, labels
 
 
-EXERCISES["accuracy"] = function_exercise(
+EXERCISES["accuracy"] = judging.function_exercise(
     _accuracy,
     "The answer of the network is the class with the highest logit.",
     "logits.argmax(dim=1) has one answer for each image. Compare it with the labels.",
@@ -81,13 +63,16 @@ EXERCISES["accuracy"] = function_exercise(
 
 
 def _observe_steps(step: Any) -> list[Tensor]:
-    weights, losses = weights_after(step)
+    weights, losses = trials.weights_after(step)
     no_loss = torch.tensor(torch.nan, dtype=torch.float64)  # where a step returned none
-    return [weights, *(no_loss if is_nothing(loss) else as_number(loss) for loss in losses)]
+    return [
+        weights,
+        *(no_loss if judging.is_nothing(loss) else judging.as_number(loss) for loss in losses),
+    ]
 
 
-EXERCISES["train_step"] = matching(
-    stepper(GOOD_STEP),
+EXERCISES["train_step"] = judging.matching(
+    trials.stepper(GOOD_STEP),
     "Four things: how wrong, forget, which way, go.",
     "They are a loss, optimizer.zero_grad(), loss.backward() and optimizer.step().",
     "loss = F.cross_entropy(model(images), labels), then the other three in that order, "
@@ -99,20 +84,20 @@ EXERCISES["train_step"] = matching(
     ),
     right="Four lines, and everything else is bookkeeping.",
     mistakes={
-        stepper("loss backward step return"): (
+        trials.stepper("loss backward step return"): (
             "Nothing clears the old gradients: they pile up from step to step."
         ),
-        stepper("loss backward zero_grad step return"): STANDS_STILL,
-        stepper("loss zero_grad backward return"): STANDS_STILL,
-        stepper("loss zero_grad step return"): STANDS_STILL,
-        stepper("step loss zero_grad backward return"): STEPS_FIRST,
-        stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z.softmax(dim=1), y)): (
+        trials.stepper("loss backward zero_grad step return"): trials.STANDS_STILL,
+        trials.stepper("loss zero_grad backward return"): trials.STANDS_STILL,
+        trials.stepper("loss zero_grad step return"): trials.STANDS_STILL,
+        trials.stepper("step loss zero_grad backward return"): trials.STEPS_FIRST,
+        trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z.softmax(dim=1), y)): (
             "There is a softmax too many: cross_entropy takes the logits."
         ),
-        stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z, y, reduction="sum")): (
+        trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z, y, reduction="sum")): (
             "Your loss is the sum over the batch. Take the mean."
         ),
-        stepper("loss zero_grad backward step"): (
+        trials.stepper("loss zero_grad backward step"): (
             "The step is right, and its loss gets lost: end with return loss.item()."
         ),
     },
@@ -120,12 +105,12 @@ EXERCISES["train_step"] = matching(
 
 
 def _judge_catch_up(answer: Any) -> None:
-    settings = as_settings(answer)
+    settings = judging.as_settings(answer)
     if settings.batch_size != 256:
         raise NotYet(f"Your batch size is {settings.batch_size}. It has to be 256.")
     if settings.epochs > 3:
         raise NotYet(f"You train for {settings.epochs} epochs. Three have to be enough.")
-    check_accuracy(
+    trials.check_accuracy(
         settings,
         enough=0.85,  # about that of batch 32 after one epoch
         thrown="It was thrown about: too high a rate for this optimizer.",
@@ -133,7 +118,7 @@ def _judge_catch_up(answer: Any) -> None:
     )
 
 
-EXERCISES["catch_up"] = judged_exercise(
+EXERCISES["catch_up"] = judging.judged_exercise(
     _judge_catch_up,
     "Try higher rates first. How far does momentum bring you?",
     "Momentum hardly gets there in 45 steps. Which optimizers walk about the rate "
@@ -156,7 +141,7 @@ def _judge_mismatched_labels(answer: Any) -> None:
     labels = marks % 10
     order = torch.randperm(200, generator=torch.Generator().manual_seed(0))
     case = {"images": images.clone(), "labels": labels, "order": order}
-    shuffled, given = results_of(answer, case, ("images", "labels"))
+    shuffled, given = judging.results_of(answer, case, ("images", "labels"))
     if shuffled.shape != images.shape or given.shape != labels.shape:
         raise NotYet("Some images or labels got lost. Give back all of them, in the same shape.")
     indices = shuffled[:, 0, 0, 0].long()
@@ -172,7 +157,7 @@ def _judge_mismatched_labels(answer: Any) -> None:
         )
 
 
-EXERCISES["mismatched_labels"] = judged_exercise(
+EXERCISES["mismatched_labels"] = judging.judged_exercise(
     _judge_mismatched_labels,
     "Images and labels fit together by their place in the row alone.",
     "Bring the images into the new order. What would you then have to do with the labels?",

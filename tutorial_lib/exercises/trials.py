@@ -17,7 +17,6 @@ from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import make_optimizer
 
-NUM_STEPS = 3  # of `weights_after`
 STANDS_STILL = (
     "Your weights never move. Either backward() or step() is missing, or zero_grad() stands "
     "between the two."
@@ -75,18 +74,22 @@ def check_accuracy(settings: Hyperparameters, *, enough: float, thrown: str, slo
         raise NotYet(f"Your network reads {result.accuracy:.0%} of the test digits. {cause}")
 
 
+def first_digits(num_images: int) -> Split:
+    """Return so many training digits of the sample, for reading alone."""
+    return Split(digits().train.images[:num_images], digits().train.labels[:num_images])
+
+
 def short_run(num_images: int, **settings: Any) -> TrainingRun:
     """Return a run on so many training digits of the sample."""
-    few = Split(digits().train.images[:num_images], digits().train.labels[:num_images])
-    data = dataclasses.replace(digits(), train=few)
+    data = dataclasses.replace(digits(), train=first_digits(num_images))
     return TrainingRun(LeNet5(seed=0), data, Hyperparameters(**settings))
 
 
 def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor]]:
     """Return batches of the sample: images (B, 1, 32, 32) float32 and labels (B,) int64."""
-    stop = num_batches * batch_size
-    images = digits().train.images[:stop].clone().split(batch_size)
-    return list(zip(images, digits().train.labels[:stop].clone().split(batch_size), strict=True))
+    few = first_digits(num_batches * batch_size)
+    parts = few.images.clone().split(batch_size), few.labels.clone().split(batch_size)
+    return list(zip(*parts, strict=True))
 
 
 def random_logits(batch_size: int, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -126,7 +129,7 @@ def weights_after(step: Callable) -> tuple[Tensor, list[Any]]:
     model.register_forward_hook(lambda *_: asked.append(True))
     optimizer = make_optimizer("sgd", model.parameters(), learning_rate=0.1)
     returned = []
-    for images, labels in batches(NUM_STEPS):
+    for images, labels in batches(3):
         given = {"model": model, "optimizer": optimizer, "images": images, "labels": labels}
         try:
             returned.append(call(step, given))
