@@ -151,11 +151,11 @@ def test_a_band_goes_from_the_lowest_to_the_highest_start_and_on_without_one_tha
     settings = Hyperparameters()
     records = made_up("one", [1.0] * 4) + made_up("one", [3.0] * 2, seed=1)[:2]
     records.append(RaceRecord("one", 1, settings, Dropped(3, "too long")))
-    band = lab.band(lab.lanes(records)["one"])
+    band = lab.band(lab.lanes(records)["one"], x="seconds")
     assert band.mean.tolist() == pytest.approx([2, 2, 1, 1])
     assert band.low.tolist() == pytest.approx([1, 1, 1, 1])
     assert band.high.tolist() == pytest.approx([3, 3, 1, 1])
-    assert band.seconds.tolist() == pytest.approx([0.5, 1.0, 1.5, 2.0])
+    assert band.x.tolist() == pytest.approx([0.5, 1.0, 1.5, 2.0])
 
 
 @pytest.fixture

@@ -142,9 +142,9 @@ def label_ends(axes: Axes, ends: Iterable[tuple[float, str, str]] | None = None)
         ends: (y in data units, text, colour) for each curve; else those of all lines with a label.
     """
     if ends is None:
-        lines = [line for line in axes.lines if line.get_label()[:1] not in ("", "_")]
-        lines = [line for line in lines if len(line.get_ydata())]
+        lines = [line for line in axes.lines if len(line.get_ydata())]
         ends = [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in lines]
+        ends = [end for end in ends if end[1] and not end[1].startswith(("_child", "_nolegend_"))]
     if not (ends := sorted(ends, key=lambda end: end[0])):
         return []
     size = 8.5  # points
@@ -214,7 +214,7 @@ def draw_confusion(axes: Axes, confusion: Sequence[Sequence[int]]) -> None:
     axes.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max()) * 1.3)
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
-            colour = COLOURS["muted"] if row == column else COLOURS["ink"]
+            colour = MUTED if row == column else INK
             axes.text(column, row, counts[row, column], ha="center", va="center", color=colour)
     axes.set(xticks=range(10), yticks=range(10), xlabel="the net's answer", ylabel="true digit")
     axes.grid(visible=False)

@@ -22,9 +22,6 @@ INK, MUTED, GRID = "#222222", "#666666", "#DDDDDD"
 COLOURS = {
     "train": BLUE,
     "validation": VERMILION,
-    "right": GREEN,
-    "wrong": VERMILION,
-    "ink": INK,
     "muted": MUTED,
     "grid": GRID,
 }

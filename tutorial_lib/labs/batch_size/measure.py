@@ -75,29 +75,30 @@ def measure_batches(
     check_whole("num_batches", num_batches, low=2)
     for size in sizes:
         check_whole("batch size", size, low=1)
-    return _measured(copy.deepcopy(model), split, sizes, num_batches, seed)
+    model = copy.deepcopy(model)
 
+    def measured() -> Iterator[BatchRecord]:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)  # pays for a step, goes nowhere
+        full = _full_gradient(model, split)  # (P,)
+        draw = torch.Generator().manual_seed(seed)
+        for size in sizes:
+            squares, cosines, seconds = [], [], []
+            for _ in range(num_batches):
+                chosen = torch.randint(len(split), (size,), generator=draw).to(split.labels.device)
+                images, labels = split.images[chosen], split.labels[chosen]
+                start = time.perf_counter()
+                optimizer.zero_grad()
+                F.cross_entropy(model(images), labels).backward()
+                optimizer.step()
+                gradient = _gradient(model)  # (P,)
+                squares.append((gradient - full).square().sum().item())  # item waits for the device
+                seconds.append(time.perf_counter() - start)
+                cosines.append(F.cosine_similarity(gradient, full, dim=0).item())
+            yield BatchRecord(
+                size, float(np.mean(squares)), float(np.mean(cosines)), median(seconds)
+            )
 
-def _measured(
-    model: nn.Module, split: Split, sizes: Sequence[int], num_batches: int, seed: int
-) -> Iterator[BatchRecord]:
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)  # pays for a step, and goes nowhere
-    full = _full_gradient(model, split)  # (P,)
-    draw = torch.Generator().manual_seed(seed)
-    for size in sizes:
-        squares, cosines, seconds = [], [], []
-        for _ in range(num_batches):
-            chosen = torch.randint(len(split), (size,), generator=draw).to(split.labels.device)
-            images, labels = split.images[chosen], split.labels[chosen]
-            start = time.perf_counter()
-            optimizer.zero_grad()
-            F.cross_entropy(model(images), labels).backward()
-            optimizer.step()
-            gradient = _gradient(model)  # (P,)
-            squares.append((gradient - full).square().sum().item())  # item waits for the device
-            seconds.append(time.perf_counter() - start)
-            cosines.append(F.cosine_similarity(gradient, full, dim=0).item())
-        yield BatchRecord(size, float(np.mean(squares)), float(np.mean(cosines)), median(seconds))
+    return measured()
 
 
 def fit_slope(records: Sequence[BatchRecord]) -> float:
@@ -137,14 +138,11 @@ def race_batches(
     Yields:
         A point about every 1,000 images, or after every step where a step takes more.
     """
+    settings = Hyperparameters(optimizer="sgd", epochs=epochs)
+    rates = {size: scaled_rate(learning_rate, size, scaling) for size in sizes}
     runners = {
-        f"batch {size}": Hyperparameters(
-            optimizer="sgd",
-            learning_rate=scaled_rate(learning_rate, size, scaling),
-            batch_size=size,
-            epochs=epochs,
-        )
-        for size in sizes
+        f"batch {size}": settings.replace(batch_size=size, learning_rate=rate)
+        for size, rate in rates.items()
     }
     return _points(race(data, runners, scores_an_epoch=0))
 

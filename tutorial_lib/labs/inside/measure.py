@@ -1,6 +1,5 @@
 """What goes on inside a network while it trains: gradients, updates and dead ReLUs by layer."""
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,28 +69,20 @@ def looking_inside(run: TrainingRun, *, every: int = EVERY) -> Iterator[StepReco
 def _looked(run: TrainingRun, every: int) -> Iterator[StepRecord | InsideRecord]:
     layers = layers_of(run.model)
     while True:
-        is_due = run.step_number % every == 0
-        records = tuple(_step_and_look(run, layers) if is_due else islice(run, 1))
+        if run.step_number % every:
+            records = tuple(islice(run, 1))
+        else:
+            before = {name: _weights(layer) for name, layer in layers.items()}
+            with _ReluWatch(layers) as watch:
+                records = tuple(islice(run, 1))
+            looks = (
+                LayerRecord(name, *_norms(layer, before[name]), watch.dead_shares.get(name))
+                for name, layer in layers.items()
+            )
+            records += tuple(InsideRecord(step.step, tuple(looks)) for step in records)
         if not records:
             return
         yield from records
-
-
-def _step_and_look(
-    run: TrainingRun, layers: Mapping[str, nn.Module]
-) -> Iterator[StepRecord | InsideRecord]:
-    """Yield the next step's record and a look at it; nothing when the run is at its end."""
-    before = {name: _weights(layer) for name, layer in layers.items()}
-    with _ReluWatch(layers) as watch:
-        step = next(run, None)
-    if step is None:
-        return
-    yield step
-    looks = [
-        LayerRecord(name, *_norms(layer, before[name]), watch.dead_shares.get(name))
-        for name, layer in layers.items()
-    ]
-    yield InsideRecord(step.step, tuple(looks))
 
 
 def layers_of(model: nn.Module) -> dict[str, nn.Module]:
@@ -126,17 +117,18 @@ class _ReluWatch(TorchFunctionMode):
         super().__init__()
         self.dead_shares: dict[str, float] = {}
         self._layers, self._last = layers, None  # the layer called last
-        self._hooks = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        for name, layer in self._layers.items():
-            hook = layer.register_forward_hook(partial(self._note, name))
-            self._hooks.enter_context(hook)
+        self._hooks = [
+            layer.register_forward_hook(partial(self._note, name))
+            for name, layer in self._layers.items()
+        ]
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
-        self._hooks.close()
+        for hook in self._hooks:
+            hook.remove()
 
     def _note(self, name: str, *_: Any) -> None:
         self._last = name
@@ -154,7 +146,7 @@ def dead_share(activations: Tensor) -> float:
     Args:
         activations: What a ReLU gave, (B, units) or (B, filters, rows, columns).
     """
-    units = activations.detach().transpose(0, 1).flatten(1)  # (units, B * places)
+    units = activations.detach().transpose(0, 1).flatten(1)  # (units, B * rows * columns)
     return (units <= 0).all(dim=1).float().mean().item()
 
 

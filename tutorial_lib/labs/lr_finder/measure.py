@@ -73,6 +73,8 @@ def lr_finder(
 
 def _take_steps(run: TrainingRun, rates: Sequence[float]) -> Iterator[LrRecord]:
     num_early = max(5, round(EARLY_SHARE * len(rates)))
+    keep, mean = 1 - 2 / (SPAN + 1), 0.0
+    losses: list[float] = []
     records: list[LrRecord] = []
     for step, rate in enumerate(rates, start=1):
         run.adjust(learning_rate=rate)
@@ -82,8 +84,9 @@ def _take_steps(run: TrainingRun, rates: Sequence[float]) -> Iterator[LrRecord]:
         except Diverged as error:
             yield LrRecord(step, rate, error.loss, float("inf"))
             return
-        losses = [*(record.loss for record in records), loss]
-        records.append(LrRecord(step, rate, loss, _smoothed(losses, num_early)))
+        losses.append(loss)
+        mean = float(np.median(losses)) if step <= num_early else keep * mean + (1 - keep) * loss
+        records.append(LrRecord(step, rate, loss, mean))
         yield records[-1]
         if suggest(records, num_early=num_early).ended_at is not None:
             return
@@ -123,12 +126,3 @@ def suggest(records: Sequence[LrRecord], *, num_early: int = 20) -> Suggestion:
         return Suggestion(rate, why, level, best.learning_rate, None)
     why = "The loss neither fell nor rose: try higher rates, or more steps."
     return Suggestion(None, why, level, None, None)
-
-
-def _smoothed(losses: Sequence[float], num_early: int) -> float:
-    """Return the last value of the losses, smoothed, with the early ones replaced by a median."""
-    mean = float(np.median(losses[:num_early]))
-    keep = 1 - 2 / (SPAN + 1)
-    for loss in losses[num_early:]:
-        mean = keep * mean + (1 - keep) * loss
-    return mean

@@ -16,7 +16,11 @@ from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION, no
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
 WEIGHT_TICKS = (-2, 0, 2)
-BEHAVIOUR_COLOURS = {"converges": GREEN, "oscillates": ORANGE, "diverges": VERMILION}
+BEHAVIOURS = {
+    "converges": (GREEN, "comes down from one side"),
+    "oscillates": (ORANGE, "oscillates about the lowest point, and arrives"),
+    "diverges": (VERMILION, "never arrives"),
+}
 
 
 def draw_descent(
@@ -38,19 +42,13 @@ def draw_descent(
     """
     settings = {"curvature": curvature, "momentum": momentum}
     path = descent_path(learning_rate=learning_rate, start=start, num_steps=num_steps, **settings)
-    verdict = behaviour(learning_rate, **settings)
-    colour = BEHAVIOUR_COLOURS[verdict]
+    colour, words = BEHAVIOURS[behaviour(learning_rate, **settings)]
     ball, weights, rates = three
     draw_ball(ball, path, curvature, colour)
     _draw_weights(weights, path, colour)
     _draw_rates(rates, learning_rate, curvature, momentum)
     border = highest_rate(curvature, momentum)
     factor = factor_per_step(learning_rate, **settings)
-    words = {
-        "converges": "comes down from one side",
-        "oscillates": "oscillates about the lowest point, and arrives",
-        "diverges": "never arrives",
-    }[verdict]
     return (
         f"With {learning_rate:.3g} the ball {words}: in the long run each step multiplies its "
         f"distance by {factor:.3g}. It diverges from {border:.3g} on."
@@ -88,8 +86,8 @@ def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: fl
     # Without complex roots, that is with momentum 0, both borders are 1 / curvature.
     swings, border = (1 - momentum**0.5) ** 2 / curvature, highest_rate(curvature, momentum)
     edges = np.clip([low, swings, border, high], low, high)
-    for (verdict, colour), left, right in zip(
-        BEHAVIOUR_COLOURS.items(), edges[:-1], edges[1:], strict=True
+    for (verdict, (colour, _)), left, right in zip(
+        BEHAVIOURS.items(), edges, edges[1:], strict=False
     ):
         if right > left:
             axes.axvspan(left, right, color=colour, alpha=0.3, lw=0)

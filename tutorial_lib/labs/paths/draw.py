@@ -43,11 +43,10 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
     right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     all_heights = [height for descent in descents.values() for height in descent.heights]
-    notes = []
-    if not all(height <= _HIGHEST for height in all_heights):
-        notes.append(f"above {_HIGHEST:g}: at the top")
-    if any(height < _LOWEST for height in all_heights):
-        notes.append(f"below {_LOWEST:g}: at the bottom")
+    above = not all(height <= _HIGHEST for height in all_heights)  # or no number
+    below = any(height < _LOWEST for height in all_heights)
+    notes = [f"above {_HIGHEST:g}: at the top"] * above
+    notes += [f"below {_LOWEST:g}: at the bottom"] * below
     right.set_title("; ".join(notes))
     _set_decades(right)
     ends.sort()  # those that end on one line at the edge are named in their true order

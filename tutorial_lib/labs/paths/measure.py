@@ -1,6 +1,5 @@
 """Surfaces over two weights, and the ways that optimizers take down them."""
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ class Surface:
     height: Callable[[Tensor], Tensor]  # points (..., 2) -> heights (...)
     xlim: tuple[float, float]
     ylim: tuple[float, float]
-    start: tuple[float, float]  # a place to set out from
+    start: tuple[float, float]  # where to set out from
     lowest: tuple[tuple[float, float], ...]  # where the height is 0
     learning_rate: float  # that suits those that go by the gradient's length
     adaptive_rate: float  # that suits those that go by its recent size
@@ -105,14 +104,10 @@ def descend(
     weights, optimizers = {}, {}
     for name in names:
         check_choice("optimizer", name, OPTIMIZERS)
-        place = torch.tensor(start or surface.start, dtype=torch.float64)  # (2,)
-        weights[name] = place.requires_grad_()
-        optimizers[name] = make_optimizer(
-            name,
-            [weights[name]],
-            learning_rate=adaptive if OPTIMIZERS[name].is_adaptive else rate,
-            momentum=momentum,
-        )
+        point = torch.tensor(start or surface.start, dtype=torch.float64)  # (2,)
+        weights[name] = point.requires_grad_()
+        own = adaptive if OPTIMIZERS[name].is_adaptive else rate
+        optimizers[name] = make_optimizer(name, [point], learning_rate=own, momentum=momentum)
     points: dict[str, list[tuple[float, float]]] = {name: [] for name in weights}
     heights: dict[str, list[float]] = {name: [] for name in weights}
     walking = list(weights)
@@ -123,7 +118,7 @@ def descend(
         for name, height in zip(walking, at.tolist(), strict=True):
             points[name].append(tuple(weights[name].tolist()))
             heights[name].append(height)
-        walking = [name for name in walking if not _is_far(points[name][-1])]
+        walking = [n for n in walking if all(-_FAR < w < _FAR for w in points[n][-1])]  # no NaN
         if step < num_steps:
             at.sum().backward()  # each path's height depends on its own weights alone
             for name in walking:
@@ -133,7 +128,3 @@ def descend(
         name: Descent(tuple(points[name]), tuple(heights[name]), left=name not in walking)
         for name in weights
     }
-
-
-def _is_far(point: tuple[float, float]) -> bool:
-    return not all(math.isfinite(place) and abs(place) < _FAR for place in point)

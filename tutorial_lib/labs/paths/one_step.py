@@ -1,7 +1,7 @@
 """One step of each optimizer in numbers: gradient, memory, step, by our rules and by torch."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,17 +38,17 @@ def steps_in_numbers(
         momentum: In [0, 1); also beta1 of adam and adamw.
         weight_decay: Of adamw alone.
     """
-    settings = (learning_rate, momentum, weight_decay)
-    return {name: list(_steps(name, gradients, weight, *settings)) for name in OPTIMIZERS}
+    settings = {"momentum": momentum, "weight_decay": weight_decay, "learning_rate": learning_rate}
+    return {name: list(_steps(name, gradients, weight, settings)) for name in OPTIMIZERS}
 
 
 def _steps(
-    name: str, gradients: Sequence[float], weight: float, rate: float, mu: float, decay: float
+    name: str, gradients: Sequence[float], weight: float, settings: Mapping[str, float]
 ) -> Iterator[StepInNumbers]:
-    settings = {"learning_rate": rate, "momentum": mu, "weight_decay": decay}
-    decay = decay if "weight_decay" in inspect.signature(OPTIMIZERS[name].rule).parameters else 0.0
+    decays = "weight_decay" in inspect.signature(OPTIMIZERS[name].rule).parameters
     theirs = torch.tensor([weight], dtype=torch.float64, requires_grad=True)
-    optimizer = make_optimizer(name, [theirs], **settings | {"weight_decay": decay})
+    of_torch = settings if decays else settings | {"weight_decay": 0.0}
+    optimizer = make_optimizer(name, [theirs], **of_torch)
     ours = torch.tensor([weight], dtype=torch.float64)
     symbols = OPTIMIZERS[name].memory
     memory = [torch.zeros_like(ours) for _ in symbols]

@@ -28,6 +28,9 @@ class Dropped:
     reason: str
 
 
+News = StepRecord | EvaluationRecord | Dropped
+
+
 @dataclass(frozen=True, slots=True)
 class RaceRecord:
     """What one runner did, from one start."""
@@ -35,7 +38,7 @@ class RaceRecord:
     label: str
     seed: int  # decided the weights at the start and the order of the data
     settings: Hyperparameters  # as they were handed in
-    news: StepRecord | EvaluationRecord | Dropped
+    news: News
 
 
 def race(
@@ -67,12 +70,11 @@ def race(
     if len(first_seeds) > 1:
         found = ", ".join(map(str, sorted(first_seeds)))
         raise ValueError(f"seed must be the same for all runners of a race; got {found}")
-    field: deque[tuple[str, int, Iterator[StepRecord | EvaluationRecord | Dropped]]] = deque()
-    for number in range(seeds):
+    first = min(first_seeds, default=0)
+    field: deque[tuple[str, int, Iterator[News]]] = deque()
+    for seed in range(first, first + seeds):
+        start = make_model(new_model, seed)
         for label, settings in runners.items():
-            seed = settings.seed + number
-            if label == next(iter(runners)):
-                start = make_model(new_model, seed)
             run = TrainingRun(copy.deepcopy(start), data, settings.replace(seed=seed))
             field.append((label, seed, _news_of(run, scores_an_epoch)))
     while field:
@@ -91,18 +93,15 @@ def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: 
     return settings.epochs * (steps + min(steps, scores_an_epoch))
 
 
-def _news_of(
-    run: TrainingRun, scores_an_epoch: int
-) -> Iterator[StepRecord | EvaluationRecord | Dropped]:
+def _news_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[News]:
     try:
         for step in run:
             yield step
             parts = [(step.epoch_step - k) * scores_an_epoch // step.epoch_steps for k in (0, 1)]
             if parts[0] > parts[1]:  # a part of the epoch is done
                 score = evaluate(run.model, run.data.test)
-                yield EvaluationRecord(
-                    step.step, step.epoch, step.images_seen, score.loss, score.accuracy
-                )
+                where = step.step, step.epoch, step.images_seen
+                yield EvaluationRecord(*where, score.loss, score.accuracy)
     except Diverged as error:
         yield Dropped(error.step, str(error))
 
@@ -124,19 +123,17 @@ class Lane:
 
 def lanes(records: Iterable[RaceRecord]) -> dict[str, list[Lane]]:
     """Sort a race's records by runner and start."""
-    sorted_news: dict[str, dict[int, list[RaceRecord]]] = {}
+    by_label: dict[str, dict[int, list[RaceRecord]]] = {}
     for record in records:
-        sorted_news.setdefault(record.label, {}).setdefault(record.seed, []).append(record)
-    return {
-        label: [_lane(records) for records in by_seed.values()]
-        for label, by_seed in sorted_news.items()
-    }
+        by_label.setdefault(record.label, {}).setdefault(record.seed, []).append(record)
+    return {label: list(map(_lane, starts.values())) for label, starts in by_label.items()}
 
 
 def _lane(records: Sequence[RaceRecord]) -> Lane:
     news = [record.news for record in records]
     steps = [item for item in news if isinstance(item, StepRecord)]
     losses = np.array([step.loss for step in steps])
+    sizes = [step.batch_size for step in steps]
     dropped = next((item for item in news if isinstance(item, Dropped)), None)
     return Lane(
         settings=records[0].settings,
@@ -144,9 +141,7 @@ def _lane(records: Sequence[RaceRecord]) -> Lane:
         images=np.array([step.images_seen for step in steps], dtype=float),
         seconds=np.array([step.seconds for step in steps]),
         losses=losses,
-        smoothed=smooth(
-            np.minimum(losses, MAX_LOSS), equal_span([step.batch_size for step in steps])
-        ),
+        smoothed=smooth(np.minimum(losses, MAX_LOSS), equal_span(sizes)),
         scores=tuple(item for item in news if isinstance(item, EvaluationRecord)),
         dropped=dropped,
         over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
@@ -159,40 +154,41 @@ def _is_last(step: StepRecord) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Band:
-    """Several starts of one runner together; arrays of shape (S,), one value for each step."""
+    """Several starts of one runner together; arrays (S,), a value for each step or score."""
 
-    steps: np.ndarray
-    images: np.ndarray
-    seconds: np.ndarray  # since the start, mean over the starts
-    mean: np.ndarray  # of the smoothed loss
+    x: np.ndarray  # steps, images, or seconds since the start, mean over the starts
+    mean: np.ndarray  # of the smoothed loss, or of the held-out accuracy in percent
     low: np.ndarray
     high: np.ndarray
 
 
-def band(starts: Sequence[Lane]) -> Band:
-    """Return mean, lowest and highest smoothed loss, as far as all that still run have come.
+def band(starts: Sequence[Lane], *, x: str = "steps", y: str = "loss") -> Band:
+    """Return mean, lowest and highest value, as far as all that still run have come.
 
     From where a start dropped out, the others go on without it.
+
+    Args:
+        x: "steps", "images" or "seconds".
+        y: "loss", at each step, or "accuracy", at each score.
     """
-    running = [len(lane.steps) for lane in starts if lane.dropped is None]
-    length = min(running) if running else max(len(lane.steps) for lane in starts)
     longest = max(starts, key=lambda lane: len(lane.steps))
-    losses = _padded([lane.smoothed for lane in starts], length)  # (starts, length)
-    seconds = _padded([lane.seconds for lane in starts], length)
-    return Band(
-        steps=longest.steps[:length],
-        images=longest.images[:length],
-        seconds=np.cumsum(np.nanmean(seconds, axis=0)),
-        mean=np.nanmean(losses, axis=0),
-        low=np.nanmin(losses, axis=0),
-        high=np.nanmax(losses, axis=0),
-    )
+    seconds = np.nanmean(_padded([lane.seconds for lane in starts]), axis=0)
+    along = np.cumsum(seconds) if x == "seconds" else getattr(longest, x)
+    rows = [lane.smoothed for lane in starts]
+    if y == "accuracy":
+        along = along[[score.step - 1 for score in longest.scores]]
+        rows = [np.array([100 * score.accuracy for score in lane.scores]) for lane in starts]
+    running = [len(row) for row, lane in zip(rows, starts, strict=True) if lane.dropped is None]
+    length = min(running) if running else max(map(len, rows))
+    values = _padded(rows)[:, :length]  # (starts, length)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    return Band(along[:length], np.nanmean(values, axis=0), low, high)
 
 
-def _padded(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
-    table = np.full((len(rows), length), np.nan)
+def _padded(rows: Sequence[np.ndarray]) -> np.ndarray:
+    table = np.full((len(rows), max(map(len, rows))), np.nan)
     for number, row in enumerate(rows):
-        table[number, : len(row)] = row[:length]
+        table[number, : len(row)] = row
     return table
 
 

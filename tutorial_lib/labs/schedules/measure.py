@@ -1,6 +1,6 @@
 """Learning rates that follow a plan, from torch.optim.lr_scheduler."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch.optim import lr_scheduler
@@ -8,9 +8,20 @@ from torch.optim import lr_scheduler
 from tutorial_lib.checks import check_choice, check_number, check_whole
 from tutorial_lib.engine import StepRecord, TrainingRun
 
-SCHEDULES = ("constant", "step", "cosine", "one-cycle")
 STEP_DROPS = 3  # "step" multiplies the rate by 0.3 this many times
 STEP_FACTOR = 0.3
+SCHEDULES: dict[str, Callable[..., lr_scheduler.LRScheduler]] = {
+    "constant": lambda optimizer, *_: lr_scheduler.ConstantLR(optimizer, factor=1.0),
+    "step": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.StepLR(
+        optimizer, step_size=-(-num_steps // (STEP_DROPS + 1)), gamma=STEP_FACTOR
+    ),
+    "cosine": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.CosineAnnealingLR(
+        optimizer, T_max=num_steps
+    ),
+    "one-cycle": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.OneCycleLR(
+        optimizer, peak, total_steps=num_steps, pct_start=warm_up, cycle_momentum=False
+    ),
+}
 
 
 def planned_rates(
@@ -36,7 +47,7 @@ def planned_rates(
     check_whole("num_steps", num_steps, low=2)
     check_number("warm_up", warm_up, "(0, 1)", lambda value: 0 < value < 1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
-    scheduler = _scheduler(schedule, optimizer, peak, num_steps, warm_up)
+    scheduler = SCHEDULES[schedule](optimizer, peak, num_steps, warm_up)
     optimizer.step()  # once: torch warns of a scheduler that goes first
     rates = [float(optimizer.param_groups[0]["lr"])]
     while len(rates) < num_steps:
@@ -61,24 +72,3 @@ def scheduled(run: TrainingRun, rates: Iterable[float]) -> Iterator[StepRecord]:
         except StopIteration:
             return
         yield record
-
-
-def _scheduler(
-    schedule: str, optimizer: torch.optim.Optimizer, peak: float, num_steps: int, warm_up: float
-) -> lr_scheduler.LRScheduler:
-    match schedule:
-        case "constant":
-            return lr_scheduler.ConstantLR(optimizer, factor=1.0)
-        case "step":
-            each = -(-num_steps // (STEP_DROPS + 1))
-            return lr_scheduler.StepLR(optimizer, step_size=each, gamma=STEP_FACTOR)
-        case "cosine":
-            return lr_scheduler.CosineAnnealingLR(optimizer, T_max=num_steps)
-        case _:
-            return lr_scheduler.OneCycleLR(
-                optimizer,
-                max_lr=peak,
-                total_steps=num_steps,
-                pct_start=warm_up,
-                cycle_momentum=False,
-            )

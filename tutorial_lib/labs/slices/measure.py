@@ -71,10 +71,10 @@ class LossPlane:
 
     def grid(self, size: int) -> Iterator[GridRow]:
         """Yield the loss on size x size points, a row at a time, from y = -REACH up."""
-        places = np.linspace(-REACH, REACH, size).tolist()
-        for y in places:
+        ticks = np.linspace(-REACH, REACH, size).tolist()
+        for y in ticks:
             with torch.no_grad():
-                losses = tuple(self.loss(torch.tensor([x, y])).item() for x in places)
+                losses = tuple(self.loss(torch.tensor([x, y])).item() for x in ticks)
             yield GridRow(y, losses)
 
     def descend(
