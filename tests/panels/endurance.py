@@ -1,7 +1,8 @@
 """A long class in one real kernel: short runs, a panel's cell run again, many panels.
 
 `python tests/panels/endurance.py` does 1,000 runs, 100 re-runs and 10 panels, prints what was
-counted on the way, and fails unless it stays flat. Memory is measured after a warm-up of a fifth of the runs.
+counted on the way, and fails unless it stays flat. Memory is measured after a warm-up of a fifth
+of the runs.
 """
 
 import argparse

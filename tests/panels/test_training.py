@@ -491,6 +491,22 @@ def test_a_stop_of_the_slider_is_the_same_number_everywhere(panel):
     assert '{"lr": 0.02}' in panel.code()
 
 
+def test_a_slider_turned_back_before_the_next_step_changes_nothing(panel):
+    panel.epochs.value = 100
+    panel.train()
+    panel.pause()
+    panel._session.join(PATIENCE)
+    for rate in (0.02, 0.01):
+        panel.learning_rate.value = rate
+    taken = panel.last_run.step_number
+    panel.pause()
+    while panel.last_run.step_number == taken:
+        panel._session.join(0.01)
+    panel.stop()
+    finish(panel)
+    assert panel.last_run.history[-1].learning_rate == panel.settings.learning_rate == 0.01
+
+
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_seed_decides_the_first_weights_too(few, seed):
     panel = TrainingPanel(few, settings=Hyperparameters(epochs=1, seed=seed))

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.engine import TrainingRun, checkpoint, in_background
-from tutorial_lib.engine.checkpoint import Checkpoint, CheckpointError
+from tutorial_lib.engine import CheckpointError, TrainingRun, checkpoint, in_background
 
 
 class Autosave:
@@ -18,7 +17,7 @@ class Autosave:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.offer: Checkpoint | None = None  # what was there when it was looked for
+        self.offer: checkpoint.Checkpoint | None = None  # what was there when it was looked for
         self.notice = ""  # what went wrong with saving or restoring, in words
         self._run: TrainingRun | None = None  # the one that is kept
         self._step_saved = 0

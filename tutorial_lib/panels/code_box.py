@@ -27,7 +27,7 @@ class CodeShelf(widgets.VBox):
         return self.children[0].code if self.children else ""
 
     def show(self, code: str) -> None:
-        """Show a script in the place of the one that is there; "" shows none."""
+        """Show a script instead of the one that is there; "" shows none."""
         before = self.children
         self.children = [CodeBox(code=code)] if code else ()  # most panels never show one
         for box in before:

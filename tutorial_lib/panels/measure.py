@@ -24,7 +24,7 @@ class MeasurePanel(LivePanel):
         draw: Called as draw(figure, records, **values) with an empty figure; draws on it, and
             returns a sentence that says what is to be seen. There may be no records yet.
         count: Called as count(**values); returns how many records there will be.
-        controls: Name -> widget; the names are those of measure's arguments.
+        controls_by_name: Name -> widget; the names are those of measure's arguments.
         size: Of the picture, in hundreds of pixels.
         button: What starting it is called.
     """
@@ -44,13 +44,10 @@ class MeasurePanel(LivePanel):
         button: str = "Measure",
     ) -> None:
         self._measure, self._draw, self._count, self._size = measure, draw, count, size
-        self._drawn: tuple[int, bool] | None = None  # how many records, and were more to come?
-        self.start_button = controls.button(
-            button, "play", "Start anew", self.later(self.start), style="primary"
-        )
-        self.stop_button = controls.button(
-            "Stop", "stop", "Keep what there is so far", lambda _: self.stop()
-        )
+        self._drawn: tuple[int, bool] | None = None  # how many records, and will more come
+        start, words = self.later(self.start), "Keep what there is so far"
+        self.start_button = controls.button(button, "play", "Start anew", start, style="primary")
+        self.stop_button = controls.button("Stop", "stop", words, lambda _: self.stop())
         self.progress_bar = controls.progress_bar()
         buttons = controls.row(self.start_button, self.stop_button, self.progress_bar)
         super().__init__(name, controls_by_name, [buttons])

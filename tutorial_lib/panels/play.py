@@ -22,7 +22,7 @@ class PlayPanel(LivePanel):
         draw: Called as draw(axes, **values) with a list of empty axes and the controls' values;
             draws on them, and returns a sentence that says what is to be seen, for eyes and screen
             readers. What it wants of ticks, labels and titles it says each time.
-        controls: Name -> widget; the names are those of draw's arguments.
+        controls_by_name: Name -> widget; the names are those of draw's arguments.
         boxes: Where the axes stand: left, bottom, width and height, in shares of the picture.
         size: Of the picture, in hundreds of pixels.
     """

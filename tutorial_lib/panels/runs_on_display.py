@@ -15,22 +15,18 @@ class RunsOnDisplay:
 
     def __init__(self, data: Digits) -> None:
         self.curve = LiveCurve(len(data.train), len(data.test), noun=data.noun)
-        self.progress = Progress(f"{len(data.test):,} held-out {data.noun}")
-        self._settings: list[Hyperparameters] = []  # of the runs on the picture
-        self._run: TrainingRun | None = None
-        self._num_records = self._num_changes = 0  # taken in so far
-        self._ended = True
+        self._held_out = f"{len(data.test):,} held-out {data.noun}"
+        self.clear()
 
     def begin(self, run: TrainingRun) -> None:
         """Give a run a curve of its own, with what it has done already, if it was restored."""
-        self._run = run
-        self._num_records = self._num_changes = 0
-        self._ended = False
+        self._run, self._ended = run, False
+        self._num_records = self._num_changes = 0  # taken in so far
         self.curve.begin("", run.hyperparameters.epochs)
         runs_before = self._settings[len(self._settings) + 1 - len(self.curve.runs) :]
         self._settings = [*runs_before, run.first_hyperparameters]  # changes are marked
         self.curve.relabel(labels_by_difference(self._settings))
-        self.progress.begin(run.num_steps)
+        self.progress = Progress(self._held_out, run.num_steps)
         self._take_in([*run.history, *run.scores])
 
     def follow(self, session: Session) -> bool:
@@ -53,8 +49,8 @@ class RunsOnDisplay:
     def clear(self) -> None:
         """Forget every run."""
         self.curve.clear()
-        self._settings.clear()
-        self.progress.begin(0)
+        self._settings: list[Hyperparameters] = []  # of the runs on the picture
+        self.progress = Progress(self._held_out)
 
     def _take_in(self, records: Sequence[Any]) -> bool:
         changes = self._run.changes[self._num_changes :]

@@ -3,29 +3,26 @@
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 
 
+@dataclass
 class Progress:
     """How far a run has come, and how fast it goes."""
 
-    def __init__(self, held_out: str) -> None:
-        self._held_out = held_out  # what accuracy is measured on, in words
-        self.begin(0)
-
-    def begin(self, num_steps: int) -> None:
-        """Forget the last run; this one is to take so many steps."""
-        self.num_steps = num_steps
-        self.last: StepRecord | None = None
-        self.score: EvaluationRecord | None = None
-        self.forget_pace()
+    held_out: str  # what accuracy is measured on, in words
+    num_steps: int = 0  # that the run plans to take in all
+    last: StepRecord | None = None
+    score: EvaluationRecord | None = None
+    _ticks: deque[tuple[float, int, int]] = field(default_factory=deque)  # time, step, images seen
 
     def forget_pace(self) -> None:
         """Measure the speed anew, after a pause."""
-        self._ticks: deque[tuple[float, int, int]] = deque()  # (time, step, images seen)
+        self._ticks.clear()
 
     def add(self, records: Iterable[StepRecord | EvaluationRecord], num_steps: int) -> None:
         """Take in new records, now; num_steps is what the run plans to take in all."""
@@ -55,7 +52,7 @@ class Progress:
             f"loss {last.mean_loss:.3f} (mean of this epoch)"
         )
         if self.score is not None:
-            text += f", {self.score.accuracy:.1%} of {self._held_out} right"
+            text += f", {self.score.accuracy:.1%} of {self.held_out} right"
         return text
 
     def pace(self) -> str:
@@ -65,7 +62,8 @@ class Progress:
         (start, first_step, first_images), (now, step, images) = self._ticks[0], self._ticks[-1]
         seconds = now - start
         left = (self.num_steps - step) * seconds / (step - first_step)
-        return f"{(images - first_images) / seconds:,.0f} images a second, {_duration(left)} left"
+        duration = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
+        return f"{(images - first_images) / seconds:,.0f} images a second, {duration} left"
 
 
 def status_text(
@@ -90,38 +88,31 @@ def status_text(
     if not warm and progress.last is None:
         waiting = " Your run starts right after." if state == "running" else ""
         return "Getting ready.", f"torch loads its optimizers, once per kernel.{waiting}"
+    position = progress.position()
     match state:
         case "ready" if progress.last is not None:
-            return "Restored:", f"{progress.position()}. Press Resume to go on."
+            return "Restored:", f"{position}. Press Resume to go on."
         case "ready" if offer:
-            return (
-                "Ready.",
-                f"A run was saved here: {offer}. Restore takes it up; Train begins anew.",
-            )
+            words = "Restore takes it up; Train begins anew."
+            return "Ready.", f"A run was saved here: {offer}. {words}"
         case "ready":
             return "Ready.", "Set the sliders and press Train."
         case "running" if waits_for:
             then = f"; then it is {wanted}" if wanted != "running" else ""
             return "Starting:", f"{waits_for}; that takes about ten seconds{then}."
         case "running" if wanted == "stopped":
-            return "Stopping:", f"{progress.position()}."
+            return "Stopping:", f"{position}."
         case "running" if wanted == "paused":
-            return "Pausing:", f"{progress.position()}."
+            return "Pausing:", f"{position}."
         case "running":
             pace = progress.pace()
-            return "Training:", progress.position() + (f"; {pace}." if pace else ".")
+            return "Training:", f"{position}; {pace}." if pace else f"{position}."
         case "paused":
-            return "Paused:", f"{progress.position()}. Press Resume to go on."
+            return "Paused:", f"{position}. Press Resume to go on."
         case "stopped":
-            return "Stopped:", f"{progress.position()}. The model keeps what it has learned."
+            return "Stopped:", f"{position}. The model keeps what it has learned."
         case "finished":
-            return "Finished:", f"{progress.position()}."
+            return "Finished:", f"{position}."
     if isinstance(error, Diverged):
         return "Diverged:", f"{error}"
     return "Failed:", f"{type(error).__name__}: {error}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min"

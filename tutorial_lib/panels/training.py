@@ -148,7 +148,7 @@ class TrainingPanel(LivePanel):
             return
         if self._session.state in ("paused", "ready"):
             with in_place_of_others(self._session):
-                self._display.progress.forget_pace()
+                self.on_main_thread(self._display.progress.forget_pace)
                 if self._session.state == "ready":
                     self._session.start()
                 self._session.resume()

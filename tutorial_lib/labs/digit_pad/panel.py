@@ -66,10 +66,8 @@ class DigitPad(anywidget.AnyWidget):
         self._main_thread = MainThread()
         self._error: Exception | None = None  # why there is no answer
         super().__init__()
-        self.observe(lambda _: self._main_thread.call(self._look), names="drawing")
-        self.on_msg(
-            lambda _, message, __: self._main_thread.call(lambda: self._on_message(message))
-        )
+        self.observe(lambda _: self._main_thread.call(self._look), "drawing")
+        self.on_msg(lambda _, message, __: self._main_thread.call(self.preset, message["preset"]))
         replace_previous(self)
 
     def __repr__(self) -> str:
@@ -109,9 +107,6 @@ class DigitPad(anywidget.AnyWidget):
     def close(self) -> None:
         """Give the widget back."""
         controls.close_all(self)
-
-    def _on_message(self, message: dict[str, Any]) -> None:
-        self.preset(message["preset"])
 
     def _look(self) -> None:
         """Read what is on the pad, with the network as it is now."""

@@ -8,7 +8,7 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.labs.race.measure import Standing, winner
 from tutorial_lib.table import html_table
 
-_PLACES = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
+_REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
 
 def table_of(
@@ -25,33 +25,25 @@ def table_of(
     """
     if not rows:
         return ""
-    heads = ["runner", "what differs", "last loss", "held-out right"]
-    if target_loss is not None:
-        heads += [f"steps to {target_loss:g}", "images", "seconds"]
-    heads.append("diverged at step")
+    reached = [] if target_loss is None else [f"steps to {target_loss:g}", "images", "seconds"]
+    heads = ["runner", "what differs", "last loss", "held-out right", *reached, "diverged at step"]
     lines = []
     for row in rows:
-        cells = [swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
-        lines.append([*cells, *_numbers(row, target_loss is not None, ended)])
+        words = [swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
+        lines.append([*words, *_numbers(row, target_loss is not None, ended)])
     return html_table(heads, lines, num_words=2)
 
 
 def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
     """Return a row's numbers as texts."""
     none = "\N{EN DASH}"
-    texts = [
-        none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}",
-        none if row.accuracy is None else f"{row.accuracy:.1%}",
-    ]
-    if target:
-        reached = [row.steps, row.images, row.seconds]
-        patterns = ["{:,.0f}", "{:,.0f}", "{:.1f}"]
+    loss = none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}"
+    texts = [loss, none if row.accuracy is None else f"{row.accuracy:.1%}"]
+    if target and row.steps is None:
+        texts += ["never" if row.over else "not reached" if ended else "not yet"] * 3
+    elif target:
         some = "" if row.num_reached == row.num_starts else f" ({_share(row)})"
-        missed = "never" if row.over else "not reached" if ended else "not yet"
-        texts += [
-            missed if value is None else pattern.format(value) + (some if place == 0 else "")
-            for place, (pattern, value) in enumerate(zip(patterns, reached, strict=True))
-        ]
+        texts += [f"{row.steps:,.0f}{some}", f"{row.images:,.0f}", f"{row.seconds:.1f}"]
     return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
 
 
@@ -67,7 +59,7 @@ def sentence(
     first = winner(rows, x)
     if first is None:
         return f"nobody has reached a loss of {target_loss:g} yet."
-    where = _PLACES[x].format(getattr(first, x))
+    where = _REACHED[x].format(getattr(first, x))
     starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
     return f"{first.label} was the first at a loss of {target_loss:g}: {where}{starts}."
 
