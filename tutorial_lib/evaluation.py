@@ -45,10 +45,9 @@ def evaluate(
     """
     loss_of = loss_function(loss)
     total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
+    chunks = zip(split.images.split(chunk), split.labels.split(chunk), strict=True)
     with evaluating(model):
-        for images, labels in zip(
-            split.images.split(chunk), split.labels.split(chunk), strict=True
-        ):
+        for images, labels in chunks:
             logits = model(images)  # (chunk, 10)
             total += loss_of(logits, labels).item() * len(labels)
             pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer

@@ -209,9 +209,8 @@ def _download(
     """
     from tqdm.auto import tqdm
 
-    with tqdm(
-        total=source.download_bytes, desc=f"Downloading {source.title}", unit="B", unit_scale=True
-    ) as bar:
+    words = f"Downloading {source.title}"
+    with tqdm(total=source.download_bytes, desc=words, unit="B", unit_scale=True) as bar:
         started = time.monotonic()
         try:
             remaining = mirrors(source)

@@ -11,8 +11,6 @@ from typing import Any
 from tutorial_lib.exercises import losses, optimizers, scaling, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, is_nothing
 
-__all__ = ["EXERCISES", "check", "hint"]
-
 EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
     "01_hyperparameters": steps.EXERCISES,
     "02_losses": losses.EXERCISES,

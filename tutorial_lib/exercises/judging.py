@@ -41,7 +41,7 @@ class Exercise:
 
 
 def judged_exercise(judge: Callable[[Any], None], *hints: str, **texts: Any) -> Exercise:
-    """Ask for something that a function judges; see Exercise."""
+    """Ask for something that a function judges; hints and texts are those of Exercise."""
     return Exercise(judge=judge, hints=hints, **texts)
 
 
@@ -98,10 +98,16 @@ def function_exercise(
         return [result for case in all_cases() for result in results_of(function, case, returns)]
 
     def explain(seen: list[Tensor], expected: list[Tensor]) -> str:
-        pairs = enumerate(zip(seen, expected, strict=True))
-        index = next(i for i, (got, want) in pairs if not close(got, want))
-        case, name = all_cases()[index // len(returns)], returns[index % len(returns)]
-        return difference(case, name, seen[index], expected[index])
+        labels = [(case, name) for case in all_cases() for name in returns]
+        triples = zip(labels, seen, expected, strict=True)
+        (case, name), got, want = next(one for one in triples if not close(*one[1:]))
+        if got.shape != want.shape:
+            shapes = f"{tuple(want.shape)}, and yours has {tuple(got.shape)}"
+            return f"The {name} should have the shape {shapes}."
+        given = ", ".join(f"{key} = {_short(value)}" for key, value in case.items())
+        said = f"With {given}, the {name} should be {_short(want)}. Yours is {_short(got)}."
+        overflowed = not torch.isfinite(got).all()
+        return said + (" Something overflowed, or was divided by 0." if overflowed else "")
 
     def mistake(message: str) -> Callable:
         return lambda *arguments: mistakes(*arguments)[message]
@@ -163,18 +169,15 @@ def results_of(function: Any, case: Case, returns: tuple[str, ...]) -> list[Tens
     given = copy.deepcopy(case)
     result = call(function, given)
     if is_nothing(result):
-        changed = any(
-            isinstance(value, Tensor) and not torch.equal(value, given[name])
-            for name, value in case.items()
-        )
-        if not changed:
+        tensors = {name: value for name, value in case.items() if isinstance(value, Tensor)}
+        if all(torch.equal(value, given[name]) for name, value in tensors.items()):
             raise YourTurn("So far your function returns nothing.")
         if not set(returns) <= set(given):
             raise NotYet(f"Your function changes what it is given. Return {', '.join(returns)}.")
-        return [as_tensor(given[name], name) for name in returns]
-    if len(returns) == 1:
-        return [as_tensor(result, returns[0])]
-    if not isinstance(result, tuple | list) or len(result) != len(returns):
+        result = [given[name] for name in returns]
+    elif len(returns) == 1:
+        result = [result]
+    elif not isinstance(result, tuple | list) or len(result) != len(returns):
         raise NotYet(f"Return {len(returns)} things: {', '.join(returns)}.")
     return [as_tensor(part, name) for part, name in zip(result, returns, strict=True)]
 
@@ -240,17 +243,6 @@ def as_settings(answer: Any) -> Hyperparameters:
             f"you gave {described(answer)}."
         )
     return settings
-
-
-def difference(case: Case, name: str, seen: Tensor, expected: Tensor) -> str:
-    """Say how one result differs from what was expected."""
-    if seen.shape != expected.shape:
-        wanted, got = tuple(expected.shape), tuple(seen.shape)
-        return f"The {name} should have the shape {wanted}, and yours has {got}."
-    given = ", ".join(f"{key} = {_short(value)}" for key, value in case.items())
-    said = f"With {given}, the {name} should be {_short(expected)}. Yours is {_short(seen)}."
-    overflowed = not torch.isfinite(seen).all()
-    return said + (" Something overflowed, or was divided by 0." if overflowed else "")
 
 
 def described(answer: Any) -> str:

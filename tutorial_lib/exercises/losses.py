@@ -1,6 +1,6 @@
 """Exercises on losses and on what they push."""
 
-from collections.abc import Iterator
+from itertools import starmap
 from typing import Any
 
 import torch
@@ -50,7 +50,6 @@ def _smooth_l1(error: Tensor, beta: float) -> Tensor:
 
 def _smooth_l1_mistakes(e: Tensor, b: float) -> dict[str, Tensor]:
     is_near, near, far = e.abs() < b, e**2 / (2 * b), e.abs() - b / 2
-    huber = F.huber_loss(e, torch.zeros_like(e), reduction="none", delta=b)
     return {
         "Your far part leaves out beta / 2, so the two parts meet with a step.": (
             torch.where(is_near, near, e.abs())
@@ -60,16 +59,10 @@ def _smooth_l1_mistakes(e: Tensor, b: float) -> dict[str, Tensor]:
         "You forgot that errors can be negative: their size decides which case it is.": (
             torch.where(e < b, near, e - b / 2)
         ),
-        "That is the Huber loss: SmoothL1 times beta.": huber,
+        "That is the Huber loss: SmoothL1 times beta.": b * _smooth_l1(e, b),
         "You returned the mean. Return the loss of each element.": _smooth_l1(e, b).mean(),
         "Your threshold is always 1. Use beta.": _smooth_l1(e, 1.0),
     }
-
-
-def _error_cases() -> Iterator[tuple]:
-    yield torch.tensor([0.0, 1.0, -3.0]), 2.0
-    for beta in (0.5, 1.0, 2.5):
-        yield 2 * torch.randn(50), beta
 
 
 EXERCISES["smooth_l1"] = judging.function_exercise(
@@ -77,7 +70,10 @@ EXERCISES["smooth_l1"] = judging.function_exercise(
     "The formula has two cases: |error| below beta, and the rest.",
     "Compute both cases for all elements, and let torch.where choose.",
     "Near: error**2 / (2 * beta). Far: error.abs() - beta / 2.",
-    cases=_error_cases,
+    cases=lambda: [
+        (torch.tensor([0.0, 1.0, -3.0]), 2.0),
+        *((2 * torch.randn(50), beta) for beta in (0.5, 1.0, 2.5)),
+    ],
     returns=("loss",),
     right="A soft landing near 0, and a fair vote far away.",
     mistakes=_smooth_l1_mistakes,
@@ -98,21 +94,12 @@ def _logit_gradient_mistakes(z: Tensor, y: Tensor) -> dict[str, Tensor]:
         "That is the gradient of the sum. The loss is the mean over the images, so divide by "
         "their number.": slopes,
         "You divided by the batch size twice.": slopes / len(y) ** 2,
-        "You divided by the number of all logits. The mean runs over the images alone.": (
-            slopes / z.numel()
-        ),
+        "You divided by the number of logits. The mean runs over images alone.": slopes / z.numel(),
         "The sign: that is the push, which goes against the gradient.": -slopes / len(y),
         "You left out what is true: subtract the one-hot rows.": z.softmax(dim=1) / len(y),
         "Right for small logits. For large ones your exponentials overflow, and the gradient is "
         "nan. Use softmax of torch, or shift the logits first.": (unshifted - one_hot) / len(y),
     }
-
-
-def _logit_cases() -> Iterator[tuple]:
-    yield torch.zeros(2, 2), torch.tensor([1, 0])
-    for batch_size, num_classes, size in ((1, 3, 1.0), (8, 10, 3.0), (5, 10, 200.0)):
-        logits, labels = trials.random_logits(batch_size, num_classes)
-        yield size * logits, labels
 
 
 EXERCISES["logit_gradient"] = judging.function_exercise(
@@ -121,7 +108,10 @@ EXERCISES["logit_gradient"] = judging.function_exercise(
     "The loss is a mean over the images, so the gradient is divided by their number.",
     "Take logits.softmax(dim=1), subtract F.one_hot(labels, logits.shape[1]), and divide "
     "by len(labels).",
-    cases=_logit_cases,
+    cases=lambda: [
+        (torch.zeros(2, 2), torch.tensor([1, 0])),
+        *starmap(trials.random_logits, ((1, 3), (8, 10, 3.0), (5, 10, 200.0))),
+    ],
     returns=("gradient",),
     right="Probabilities minus one-hot, shared among the images. It never overflows, either.",
     mistakes=_logit_gradient_mistakes,

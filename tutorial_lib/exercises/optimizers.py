@@ -56,18 +56,15 @@ def _momentum_mistakes(w: Tensor, g: Tensor, v: Tensor, lr: float, mu: float) ->
     }
 
 
-def _momentum_cases() -> Iterator[tuple]:
-    yield torch.tensor([1.0]), torch.tensor([0.5]), torch.tensor([2.0]), 0.1, 0.9
-    for momentum in (0.0, 0.5, 0.95):
-        yield *torch.randn(3, 7), 0.03, momentum
-
-
 EXERCISES["momentum_step"] = judging.function_exercise(
     momentum_update,
     "Two lines: first a new velocity, then a new weight.",
     "The new velocity is the momentum times the old one, plus the gradient.",
     "velocity = momentum * velocity + gradient; the weight moves by the rate times that.",
-    cases=_momentum_cases,
+    cases=lambda: [
+        (torch.tensor([1.0]), torch.tensor([0.5]), torch.tensor([2.0]), 0.1, 0.9),
+        *((*torch.randn(3, 7), 0.03, momentum) for momentum in (0.0, 0.5, 0.95)),
+    ],
     returns=("weight", "velocity"),
     right="The old velocity fades, the gradient adds to it, and the weight follows.",
     mistakes=_momentum_mistakes,
@@ -143,8 +140,7 @@ def _judge_train_last_layer(answer: Any) -> None:
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     loss_before = evaluate(model, digits).loss
     returned = judging.call(answer, {"model": model, "batches": trials.batches(10)})
-    if isinstance(returned, LeNet5):
-        model = returned
+    model = returned if isinstance(returned, LeNet5) else model
     moved = {n for n, p in model.named_parameters() if not torch.equal(p.detach(), before[n])}
     last = {"fc3.weight", "fc3.bias"}
     if not moved and judging.is_nothing(returned):

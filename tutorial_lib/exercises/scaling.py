@@ -1,7 +1,5 @@
 """Exercises on steps that several processes take together."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 
@@ -14,18 +12,15 @@ def _whole_gradient(gradients: Tensor, counts: Tensor) -> Tensor:
     return (gradients * counts[:, None]).sum(dim=0) / counts.sum()
 
 
-def _shares() -> Iterator[tuple]:
-    yield torch.tensor([[1.0, 0.0], [4.0, 3.0]]), torch.tensor([2.0, 1.0])
-    for counts in ([3.0, 3.0], [9.0, 8.0, 8.0, 8.0]):
-        yield torch.randn(len(counts), 5), torch.tensor(counts)
-
-
 EXERCISES["whole_gradient"] = judging.function_exercise(
     _whole_gradient,
     "A rank that had more images has more to say. How much more?",
     "Multiply each rank's mean by its number of images: that is the sum over its images.",
     "The sum of all those sums, divided by counts.sum(), is the mean over all images.",
-    cases=_shares,
+    cases=lambda: [
+        (torch.tensor([[1.0, 0.0], [4.0, 3.0]]), torch.tensor([2.0, 1.0])),
+        *((torch.randn(len(n), 5), torch.tensor(n)) for n in ([3.0, 3.0], [9.0, 8.0, 8.0, 8.0])),
+    ],
     returns=("gradient",),
     right="Every image counts the same again, whichever rank had it.",
     mistakes=lambda g, n: {

@@ -1,6 +1,6 @@
 """Exercises on a whole training: its loop, its lines, its test."""
 
-from collections.abc import Iterator
+from itertools import starmap
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.exercises import judging, trials
-from tutorial_lib.exercises.judging import NotYet
+from tutorial_lib.exercises.judging import NotYet, is_nothing
 
 GOOD_STEP = "loss zero_grad backward step return"
 EXERCISES: dict[str, judging.Exercise] = {}
@@ -34,19 +34,15 @@ def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(dim=1) == labels).double().mean()
 
 
-def _accuracy_cases() -> Iterator[tuple]:
-    yield torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), torch.tensor([0, 1, 1])
-    for batch_size, num_classes in ((25, 4), (64, 10), (9, 2)):
-        logits, labels = trials.random_logits(batch_size, num_classes)
-        yield logits - 1, labels
-
-
 EXERCISES["accuracy"] = judging.function_exercise(
     _accuracy,
     "The answer of the network is the class with the highest logit.",
     "logits.argmax(dim=1) has one answer for each image. Compare it with the labels.",
     "The mean of (logits.argmax(dim=1) == labels).float() is the share.",
-    cases=_accuracy_cases,
+    cases=lambda: [
+        (torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]), torch.tensor([0, 1, 1])),
+        *((z - 1, y) for z, y in starmap(trials.random_logits, ((25, 4), (64, 10), (9, 2)))),
+    ],
     returns=("accuracy",),
     right="The highest logit is the answer, and the mean of right and wrong is the accuracy.",
     mistakes=lambda z, y: {
@@ -65,10 +61,7 @@ EXERCISES["accuracy"] = judging.function_exercise(
 def _observe_steps(step: Any) -> list[Tensor]:
     weights, losses = trials.weights_after(step)
     no_loss = torch.tensor(torch.nan, dtype=torch.float64)  # where a step returned none
-    return [
-        weights,
-        *(no_loss if judging.is_nothing(loss) else judging.as_number(loss) for loss in losses),
-    ]
+    return [weights, *(no_loss if is_nothing(loss) else judging.as_number(loss) for loss in losses)]
 
 
 EXERCISES["train_step"] = judging.matching(

@@ -1,6 +1,5 @@
 """Small trainings that exercises are judged by: on the sample, on the CPU, with own randomness."""
 
-import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -79,12 +78,6 @@ def first_digits(num_images: int) -> Split:
     return Split(digits().train.images[:num_images], digits().train.labels[:num_images])
 
 
-def short_run(num_images: int, **settings: Any) -> TrainingRun:
-    """Return a run on so many training digits of the sample."""
-    data = dataclasses.replace(digits(), train=first_digits(num_images))
-    return TrainingRun(LeNet5(seed=0), data, Hyperparameters(**settings))
-
-
 def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor]]:
     """Return batches of the sample: images (B, 1, 32, 32) float32 and labels (B,) int64."""
     few = first_digits(num_batches * batch_size)
@@ -92,9 +85,9 @@ def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor
     return list(zip(*parts, strict=True))
 
 
-def random_logits(batch_size: int, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Draw logits (B, C) float32 and labels (B,) int64."""
-    return torch.randn(batch_size, num_classes), torch.randint(num_classes, (batch_size,))
+def random_logits(batch_size: int, num_classes: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
+    """Draw logits (B, C) float32, of that standard deviation, and labels (B,) int64."""
+    return size * torch.randn(batch_size, num_classes), torch.randint(num_classes, (batch_size,))
 
 
 def stepper(
