@@ -2,7 +2,7 @@
 
 import pytest
 
-from tutorial_lib.labs.paths.one_step import steps_in_numbers
+from tutorial_lib.labs.paths.measure import steps_in_numbers
 from tutorial_lib.labs.paths.panel import step_panel
 
 # gradients 0.5 and 0.5, rate 0.1, momentum 0.9, weight 1: what the second step shows

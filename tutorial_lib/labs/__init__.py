@@ -18,8 +18,7 @@ __getattr__, __all__ = lazily(
         "parity.draw": "draw_epochs draw_parity draw_plateaus",
         "parity.measure": "epochs_table largest_weight_difference load_mnist_runs load_reference "
         "reference_run",
-        "paths.measure": "SURFACES descend",
-        "paths.one_step": "steps_in_numbers",
+        "paths.measure": "SURFACES descend steps_in_numbers",
         "paths.panel": "paths_panel step_panel",
         "race.panel": "RacePanel",
         "schedules.measure": "SCHEDULES planned_rates scheduled",

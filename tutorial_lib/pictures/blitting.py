@@ -92,7 +92,7 @@ def _frame(axes: Axes) -> tuple[Any, ...]:
 
 
 def _along(axis: Axis) -> tuple[Any, ...]:
-    places = axis.get_majorticklocs()
-    ticks = zip(places, axis.get_major_formatter().format_ticks(places), strict=True)
+    positions = axis.get_majorticklocs()
+    ticks = zip(positions, axis.get_major_formatter().format_ticks(positions), strict=True)
     limits = axis.get_scale(), *axis.get_view_interval()
     return axis.get_label_text(), *limits, tuple(ticks), tuple(axis.get_minorticklocs())

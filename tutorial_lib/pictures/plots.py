@@ -192,19 +192,24 @@ def draw_digits(
         titles: N short texts, each written above its digit.
         columns: Digits a row.
     """
-    pixels = np.asarray(images).reshape(-1, *np.shape(images)[-2:])  # (N, H, W)
-    count, height, width = pixels.shape
-    columns = min(columns, count)
-    rows = -(-count // columns)
+    pixels = np.asarray(images, float).reshape(-1, *np.shape(images)[-2:])  # (N, H, W)
+    _, height, width = pixels.shape
+    columns = min(columns, len(pixels))
     head = 0 if titles is None else height // 3
-    sheet = np.full((rows * (height + head), columns * width), pixels.min(), dtype=float)
-    for index, digit in enumerate(pixels):
-        top, left = index // columns * (height + head) + head, index % columns * width
-        sheet[top : top + height, left : left + width] = digit
-        if titles is not None:
-            axes.text(left + width / 2, top - 1, titles[index], ha="center", va="bottom", size=9)
-    axes.imshow(sheet, cmap="gray_r")
+    axes.imshow(_tiled(pixels, columns, above=head), cmap="gray_r")
+    for index, title in enumerate([] if titles is None else titles):
+        left, top = index % columns * width, index // columns * (height + head) + head
+        axes.text(left + width / 2, top - 1, title, ha="center", va="bottom", size=9)
     axes.set_axis_off()
+
+
+def _tiled(pixels: np.ndarray, columns: int, *, above: int, beside: int = 0) -> np.ndarray:
+    """Lay pictures (N, H, W) on one sheet, row by row, with paper above and beside each."""
+    count, height, width = pixels.shape
+    sheet = np.full((-(-count // columns) * columns, height + above, width + beside), pixels.min())
+    sheet[:count, above:, beside:] = pixels
+    rows = sheet.reshape(-1, columns, height + above, width + beside).swapaxes(1, 2)
+    return rows.reshape(-1, columns * (width + beside))
 
 
 def draw_confusion(axes: Axes, confusion: Sequence[Sequence[int]]) -> None:
@@ -265,11 +270,15 @@ def draw_activations(axes: Axes, activations: Mapping[str, Tensor]) -> None:
     left = 0.0
     for name, values in activations.items():
         values = values[0].detach().cpu().numpy()  # (C, H, W) or (N,)
-        sheet = _maps_in_a_grid(values) if values.ndim == 3 else _folded(values)
+        if values.ndim == 3:  # near to a square, with white lines between
+            columns = int(np.ceil(np.sqrt(len(values))))
+            sheet = _tiled(values, columns, above=1, beside=1)[1:, 1:]
+        else:  # a column of ten rows, and more beside it for a longer vector
+            sheet = _tiled(values[:, None, None], 10, above=0).T
         width = sheet.shape[1] / sheet.shape[0]  # every layer is 1 high
         axes.imshow(sheet, cmap="gray_r", extent=(left, left + width, 0, 1))
-        axes.plot([left, left + width, left + width, left, left], [0, 0, 1, 1, 0],
-                  color=GRID, lw=0.8)  # fmt: skip
+        corners = [left, left + width, left + width, left, left], [0, 0, 1, 1, 0]
+        axes.plot(*corners, color=GRID, lw=0.8)
         shape = " x ".join(map(str, values.shape))
         middle = left + width / 2
         axes.text(middle, 1.05, name, ha="center", va="bottom", color=INK, weight="bold")
@@ -281,28 +290,8 @@ def draw_activations(axes: Axes, activations: Mapping[str, Tensor]) -> None:
     axes.set_axis_off()
 
 
-def _maps_in_a_grid(maps: np.ndarray) -> np.ndarray:
-    """Return feature maps (C, H, W) on one sheet, near to a square, with white lines between."""
-    count, height, width = maps.shape
-    columns = int(np.ceil(np.sqrt(count)))
-    rows = -(-count // columns)
-    sheet = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), maps.min())
-    for index, one in enumerate(maps):
-        top, left = index // columns * (height + 1), index % columns * (width + 1)
-        sheet[top : top + height, left : left + width] = one
-    return sheet
-
-
-def _folded(vector: np.ndarray) -> np.ndarray:
-    """Return a vector (N,) as a column of ten rows, and more columns beside it if it is longer."""
-    columns = -(-len(vector) // 10)
-    sheet = np.full(10 * columns, vector.min())
-    sheet[: len(vector)] = vector
-    return sheet.reshape(columns, 10).T  # (10, columns)
-
-
 def _name_digits(axes: Axes, logits: np.ndarray, left: float) -> None:
     for digit in range(10):
         weight = "bold" if digit == logits.argmax() else "normal"
-        axes.text(left + 0.04, 0.95 - digit / 10, f"{digit}   {logits[digit]:.1f}",
-                  va="center", size=8, weight=weight)  # fmt: skip
+        words = f"{digit}   {logits[digit]:.1f}"
+        axes.text(left + 0.04, 0.95 - digit / 10, words, va="center", size=8, weight=weight)

@@ -192,11 +192,10 @@ def draw_batches(axes: Axes, num_images: int, batch_sizes: Sequence[int]) -> Non
         starts = batch_size * np.arange(num_steps)
         axes.barh(row, batch_size, left=starts, color=BLUE, edgecolor="white", **looks)
         if rest:
-            axes.barh(row, rest, left=num_images - rest, color="white", edgecolor=MUTED,
-                      hatch="////", **looks)  # fmt: skip
-        axes.text(
-            1.02 * num_images, row, f"{num_steps} steps\n{rest or 'none'} dropped", va="center"
-        )
+            where = {"width": rest, "left": num_images - rest}
+            axes.barh(row, **where, color="white", edgecolor=MUTED, hatch="////", **looks)
+        words = f"{num_steps} steps\n{rest or 'none'} dropped"
+        axes.text(1.02 * num_images, row, words, va="center")
     axes.set_yticks(range(len(batch_sizes)), [f"B = {batch_size}" for batch_size in batch_sizes])
     axes.invert_yaxis()
     axes.set_xlim(0, 1.2 * num_images)
@@ -277,10 +276,8 @@ def draw_step_shares(
         alone = np.array([whole[1, size] for size in sizes])
         seconds = np.array([whole[processes, size] for size in sizes])
         computing = np.minimum([compute[processes, size] for size in sizes], seconds) / alone
-        names = ("computing its share", "talking and waiting") if bar == 0 else (None, None)
-        axes.bar(x, computing, 0.9 * width, color=BLUE, label=names[0])
-        axes.bar(x, seconds / alone - computing, 0.9 * width, bottom=computing, color=ORANGE,
-                 label=names[1])  # fmt: skip
+        rest, mine = seconds / alone - computing, axes.bar(x, computing, 0.9 * width, color=BLUE)
+        others = axes.bar(x, rest, 0.9 * width, bottom=computing, color=ORANGE)
         for left, height in zip(x, seconds / alone, strict=True):
             axes.text(left, height, f"{processes}", ha="center", va="bottom", color=INK)
     axes.axhline(1, color=MUTED, lw=1, ls="--", zorder=0)
@@ -288,4 +285,4 @@ def draw_step_shares(
     axes.set_xticks(np.arange(len(sizes)), labels)
     axes.set_ylim(0, 1.25 * max(whole[key] / whole[1, key[1]] for key in whole))
     axes.set(xlabel="global batch", ylabel="time of a step\n(one process = 1)")
-    axes.legend(loc="upper right")
+    axes.legend([mine, others], ["computing its share", "talking and waiting"], loc="upper right")

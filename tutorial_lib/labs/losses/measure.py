@@ -12,8 +12,6 @@ from torch import Tensor
 
 from tutorial_lib.checks import check_whole
 
-LOSS_NAMES = ("L1", "MSE", "SmoothL1", "Huber")
-
 
 def losses_and_slopes(
     errors: Sequence[float], *, beta: float = 1.0, delta: float = 1.0

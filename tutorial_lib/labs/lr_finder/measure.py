@@ -107,10 +107,9 @@ def suggest(records: Sequence[LrRecord], *, num_early: int = 20) -> Suggestion:
     early = np.array([record.loss for record in records[:num_early]])
     level = float(np.median(early))
     jitter = 1.5 * float(np.median(np.abs(early - level)))  # 1.5: about a standard deviation
-    later = records[num_early:]
-    best = later[0]
-    for record in later:
-        fallen = level - best.smooth_loss > max(2 * jitter, 0.01 * level)
+    best, learned = records[num_early], max(2 * jitter, 0.01 * level)
+    for record in records[num_early:]:
+        fallen = level - best.smooth_loss > learned
         risen = record.smooth_loss - level > max(5 * jitter, 0.1 * level)
         if risen or (fallen and record.smooth_loss >= level):
             rate, at = record.learning_rate / ROOM, record.learning_rate
@@ -119,7 +118,7 @@ def suggest(records: Sequence[LrRecord], *, num_early: int = 20) -> Suggestion:
             why = f"At {at:.2g} {lost} {end}. A tenth of that leaves room: {rate:.2g}."
             return Suggestion(rate, why, level, best.learning_rate, at)
         best = min(best, record, key=lambda one: one.smooth_loss)
-    if level - best.smooth_loss > max(2 * jitter, 0.01 * level):
+    if level - best.smooth_loss > learned:
         rate = best.learning_rate / ROOM
         why = f"The loss was lowest at {best.learning_rate:.2g}, and nothing ended badly. "
         why += f"A tenth of that leaves room: {rate:.2g}."

@@ -12,8 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tutorial_lib.labs.paths.measure import Descent, Surface
-from tutorial_lib.labs.paths.one_step import StepInNumbers
+from tutorial_lib.labs.paths.measure import Descent, StepInNumbers, Surface
 from tutorial_lib.pictures import INK, MUTED, STYLE, draw_ways, label_ends, run_colours
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there

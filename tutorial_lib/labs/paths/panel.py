@@ -8,8 +8,7 @@ from IPython.display import Image
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.paths.draw import draw_descents, draw_step_table
-from tutorial_lib.labs.paths.measure import SURFACES, Surface, descend
-from tutorial_lib.labs.paths.one_step import steps_in_numbers
+from tutorial_lib.labs.paths.measure import SURFACES, Surface, descend, steps_in_numbers
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.panels import Draw, PlayPanel, controls
 

@@ -11,14 +11,14 @@ from tutorial_lib.engine import StepRecord, TrainingRun
 STEP_DROPS = 3  # "step" multiplies the rate by 0.3 this many times
 STEP_FACTOR = 0.3
 SCHEDULES: dict[str, Callable[..., lr_scheduler.LRScheduler]] = {
-    "constant": lambda optimizer, *_: lr_scheduler.ConstantLR(optimizer, factor=1.0),
-    "step": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.StepLR(
+    "constant": lambda optimizer, **_: lr_scheduler.ConstantLR(optimizer, factor=1.0),
+    "step": lambda optimizer, num_steps, **_: lr_scheduler.StepLR(
         optimizer, step_size=-(-num_steps // (STEP_DROPS + 1)), gamma=STEP_FACTOR
     ),
-    "cosine": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.CosineAnnealingLR(
-        optimizer, T_max=num_steps
+    "cosine": lambda optimizer, num_steps, **_: lr_scheduler.CosineAnnealingLR(
+        optimizer, num_steps
     ),
-    "one-cycle": lambda optimizer, peak, num_steps, warm_up: lr_scheduler.OneCycleLR(
+    "one-cycle": lambda optimizer, num_steps, peak, warm_up: lr_scheduler.OneCycleLR(
         optimizer, peak, total_steps=num_steps, pct_start=warm_up, cycle_momentum=False
     ),
 }
@@ -47,7 +47,7 @@ def planned_rates(
     check_whole("num_steps", num_steps, low=2)
     check_number("warm_up", warm_up, "(0, 1)", lambda value: 0 < value < 1)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
-    scheduler = SCHEDULES[schedule](optimizer, peak, num_steps, warm_up)
+    scheduler = SCHEDULES[schedule](optimizer, num_steps=num_steps, peak=peak, warm_up=warm_up)
     optimizer.step()  # once: torch warns of a scheduler that goes first
     rates = [float(optimizer.param_groups[0]["lr"])]
     while len(rates) < num_steps:
