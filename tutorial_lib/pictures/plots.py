@@ -54,9 +54,6 @@ def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) ->
 
     A median lets a single huge loss pass without a trace; where a run leaves the picture at the
     top, its largest loss is written there.
-
-    Args:
-        runs: Label -> the steps of a run.
     """
     top = 6
     axes.set(xlabel="epochs", ylabel="loss", ylim=(0, top))

@@ -27,8 +27,7 @@ def draw_lines(
 
     Args:
         lines: The x values and the y values of each line.
-        xlabel: What x is, with its unit.
-        ylabel: What y is, with its unit.
+        xlabel, ylabel: What x and y are, with their units.
         ylim: Set here rather than later, so that the labels keep apart.
         styles: How the lines are drawn, in turn: "o-" with a dot at each point, "-", "--".
         log: Whether both axes are logarithmic.
@@ -51,8 +50,7 @@ def draw_errors(axes: Axes, output: Tensor, target: Tensor, *, squares: bool = F
     """Guesses, true values, and between them the errors: as sticks, or as squares.
 
     Args:
-        output: The guesses, of any shape.
-        target: The true values, of the same shape.
+        output, target: The guesses and the true values, of the same shape, which may be any.
         squares: Draw a square on each error, whose area is the squared error.
     """
     guesses, truths = output.flatten().tolist(), target.flatten().tolist()
@@ -155,8 +153,7 @@ def draw_paths(
     Args:
         height: Maps points (..., 2) to heights (...).
         paths: For each name, the points it visited, (steps + 1, 2).
-        xlim: Left and right edge of the map.
-        ylim: Lower and upper edge of the map.
+        xlim, ylim: Left and right, lower and upper edge of the map.
     """
     x, y = torch.linspace(*xlim, 161), torch.linspace(*ylim, 121)
     heights = height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (121, 161)
@@ -170,11 +167,7 @@ def draw_paths(
 
 
 def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
-    """One bar a layer: how many parameters it holds.
-
-    Args:
-        counts: Parameters of each layer, first layer first.
-    """
+    """One bar a layer, the first layer first: how many parameters it holds."""
     bars = axes.barh(list(counts), list(counts.values()), color=BLUE)
     axes.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4)
     axes.invert_yaxis()
@@ -211,7 +204,7 @@ def draw_kernels(axes: Axes, kernels: np.ndarray, titles: Sequence[str]) -> None
 
     Args:
         kernels: Shape (K, rows, columns); negative is blue, zero white, positive red.
-        titles: One for each picture.
+        titles: K of them.
     """
     limit, size = np.abs(kernels).max(), kernels.shape[-1]
     for index, (kernel, title) in enumerate(zip(kernels, titles, strict=True)):
@@ -228,7 +221,6 @@ def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
 
     Args:
         positions: The weight before each step, and after the last one.
-        title: What the picture shows.
     """
     curve = np.linspace(-3.2, 3.2, 200)
     axes.plot(curve, curve**2 / 2, color=MUTED, linewidth=1)
@@ -238,11 +230,7 @@ def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
 
 
 def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
-    """The spread of a batch gradient against the batch size, and the line 1 / sqrt(B).
-
-    Args:
-        spreads: Measured spread for each batch size.
-    """
+    """The measured spread of a batch gradient for each batch size, and the line 1 / sqrt(B)."""
     sizes, measured = np.array(list(spreads)), np.array(list(spreads.values()))
     # the line of slope -1/2 that lies closest to the points
     scale = np.exp(np.mean(np.log(measured) + np.log(sizes) / 2))

@@ -19,12 +19,7 @@ PALETTE = {
 }
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BROWN, INDIGO = RUN_COLOURS = tuple(PALETTE.values())
 INK, MUTED, GRID = "#222222", "#666666", "#DDDDDD"
-COLOURS = {
-    "train": BLUE,
-    "validation": VERMILION,
-    "muted": MUTED,
-    "grid": GRID,
-}
+COLOURS = {"train": BLUE, "validation": VERMILION, "muted": MUTED, "grid": GRID}
 STYLE = "tutorial_lib.tutorial"  # for matplotlib.style.use
 
 

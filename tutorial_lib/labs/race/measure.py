@@ -163,13 +163,10 @@ class Band:
 
 
 def band(starts: Sequence[Lane], *, x: str = "steps", y: str = "loss") -> Band:
-    """Return mean, lowest and highest value, as far as all that still run have come.
+    """Return mean, lowest and highest "loss", at each step, or "accuracy", at each score.
 
-    From where a start dropped out, the others go on without it.
-
-    Args:
-        x: "steps", "images" or "seconds".
-        y: "loss", at each step, or "accuracy", at each score.
+    They reach as far as all that still run have come, along "steps", "images" or "seconds". From
+    where a start dropped out, the others go on without it.
     """
     longest = max(starts, key=lambda lane: len(lane.steps))
     seconds = np.nanmean(_padded([lane.seconds for lane in starts]), axis=0)
