@@ -151,15 +151,17 @@ class LivePanel(widgets.VBox):
     def _wait(self) -> None:
         """Refresh until nothing moves any more; an interrupt of the kernel ends what does."""
         drawing = 0.0  # seconds
-        while self.moves():
-            try:
+        try:
+            while self.moves():
                 pause = time.sleep if self._session is None else self._session.join
                 pause(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
                 start = time.perf_counter()
                 self.refresh()
                 drawing = time.perf_counter() - start
-            except KeyboardInterrupt:
-                self.stop()
+        except KeyboardInterrupt:
+            self.stop()
+            if self._session is not None:
+                self._session.join()  # a second interrupt ends the waiting too
         self.refresh()
 
     async def _follow(self) -> None:
