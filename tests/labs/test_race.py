@@ -11,7 +11,7 @@ from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.labs.race import measure as lab
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
 from tutorial_lib.labs.race.panel import RacePanel
-from tutorial_lib.labs.race.summary import table_of
+from tutorial_lib.labs.race.summary import standings_table
 
 SHORT = Hyperparameters(epochs=2, batch_size=10)
 TWO = {"slow": SHORT, "fast": SHORT.replace(learning_rate=0.05)}
@@ -19,8 +19,8 @@ WILD = SHORT.replace(optimizer="sgd", learning_rate=1e9)
 
 
 def losses_of(records, label, seed=0):
-    mine = [r.news for r in records if (r.label, r.seed) == (label, seed)]
-    return [news.loss for news in mine if isinstance(news, StepRecord)]
+    mine = [r.event for r in records if (r.label, r.seed) == (label, seed)]
+    return [event.loss for event in mine if isinstance(event, StepRecord)]
 
 
 def test_a_runner_does_in_a_race_what_it_does_alone_bit_for_bit(few):
@@ -57,7 +57,7 @@ def test_all_runners_start_from_the_same_weights_and_see_the_same_order(few, mon
 def test_the_curves_grow_side_by_side(few):
     taken = {"slow": 0, "fast": 0}
     for record in race(few, TWO):
-        taken[record.label] += isinstance(record.news, StepRecord)
+        taken[record.label] += isinstance(record.event, StepRecord)
         assert abs(taken["slow"] - taken["fast"]) <= lab.STEPS_A_TURN
 
 
@@ -70,12 +70,12 @@ def test_the_number_of_records_is_known_before(few, scores_an_epoch):
 
 def test_one_that_diverges_dropped_out_and_the_others_go_on(few):
     records = list(race(few, {"wild": WILD, "tame": SHORT}))
-    (out,) = [r for r in records if isinstance(r.news, Dropped)]
+    (out,) = [r for r in records if isinstance(r.event, Dropped)]
     assert out.label == "wild"
-    assert "Try a tenth of that rate" in out.news.reason
+    assert "Try a tenth of that rate" in out.event.reason
     assert len(losses_of(records, "tame")) == 20
     wild, tame = standings(records)
-    assert wild.diverged_at == (out.news.step,)
+    assert wild.diverged_at == (out.event.step,)
     assert tame.diverged_at == ()
 
 
@@ -100,7 +100,7 @@ def made_up(label, losses, *, seed=0, batch_size=10, accuracy=0.5, seconds=0.5, 
         for k, value in enumerate(losses, 1)
     ]
     score = EvaluationRecord(len(losses), 0, len(losses) * batch_size, 0.0, accuracy)
-    return [RaceRecord(label, seed, settings, news) for news in (*steps, score)]
+    return [RaceRecord(label, seed, settings, event) for event in (*steps, score)]
 
 
 def test_standings_by_hand():
@@ -151,7 +151,7 @@ def test_a_band_goes_from_the_lowest_to_the_highest_start_and_on_without_one_tha
     settings = Hyperparameters()
     records = made_up("one", [1.0] * 4) + made_up("one", [3.0] * 2, seed=1)[:2]
     records.append(RaceRecord("one", 1, settings, Dropped(3, "too long")))
-    band = lab.band(lab.lanes(records)["one"], x="seconds")
+    band = lab.band(lab.run_curves(records)["one"], x="seconds")
     assert band.mean.tolist() == pytest.approx([2, 2, 1, 1])
     assert band.low.tolist() == pytest.approx([1, 1, 1, 1])
     assert band.high.tolist() == pytest.approx([3, 3, 1, 1])
@@ -177,11 +177,11 @@ def test_a_race_on_a_panel_without_a_frontend(panel, few):
 
 def test_before_its_last_step_a_runner_has_not_reached_the_target_yet(few):
     records = list(race(few, TWO))
-    first_epoch = [record for record in records if record.news.epoch == 0]
+    first_epoch = [record for record in records if record.event.epoch == 0]
     colours = dict.fromkeys(TWO, "red")
     for some, word in ((first_epoch, "not yet"), (records, "never")):
-        assert word in table_of(standings(some, 0.1), colours, 0.1)
-    stopped = table_of(standings(first_epoch, 0.1), colours, 0.1, ended=True)
+        assert word in standings_table(standings(some, 0.1), colours, 0.1)
+    stopped = standings_table(standings(first_epoch, 0.1), colours, 0.1, ended=True)
     assert "not reached" in stopped
     assert "not yet" not in stopped
 

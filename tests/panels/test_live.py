@@ -31,7 +31,7 @@ def pauses(monkeypatch):
         monkeypatch.setattr(live.asyncio, "sleep", clock.sleep)
 
         class Slow(LivePanel):
-            def moves(self) -> bool:
+            def is_active(self) -> bool:
                 return len(clock.pauses) < 5
 
             def refresh(self) -> None:

@@ -119,7 +119,7 @@ def test_where_the_kernel_has_no_loop_the_panel_says_so_and_waits(monkeypatch):
     panel = MeasurePanel("count", count_up, draw_numbers, lambda until: until, controls)
     assert live.WAITS in panel.children[-1].value
     panel.start_button.click()
-    assert not panel.moves()
+    assert not panel.is_active()
     assert len(panel.records) == 5
     panel.close()
 

@@ -14,5 +14,5 @@ from tutorial_lib.engine.monitor import monitor, monitor_table, step_line
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.script import script_of
-from tutorial_lib.engine.session import Session, current_session, in_background, in_place_of_others
+from tutorial_lib.engine.session import Session, current_session, hold_other_session, in_background
 from tutorial_lib.engine.train import TrainingRun

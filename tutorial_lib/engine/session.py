@@ -199,7 +199,7 @@ def current_session() -> Session | None:
 
 
 @contextlib.contextmanager
-def in_place_of_others(session: Session | None) -> Iterator[None]:
+def hold_other_session(session: Session | None) -> Iterator[None]:
     """Hold the session that trains now, unless it is this one: the last click decides what trains.
 
     What is done within, making a model say, meets no step of it. If it fails, that one goes on.

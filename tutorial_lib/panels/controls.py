@@ -8,7 +8,9 @@ import ipywidgets as widgets
 
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 
-PLAIN = names_in_words(lambda optimizer: not optimizer.is_adaptive)  # "sgd, momentum and nesterov"
+NOT_ADAPTIVE = names_in_words(
+    lambda optimizer: not optimizer.is_adaptive
+)  # "sgd, momentum and nesterov"
 ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)
 MOMENTUM_WORDS = (
     f"mu of {names_in_words(lambda optimizer: optimizer.momentum == 'mu')}, "

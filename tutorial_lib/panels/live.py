@@ -127,7 +127,7 @@ class LivePanel(widgets.VBox):
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
 
-    def moves(self) -> bool:
+    def is_active(self) -> bool:
         """Say whether there is more to come."""
         return self.state == "running"
 
@@ -152,7 +152,7 @@ class LivePanel(widgets.VBox):
         """Refresh until nothing moves any more; an interrupt of the kernel ends what does."""
         drawing = 0.0  # seconds
         try:
-            while self.moves():
+            while self.is_active():
                 pause = time.sleep if self._session is None else self._session.join
                 pause(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
                 start = time.perf_counter()
@@ -166,7 +166,7 @@ class LivePanel(widgets.VBox):
 
     async def _follow(self) -> None:
         pause, before = FIRST_SECONDS, math.inf
-        while self.moves():
+        while self.is_active():
             start = time.perf_counter()
             self.refresh()
             drawing = time.perf_counter() - start

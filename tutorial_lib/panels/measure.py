@@ -9,7 +9,7 @@ from IPython.display import Image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tutorial_lib.engine import Session, current_session, in_place_of_others
+from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.pictures import COLOURS, STYLE, png_of
@@ -61,9 +61,9 @@ class MeasurePanel(LivePanel):
 
     def start(self, **values: Any) -> None:
         """Measure with what the controls say, or with these values; returns at once."""
-        if self.moves():
+        if self.is_active():
             return
-        with in_place_of_others(self._session):
+        with hold_other_session(self._session):
             self.set(**values)
             self._values = self.values() | values
             self._session = Session(self._measure(**self._values)).start()
@@ -86,7 +86,7 @@ class MeasurePanel(LivePanel):
         """Return a plain picture, which stays when the kernel is gone."""
         return Image(self._render(), format="png", width=900, alt=self._sentence)
 
-    def moves(self) -> bool:
+    def is_active(self) -> bool:
         """Say whether the measurement goes on, or is held by another run."""
         return self.state in ("running", "paused")
 
@@ -94,14 +94,14 @@ class MeasurePanel(LivePanel):
         """Draw what is new."""
         if self._session is not None and current_session() is None:
             self._session.resume()  # if it was held, what held it has ended
-        if (there_is := (len(self.records), self.moves())) != self._drawn:
+        if (there_is := (len(self.records), self.is_active())) != self._drawn:
             self._drawn = there_is
             self.image.value = self._render()
         self._show()
 
     def _show(self) -> None:
-        self.start_button.disabled = self.moves()
-        self.stop_button.disabled = not self.moves()
+        self.start_button.disabled = self.is_active()
+        self.stop_button.disabled = not self.is_active()
         self.progress_bar.max = max(1, self._count(**self._values))
         self.progress_bar.value = len(self.records)
         headline = {

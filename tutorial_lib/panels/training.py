@@ -18,8 +18,8 @@ from tutorial_lib.engine import (
     Diverged,
     Session,
     TrainingRun,
+    hold_other_session,
     in_background,
-    in_place_of_others,
     is_synchronized,
     script_of,
     warm_up,
@@ -147,7 +147,7 @@ class TrainingPanel(LivePanel):
         if self._session is None:
             return
         if self._session.state in ("paused", "ready"):
-            with in_place_of_others(self._session):
+            with hold_other_session(self._session):
                 self.on_main_thread(self._display.progress.forget_pace)
                 if self._session.state == "ready":
                     self._session.start()
@@ -245,7 +245,7 @@ class TrainingPanel(LivePanel):
         return self.state in ("running", "paused")
 
     def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
-        with in_place_of_others(self._session):
+        with hold_other_session(self._session):
             run = self._make_run(settings)  # refuses before anything ends
             self._end(draw=False)
             self._autosave.notice = ""
@@ -266,9 +266,9 @@ class TrainingPanel(LivePanel):
         records = self._autosave.begin(run, with_accuracy(run, self.data.test), keep=keep)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
-    def moves(self) -> bool:
+    def is_active(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
-        return super().moves() or not _warm.is_set()
+        return super().is_active() or not _warm.is_set()
 
     def refresh(self, *, draw: bool = True) -> None:
         """Take in what is new, and draw it."""

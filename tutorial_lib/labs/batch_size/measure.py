@@ -159,12 +159,12 @@ def _points(records: Iterable[RaceRecord]) -> Iterator[LossPoint]:
     seen: dict[int, int] = defaultdict(int)
     for record in records:
         size, rate = record.settings.batch_size, record.settings.learning_rate
-        if isinstance(record.news, Dropped):
+        if isinstance(record.event, Dropped):
             yield LossPoint(size, rate, seen[size], seconds[size], float("inf"))
             continue
-        losses[size].append(record.news.loss)
-        seconds[size] += record.news.seconds
-        seen[size] = record.news.images_seen
+        losses[size].append(record.event.loss)
+        seconds[size] += record.event.seconds
+        seen[size] = record.event.images_seen
         if len(losses[size]) == _steps_per_point(size):
             yield LossPoint(size, rate, seen[size], seconds[size], float(np.mean(losses.pop(size))))
 

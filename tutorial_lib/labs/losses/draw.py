@@ -71,7 +71,7 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
     _draw_loss(loss, view)
 
 
-def plain(value: float) -> str:
+def rounded(value: float) -> str:
     """Write a number to three decimals; one that would read 0.000 is told by two digits."""
     return f"{value:.3f}" if value == 0 or not abs(value) < 0.001 else f"{value:.2g}"
 
@@ -93,7 +93,7 @@ def _draw_loss(axes: Axes, view: SoftmaxView) -> None:
     for row, (value, colour) in enumerate(rows.values()):
         shown = value if math.isfinite(value) else 0.0
         axes.hlines(row, 0, shown, color=colour, linewidth=22)
-        axes.text(min(shown, right) + 0.02 * right, row, plain(value), color=colour, va="center")
+        axes.text(min(shown, right) + 0.02 * right, row, rounded(value), color=colour, va="center")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set(xlim=(0, 1.3 * right), ylim=(len(rows) - 0.5, -0.5), xlabel="cross-entropy (nats)")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 from matplotlib.axes import Axes
 
-from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, plain
+from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, rounded
 from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
 from tutorial_lib.panels import PlayPanel
 from tutorial_lib.panels.controls import dropdown, play_slider
@@ -70,7 +70,7 @@ def _draw_softmax(
     view = softmax_view(list(logits.values()), label, added=added, smoothing=smoothing)
     draw_softmax(three, view, label)
     words = (
-        f"Class {label} gets probability {view.probabilities[label]:.4f}: loss {plain(view.loss)}"
+        f"Class {label} gets probability {view.probabilities[label]:.4f}: loss {rounded(view.loss)}"
         f"{', against the smoothed target' if smoothing else ''}, "
         f"where knowing nothing costs {view.blind_loss:.3f}."
     )
@@ -82,7 +82,7 @@ def _draw_softmax(
 def _what_broke(view: SoftmaxView) -> str:
     powers = view.plain_powers
     if math.isfinite(view.plain_loss):
-        wrong = plain(view.plain_loss)
+        wrong = rounded(view.plain_loss)
         return f"exp keeps too few digits in float32, and the loss comes out as {wrong}"
     if math.inf in powers:
         return "exp overflows in float32, and infinity / infinity is nan"

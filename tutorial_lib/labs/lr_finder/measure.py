@@ -15,7 +15,7 @@ from tutorial_lib.random_state import seeded
 
 EARLY_SHARE = 0.2  # of the steps: their rates are too low to matter, so they give the level
 SPAN = 10  # about how many steps the smoothing spans
-ROOM = 10  # the suggested rate lies this many times below the one that ended badly
+SAFETY_FACTOR = 10  # the suggested rate lies this many times below the one that ended badly
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ def suggest(records: Sequence[LrRecord], *, num_early: int = 20) -> Suggestion:
         fallen = level - best.smooth_loss > learned
         risen = record.smooth_loss - level > max(5 * jitter, 0.1 * level)
         if risen or (fallen and record.smooth_loss >= level):
-            rate, at = record.learning_rate / ROOM, record.learning_rate
+            rate, at = record.learning_rate / SAFETY_FACTOR, record.learning_rate
             lost = "the loss had risen far above" if risen else "all that was learned was lost:"
             end = "where it began" if risen else "the loss was back where it began"
             why = f"At {at:.2g} {lost} {end}. A tenth of that leaves room: {rate:.2g}."
             return Suggestion(rate, why, level, best.learning_rate, at)
         best = min(best, record, key=lambda one: one.smooth_loss)
     if level - best.smooth_loss > learned:
-        rate = best.learning_rate / ROOM
+        rate = best.learning_rate / SAFETY_FACTOR
         why = f"The loss was lowest at {best.learning_rate:.2g}, and nothing ended badly. "
         why += f"A tenth of that leaves room: {rate:.2g}."
         return Suggestion(rate, why, level, best.learning_rate, None)

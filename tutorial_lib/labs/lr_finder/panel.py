@@ -67,7 +67,7 @@ class LrFinderPanel(MeasurePanel):
         return lr_finder(model, self.training.data, settings, num_steps=num_steps)
 
     def _picture_of(self, figure: Figure, records: Sequence[LrRecord], num_steps: int) -> str:
-        suggestion = self.suggestion if records and not self.moves() else None
+        suggestion = self.suggestion if records and not self.is_active() else None
         draw_lr_finder(figure.add_subplot(), records, suggestion)
         if suggestion is not None:
             return suggestion.reason
@@ -77,4 +77,4 @@ class LrFinderPanel(MeasurePanel):
 
     def _show(self) -> None:
         super()._show()
-        self.use_button.disabled = self.moves() or self.suggestion.learning_rate is None
+        self.use_button.disabled = self.is_active() or self.suggestion.learning_rate is None

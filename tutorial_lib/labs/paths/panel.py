@@ -20,7 +20,7 @@ def paths_panel() -> PlayPanel:
     """
     first = SURFACES["ravine"]
     walks = "What they walk on. It brings its own start and rates."
-    plain = f"Rate of {controls.PLAIN}: how much of the gradient a step is."
+    plain = f"Rate of {controls.NOT_ADAPTIVE}: how much of the gradient a step is."
     adaptive = f"Rate of {controls.ADAPTIVE}: about how long a step is."
     steps = "How many steps each of them takes."
     by_name: dict[str, widgets.Widget] = {

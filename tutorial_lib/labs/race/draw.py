@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.checks import check_choice
-from tutorial_lib.labs.race.measure import RaceRecord, band, lanes
+from tutorial_lib.labs.race.measure import RaceRecord, band, run_curves
 from tutorial_lib.pictures import (
     MAX_LOSS,
     MUTED,
@@ -48,7 +48,7 @@ def draw_race(
     """
     check_choice("x", x, XS)
     check_choice("y", y, YS)
-    by_label = lanes(records)
+    by_label = run_curves(records)
     colours = colours or run_colours(by_label)
     for label, starts in by_label.items():
         curve, colour = band(starts, x=x, y=y), colours[label]

@@ -28,7 +28,7 @@ class Dropped:
     reason: str
 
 
-News = StepRecord | EvaluationRecord | Dropped
+Event = StepRecord | EvaluationRecord | Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RaceRecord:
     label: str
     seed: int  # decided the weights at the start and the order of the data
     settings: Hyperparameters  # as they were handed in
-    news: News
+    event: Event
 
 
 def race(
@@ -71,20 +71,20 @@ def race(
         found = ", ".join(map(str, sorted(first_seeds)))
         raise ValueError(f"seed must be the same for all runners of a race; got {found}")
     first = min(first_seeds, default=0)
-    field: deque[tuple[str, int, Iterator[News]]] = deque()
+    field: deque[tuple[str, int, Iterator[Event]]] = deque()
     for seed in range(first, first + seeds):
         start = make_model(new_model, seed)
         for label, settings in runners.items():
             run = TrainingRun(copy.deepcopy(start), data, settings.replace(seed=seed))
-            field.append((label, seed, _news_of(run, scores_an_epoch)))
+            field.append((label, seed, _events_of(run, scores_an_epoch)))
     while field:
-        label, seed, news = field.popleft()
+        label, seed, events = field.popleft()
         for _ in range(STEPS_A_TURN):
-            if (item := next(news, None)) is None:
+            if (item := next(events, None)) is None:
                 break
             yield RaceRecord(label, seed, runners[label], item)
         else:
-            field.append((label, seed, news))
+            field.append((label, seed, events))
 
 
 def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: int = 1) -> int:
@@ -93,7 +93,7 @@ def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: 
     return settings.epochs * (steps + min(steps, scores_an_epoch))
 
 
-def _news_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[News]:
+def _events_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[Event]:
     try:
         for step in run:
             yield step
@@ -107,7 +107,7 @@ def _news_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[News]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lane:
+class RunCurve:
     """A runner's way from one start; the arrays are of shape (S,), one value for each step."""
 
     settings: Hyperparameters
@@ -121,28 +121,28 @@ class Lane:
     over: bool  # whether it has taken its last step, or dropped out
 
 
-def lanes(records: Iterable[RaceRecord]) -> dict[str, list[Lane]]:
+def run_curves(records: Iterable[RaceRecord]) -> dict[str, list[RunCurve]]:
     """Sort a race's records by runner and start."""
     by_label: dict[str, dict[int, list[RaceRecord]]] = {}
     for record in records:
         by_label.setdefault(record.label, {}).setdefault(record.seed, []).append(record)
-    return {label: list(map(_lane, starts.values())) for label, starts in by_label.items()}
+    return {label: list(map(_run_curve, starts.values())) for label, starts in by_label.items()}
 
 
-def _lane(records: Sequence[RaceRecord]) -> Lane:
-    news = [record.news for record in records]
-    steps = [item for item in news if isinstance(item, StepRecord)]
+def _run_curve(records: Sequence[RaceRecord]) -> RunCurve:
+    events = [record.event for record in records]
+    steps = [item for item in events if isinstance(item, StepRecord)]
     losses = np.array([step.loss for step in steps])
     sizes = [step.batch_size for step in steps]
-    dropped = next((item for item in news if isinstance(item, Dropped)), None)
-    return Lane(
+    dropped = next((item for item in events if isinstance(item, Dropped)), None)
+    return RunCurve(
         settings=records[0].settings,
         steps=np.array([step.step for step in steps], dtype=float),
         images=np.array([step.images_seen for step in steps], dtype=float),
         seconds=np.array([step.seconds for step in steps]),
         losses=losses,
         smoothed=smooth(np.minimum(losses, MAX_LOSS), equal_span(sizes)),
-        scores=tuple(item for item in news if isinstance(item, EvaluationRecord)),
+        scores=tuple(item for item in events if isinstance(item, EvaluationRecord)),
         dropped=dropped,
         over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
     )
@@ -162,7 +162,7 @@ class Band:
     high: np.ndarray
 
 
-def band(starts: Sequence[Lane], *, x: str = "steps", y: str = "loss") -> Band:
+def band(starts: Sequence[RunCurve], *, x: str = "steps", y: str = "loss") -> Band:
     """Return mean, lowest and highest "loss", at each step, or "accuracy", at each score.
 
     They reach as far as all that still run have come, along "steps", "images" or "seconds". From
@@ -213,7 +213,7 @@ def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -
         target_loss: Reached at the first step whose smoothed loss (over about 800 images) is not
             above it. None, or runners with different losses: there is no target.
     """
-    by_label = lanes(records)
+    by_label = run_curves(records)
     settings = [starts[0].settings for starts in by_label.values()]
     if len({one.loss for one in settings}) > 1:
         target_loss = None  # these losses have different units
@@ -225,7 +225,7 @@ def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -
 
 
 def _standing(
-    label: str, differs: str, starts: Sequence[Lane], target_loss: float | None
+    label: str, differs: str, starts: Sequence[RunCurve], target_loss: float | None
 ) -> Standing:
     ways = []  # (steps, images, seconds) of each start that reached the target
     for lane in starts:

@@ -23,7 +23,12 @@ from tutorial_lib.labs.race.measure import (
     race,
     standings,
 )
-from tutorial_lib.labs.race.summary import sentence, swatch, table_of, words_of
+from tutorial_lib.labs.race.summary import (
+    colour_square,
+    settings_in_words,
+    standings_in_words,
+    standings_table,
+)
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
 from tutorial_lib.pictures import RUN_COLOURS, run_colours
@@ -50,8 +55,15 @@ class RunnerRow(widgets.HBox):
         self.code = controls.button("", "code", repeats, show_code, width="40px")
         remove, words = panel.later(lambda: panel.remove(self.label)), "Take it off the panel"
         self.remove = controls.button("Remove", "trash", words, remove, width="94px")
-        words = widgets.HTML(html.escape(words_of(settings)), layout={"width": "460px"})
-        parts = [widgets.HTML(swatch(colour)), self.name, words, self.keep, self.code, self.remove]
+        words = widgets.HTML(html.escape(settings_in_words(settings)), layout={"width": "460px"})
+        parts = [
+            widgets.HTML(colour_square(colour)),
+            self.name,
+            words,
+            self.keep,
+            self.code,
+            self.remove,
+        ]
         super().__init__(parts, layout=controls.ROW_LAYOUT)
 
     def rename(self, label: str) -> None:
@@ -257,10 +269,10 @@ class RacePanel(MeasurePanel):
         target = target_loss if one_unit else None
         looks = {"x": x, "y": y, "colours": self._colours, "noun": noun}
         draw_race(figure.add_subplot(), shown, target_loss=target, x_max=self._end_of(x), **looks)
-        self._table.value = table_of(rows, self._colours, target, ended=not self.moves())
+        self._table.value = standings_table(rows, self._colours, target, ended=not self.is_active())
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
-        return sentence(rows, x, target, noun=noun)
+        return standings_in_words(rows, x, target, noun=noun)
 
     def _end_of(self, x: str) -> float | None:
         """Return where the axis ends when all have raced, or None if that is not known."""

@@ -11,7 +11,7 @@ from tutorial_lib.table import html_table
 _REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
 
-def table_of(
+def standings_table(
     rows: Sequence[Standing],
     colours: Mapping[str, str],
     target_loss: float | None,
@@ -29,7 +29,10 @@ def table_of(
     heads = ["runner", "what differs", "last loss", "held-out right", *reached, "diverged at step"]
     lines = []
     for row in rows:
-        words = [swatch(colours[row.label]) + html.escape(row.label), html.escape(row.differs)]
+        words = [
+            colour_square(colours[row.label]) + html.escape(row.label),
+            html.escape(row.differs),
+        ]
         lines.append([*words, *_numbers(row, target_loss is not None, ended)])
     return html_table(heads, lines, num_words=2)
 
@@ -47,7 +50,7 @@ def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
     return [*texts, ", ".join(f"{step:,}" for step in row.diverged_at) or none]
 
 
-def sentence(
+def standings_in_words(
     rows: Sequence[Standing], x: str, target_loss: float | None, *, noun: str = "digits"
 ) -> str:
     """Say who is ahead, for eyes and screen readers; without a target, by accuracy on the noun."""
@@ -68,7 +71,7 @@ def _share(row: Standing) -> str:
     return f"{row.num_reached} of {row.num_starts}"
 
 
-def words_of(settings: Hyperparameters) -> str:
+def settings_in_words(settings: Hyperparameters) -> str:
     """Return the settings that tell runners apart."""
     return (
         f"{settings.optimizer}, lr {settings.learning_rate:g}, batch {settings.batch_size}, "
@@ -76,6 +79,6 @@ def words_of(settings: Hyperparameters) -> str:
     )
 
 
-def swatch(colour: str) -> str:
+def colour_square(colour: str) -> str:
     """Return a small square of this colour, as HTML."""
     return f'<span style="color:{colour}">\N{BLACK SQUARE}</span> '

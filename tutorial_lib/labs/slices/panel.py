@@ -20,7 +20,7 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
         size: Points a side of the grid, 2 or more.
         num_steps: Steps of each optimizer.
     """
-    plain, adaptive = f"Rate of {controls.PLAIN}.", f"Rate of {controls.ADAPTIVE}."
+    plain, adaptive = f"Rate of {controls.NOT_ADAPTIVE}.", f"Rate of {controls.ADAPTIVE}."
     by_name = {
         "learning_rate": controls.play_rate_slider("learning rate", 0.02, plain),
         "adaptive_rate": controls.play_rate_slider("adaptive rate", 0.05, adaptive),
