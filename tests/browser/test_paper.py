@@ -11,7 +11,7 @@ pytestmark = pytest.mark.browser
 
 CELLS = (
     """from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.panels import DigitPad
+from tutorial_lib.labs import DigitPad
 run = TrainingRun(LeNet5(), load_digits("sample"), Hyperparameters(epochs=5))
 list(run)
 pad = DigitPad(run.model)""",
