@@ -30,14 +30,14 @@ def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], An
     Args:
         modules: Module of the package -> the names to be had from it, with spaces between.
     """
-    places = {name: module for module, names in modules.items() for name in names.split()}
+    module_of = {name: module for module, names in modules.items() for name in names.split()}
 
     def find(name: str) -> Any:
-        if name not in places:
+        if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"{package}.{places[name]}"), name)
+        return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
 
-    return find, sorted(places)
+    return find, sorted(module_of)
 
 
 __getattr__, _ = lazily(__name__, {"engine.processes": "ProcessesRun"})  # loads torch.distributed

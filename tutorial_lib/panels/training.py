@@ -71,7 +71,7 @@ class TrainingPanel(LivePanel):
         self,
         data: Digits,
         *,
-        new_model: Callable[[], nn.Module] = LeNet5,
+        new_model: Callable[..., nn.Module] = LeNet5,
         new_run: Callable[[nn.Module, Digits, Hyperparameters], TrainingRun] = TrainingRun,
         settings: Hyperparameters | None = None,
         save_to: str | os.PathLike[str] | None = None,
