@@ -1,12 +1,12 @@
 """The picture of a race."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.checks import check_choice
-from tutorial_lib.labs.race.measure import RaceRecord, band, run_curves
+from tutorial_lib.labs.race.measure import RaceRecord, RunCurve, band, run_curves
 from tutorial_lib.pictures import (
     MAX_LOSS,
     MUTED,
@@ -51,25 +51,7 @@ def draw_race(
     by_label = run_curves(records)
     colours = colours or run_colours(by_label)
     for label, starts in by_label.items():
-        curve, colour = band(starts, x=x, y=y), colours[label]
-        if not len(curve.x):
-            continue
-        dropped = [lane for lane in starts if lane.dropped is not None]
-        share = f"{len(dropped)} of {len(starts)} " if len(starts) > 1 else ""
-        words = f"{label}:\n{share}diverged" if dropped else label
-        if len(starts) > 1:
-            axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0)
-        if y == "accuracy":
-            axes.plot(curve.x, curve.mean, "o-", color=colour, markersize=4, label=words)
-            continue
-        if len(starts) == 1:
-            losses = np.minimum(starts[0].losses, 10 * MAX_LOSS)
-            draw_noisy(axes, curve.x, losses, curve.mean, colour, words)
-        else:
-            axes.plot(*decimate(curve.x, curve.mean), color=colour, label=words)
-        for lane in dropped:
-            if (last := min(len(lane.steps), len(curve.x)) - 1) >= 0:
-                axes.plot(curve.x[last], lane.smoothed[last], "X", color=colour, markersize=8)
+        _draw_runner(axes, label, starts, colours[label], x=x, y=y)
     axes.set_xlabel(X_LABELS[x])
     if x_max is not None:
         axes.set_xlim(-0.02 * x_max, 1.02 * x_max)
@@ -87,3 +69,27 @@ def draw_race(
         axes.set_xlim(left=0, right=x_max)
         axes.set(ylim=(0, 100), ylabel=f"held-out {noun} right (%)")
     label_ends(axes)
+
+
+def _draw_runner(
+    axes: Axes, label: str, starts: Sequence[RunCurve], colour: str, *, x: str, y: str
+) -> None:
+    curve = band(starts, x=x, y=y)
+    if not len(curve.x):
+        return
+    dropped = [run for run in starts if run.dropped is not None]
+    share = f"{len(dropped)} of {len(starts)} " if len(starts) > 1 else ""
+    words = f"{label}:\n{share}diverged" if dropped else label
+    if len(starts) > 1:
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0)
+    if y == "accuracy":
+        axes.plot(curve.x, curve.mean, "o-", color=colour, markersize=4, label=words)
+        return
+    if len(starts) == 1:
+        losses = np.minimum(starts[0].losses, 10 * MAX_LOSS)
+        draw_noisy(axes, curve.x, losses, curve.mean, colour, words)
+    else:
+        axes.plot(*decimate(curve.x, curve.mean), color=colour, label=words)
+    for run in dropped:
+        if (last := min(len(run.steps), len(curve.x)) - 1) >= 0:
+            axes.plot(curve.x[last], run.smoothed[last], "X", color=colour, markersize=8)

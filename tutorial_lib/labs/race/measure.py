@@ -168,14 +168,14 @@ def band(starts: Sequence[RunCurve], *, x: str = "steps", y: str = "loss") -> Ba
     They reach as far as all that still run have come, along "steps", "images" or "seconds". From
     where a start dropped out, the others go on without it.
     """
-    longest = max(starts, key=lambda lane: len(lane.steps))
-    seconds = np.nanmean(_padded([lane.seconds for lane in starts]), axis=0)
+    longest = max(starts, key=lambda run: len(run.steps))
+    seconds = np.nanmean(_padded([run.seconds for run in starts]), axis=0)
     along = np.cumsum(seconds) if x == "seconds" else getattr(longest, x)
-    rows = [lane.smoothed for lane in starts]
+    rows = [run.smoothed for run in starts]
     if y == "accuracy":
         along = along[[score.step - 1 for score in longest.scores]]
-        rows = [np.array([100 * score.accuracy for score in lane.scores]) for lane in starts]
-    running = [len(row) for row, lane in zip(rows, starts, strict=True) if lane.dropped is None]
+        rows = [np.array([100 * score.accuracy for score in run.scores]) for run in starts]
+    running = [len(row) for row, run in zip(rows, starts, strict=True) if run.dropped is None]
     length = min(running) if running else max(map(len, rows))
     values = _padded(rows)[:, :length]  # (starts, length)
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
@@ -228,15 +228,15 @@ def _standing(
     label: str, differs: str, starts: Sequence[RunCurve], target_loss: float | None
 ) -> Standing:
     ways = []  # (steps, images, seconds) of each start that reached the target
-    for lane in starts:
-        below = lane.smoothed <= (-np.inf if target_loss is None else target_loss)
+    for run in starts:
+        below = run.smoothed <= (-np.inf if target_loss is None else target_loss)
         if below.any():
             first = int(below.argmax())
-            ways.append((lane.steps[first], lane.images[first], lane.seconds[: first + 1].sum()))
+            ways.append((run.steps[first], run.images[first], run.seconds[: first + 1].sum()))
     steps, images, seconds = map(float, np.mean(ways, axis=0)) if ways else (None, None, None)
-    whole = [lane for lane in starts if lane.dropped is None]
-    finals = [lane.smoothed[-1] for lane in whole if len(lane.steps)]
-    scores = [lane.scores[-1].accuracy for lane in whole if lane.scores]
+    whole = [run for run in starts if run.dropped is None]
+    finals = [run.smoothed[-1] for run in whole if len(run.steps)]
+    scores = [run.scores[-1].accuracy for run in whole if run.scores]
     return Standing(
         label=label,
         differs=differs,
@@ -247,8 +247,8 @@ def _standing(
         steps=steps,
         images=images,
         seconds=seconds,
-        diverged_at=tuple(lane.dropped.step for lane in starts if lane.dropped is not None),
-        over=all(lane.over for lane in starts),
+        diverged_at=tuple(run.dropped.step for run in starts if run.dropped is not None),
+        over=all(run.over for run in starts),
     )
 
 
