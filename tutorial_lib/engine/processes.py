@@ -261,7 +261,8 @@ def serve() -> None:
         if rank > 0:
             follow()
             return
-        line = _call()
+        port, _, key = os.environ[CONTROL].partition(":")
+        line = Client(("127.0.0.1", int(port)), authkey=bytes.fromhex(key))
         run = lead(lambda: _ordered(*line.recv()))
         line.send("ready")
         _answer(line, run)
@@ -275,12 +276,6 @@ def _ordered(
     run = TrainingRun(model, data, hyperparameters, update=update)
     run.load_state_dict(_unpacked(state, data.device))
     return run
-
-
-def _call() -> Connection:
-    """Return the line to the ProcessesRun that started this."""
-    port, _, key = os.environ[CONTROL].partition(":")
-    return Client(("127.0.0.1", int(port)), authkey=bytes.fromhex(key))
 
 
 def _answer(line: Connection, run: DistributedRun) -> None:

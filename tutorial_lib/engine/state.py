@@ -60,7 +60,10 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
     try:
         hyperparameters = Hyperparameters(**state["hyperparameters"])
         found = state_differences(state, run, hyperparameters)
-        position = checked_position(state["position"])
+        *counts, epoch_loss = state["position"]
+        for field, value in zip(("epoch", "step", "image"), counts, strict=True):
+            check_whole(f"the {field} that the state stands at", value, low=0)
+        position = *counts, float(epoch_loss)
         rows = zip(*(state["history"][name] for name in STEP_FIELDS), strict=True)
         history = [StepRecord(*row) for row in rows]
         changes = [Change(*row) for row in state["changes"]]
@@ -142,11 +145,3 @@ def _tensor_differences(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> l
         elif theirs[name].dtype != ours[name].dtype:
             differences.append(f"its {name} is {theirs[name].dtype}, here {ours[name].dtype}")
     return differences
-
-
-def checked_position(position: list[Any]) -> tuple[int, int, int, float]:
-    """Return (epoch, steps, images and summed loss of this epoch), if it can be a position."""
-    epoch, epoch_step, epoch_images, epoch_loss = position
-    for field, value in (("epoch", epoch), ("step", epoch_step), ("image", epoch_images)):
-        check_whole(f"the {field} that the state stands at", value, low=0)
-    return epoch, epoch_step, epoch_images, float(epoch_loss)

@@ -8,10 +8,8 @@ import ipywidgets as widgets
 
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 
-NOT_ADAPTIVE = names_in_words(
-    lambda optimizer: not optimizer.is_adaptive
-)  # "sgd, momentum and nesterov"
-ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)
+NOT_ADAPTIVE = names_in_words(lambda optimizer: not optimizer.is_adaptive)
+ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)  # "rmsprop, adam and adamw"
 MOMENTUM_WORDS = (
     f"mu of {names_in_words(lambda optimizer: optimizer.momentum == 'mu')}, "
     f"beta1 of {names_in_words(lambda optimizer: optimizer.momentum == 'beta1')}."

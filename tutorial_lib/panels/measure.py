@@ -6,13 +6,12 @@ from typing import Any
 import ipywidgets as widgets
 import matplotlib.style
 from IPython.display import Image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
-from tutorial_lib.pictures import COLOURS, STYLE, png_of
+from tutorial_lib.pictures import MUTED, STYLE, png_of
 
 
 class MeasurePanel(LivePanel):
@@ -117,17 +116,16 @@ class MeasurePanel(LivePanel):
     def _render(self) -> bytes:
         with matplotlib.style.context(STYLE):
             figure = Figure(figsize=self._size, dpi=100)
-            canvas = FigureCanvasAgg(figure)
             self._sentence = self._draw(figure, self.records, **self._values)
             if self._session is None:
                 self._hint(figure)
-            return png_of(canvas)
+            return png_of(figure)
 
     def _hint(self, figure: Figure) -> None:
         words = f"Press {self.start_button.description}:\nthe picture grows here."
         first = figure.axes[0]
         first.text(
-            0.5, 0.42, words, ha="center", va="center", color=COLOURS["muted"], size=11,
+            0.5, 0.42, words, ha="center", va="center", color=MUTED, size=11,
             transform=first.transAxes,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 4},
         )  # fmt: skip

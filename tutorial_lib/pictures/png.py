@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from tutorial_lib.pictures.theme import INK, RUN_COLOURS
@@ -43,8 +44,9 @@ def encode(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def png_of(canvas: FigureCanvasAgg) -> bytes:
-    """Draw a figure's canvas and return it as PNG in all its colours."""
+def png_of(figure: Figure) -> bytes:
+    """Draw a figure and return it as PNG in all its colours."""
+    canvas = FigureCanvasAgg(figure)
     canvas.draw()
     buffer = io.BytesIO()
     pixels = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())

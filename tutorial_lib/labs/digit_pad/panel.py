@@ -10,7 +10,6 @@ import matplotlib.style
 import numpy as np
 import traitlets
 from IPython.display import Image
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -136,7 +135,6 @@ class DigitPad(anywidget.AnyWidget):
         seen = np.frombuffer(self.seen or bytes(28 * 28), np.uint8)
         with matplotlib.style.context(STYLE):
             figure = Figure(figsize=(7, 2.4), dpi=100)
-            canvas = FigureCanvasAgg(figure)
             paper, small, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
             for axes, ink, title in (
                 (paper, drawing.reshape(SIDE, SIDE), "the drawing"),
@@ -148,7 +146,7 @@ class DigitPad(anywidget.AnyWidget):
                 axes.set_anchor("N")  # so that the titles stand on one line
             draw_probabilities(bars, self.probabilities)
             bars.set_title(self.words)
-            return png_of(canvas)
+            return png_of(figure)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Show the live pad, and where that cannot be, a picture of it."""
