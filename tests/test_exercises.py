@@ -174,6 +174,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_kind_of_right_answer_passes(name, said):
+    assert RIGHT.get(name), f"add right answers of {name!r} to RIGHT"
     for answer in RIGHT[name]:
         assert said(name, answer) == f"Right. {ALL[name].right}"
 

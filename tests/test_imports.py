@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tutorial_lib import labs
+
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
 FLOORS = (  # a module imports from lines above its own, or from its own folder
     {"checks", "files", "hardware", "random_state", "table"},
@@ -65,6 +67,14 @@ def test_what_a_lab_measures_knows_neither_its_picture_nor_its_panel(path):
     if path.stem in LAB_FLOORS:
         above = LAB_FLOORS[LAB_FLOORS.index(path.stem) + 1 :]
         assert not {name.split(".")[-1] for name in imported_by(path) if "labs" in name} & {*above}
+
+
+@pytest.mark.parametrize(
+    "lab", sorted(path.parent.name for path in LIBRARY.glob("labs/*/panel.py"))
+)
+def test_each_lab_hands_on_its_panel(lab):
+    homes = {getattr(getattr(labs, name), "__module__", "") for name in labs.__all__}
+    assert f"tutorial_lib.labs.{lab}.panel" in homes, "name it in labs/__init__.py"
 
 
 def test_the_top_floor_has_few_rooms():

@@ -2,13 +2,16 @@
 
 import io
 import random
+import re
 from functools import partial
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
 from PIL import Image
 
+import tutorial_lib.labs
 from tutorial_lib.labs.losses.panel import loss_panel, softmax_panel
 from tutorial_lib.labs.parabola.panel import descent_panel
 from tutorial_lib.labs.paths.panel import paths_panel, step_panel
@@ -104,17 +107,28 @@ def somewhere(control, rng):
     return type(control.value)(place)
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        descent_panel,
-        partial(schedules_panel, 40),
-        loss_panel,
-        softmax_panel,
-        paths_panel,
-        step_panel,
-    ],
-)
+PANELS = {
+    "losses.loss_panel": loss_panel,
+    "losses.softmax_panel": softmax_panel,
+    "parabola.descent_panel": descent_panel,
+    "paths.paths_panel": paths_panel,
+    "paths.step_panel": step_panel,
+    "schedules.schedules_panel": partial(schedules_panel, 40),
+}
+
+
+def test_no_panel_under_sliders_is_forgotten():
+    makers = re.compile(r"^def (\w+)\([^)]*\) -> PlayPanel:", re.MULTILINE)
+    folder = Path(tutorial_lib.labs.__file__).parent
+    found = {
+        f"{path.parent.name}.{name}"
+        for path in folder.glob("*/panel.py")
+        for name in makers.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found == PANELS.keys(), "add it to PANELS"
+
+
+@pytest.mark.parametrize("make", PANELS.values(), ids=PANELS)
 def test_a_panels_picture_depends_on_its_controls_alone(make):
     panel, rng = make(), random.Random(1)
     for name in rng.choices(list(panel.controls), k=6):
