@@ -24,8 +24,8 @@ from tutorial_lib.hardware import choose_device
 from tutorial_lib.models import LeNet5
 
 
-def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], list[str]]:
-    """Return a package's __getattr__, which finds names when they are first asked for, and __all__.
+def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[..., Any], ...]:
+    """Return a package's __getattr__, which finds names when they are asked for, and __dir__.
 
     Args:
         modules: Module of the package -> the names to be had from it, with spaces between.
@@ -37,7 +37,7 @@ def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], An
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
 
-    return find, sorted(module_of)
+    return find, lambda: sorted(module_of)
 
 
 __getattr__, _ = lazily(__name__, {"engine.processes": "ProcessesRun"})  # loads torch.distributed

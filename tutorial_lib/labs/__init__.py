@@ -2,7 +2,7 @@
 
 from tutorial_lib import lazily
 
-__getattr__, __all__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {  # what is measured can be had without widgets
         "batch_size.measure": "fit_slope",

@@ -2,7 +2,7 @@
 
 from tutorial_lib import lazily
 
-__getattr__, __all__ = lazily(
+__getattr__, __dir__ = lazily(
     __name__,
     {  # numbers are smoothed without matplotlib
         "theme": "BLUE COLOURS GREEN GRID INK MUTED ORANGE PURPLE RUN_COLOURS SKY STYLE VERMILION "
