@@ -82,7 +82,8 @@ def step_panel() -> PlayPanel:
         "momentum": controls.play_momentum_slider(0.9),
     }
     boxes = [(0.02, 0.02, 0.97, 0.96)]
-    return PlayPanel("one step in numbers", _draw_step, by_name, boxes=boxes, size=(9, 2.2))
+    size = (9, 2.2 / 7 * (len(OPTIMIZERS) + 1))  # a row for each, and their heads
+    return PlayPanel("one step in numbers", _draw_step, by_name, boxes=boxes, size=size)
 
 
 def _draw_step(
