@@ -9,14 +9,11 @@ from tutorial_lib.engine.state import undo_on_error
 
 
 def take_own_step(run: Run, inputs: Tensor, targets: Tensor) -> float:
-    """Let the run's update change the model by one batch, wholly or not at all.
+    """Let the run's update change the model by one batch, or not at all; return the batch's loss.
 
     Args:
         inputs: (B, 1, 32, 32).
         targets: (B,).
-
-    Returns:
-        The loss of the batch.
 
     Raises:
         Diverged: The loss is NaN or infinite.
