@@ -275,4 +275,14 @@ def test_of_a_run_that_may_do_anything_nothing_is_claimed(sample):
     list(run)
     first = script_of(run, LeNet5()).splitlines()[0]
     assert "losses are those" not in first
-    assert first.endswith("It takes the usual steps: what Careful did besides is not in it.")
+    assert first.endswith("It takes the usual steps: what was done besides these is not in it.")
+
+
+def test_of_an_optimizer_changed_by_hand_nothing_is_claimed(sample):
+    run = TrainingRun(LeNet5(), sample, Hyperparameters(epochs=1, batch_size=500))
+    run.adjust(learning_rate=0.02)
+    next(run)
+    assert "losses are those" in script_of(run, LeNet5())
+    run.optimizer.param_groups[0]["lr"] = 0.1
+    next(run)
+    assert "what was done besides these is not in it" in script_of(run, LeNet5()).splitlines()[0]

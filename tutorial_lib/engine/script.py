@@ -95,8 +95,8 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     On the same machine, with the same torch, its losses equal those of the run to the last digit;
     it keeps them in `losses`. The changes are those of `run.changes`, and each step's rate, which a
     plan may have set without a mark. A model, images or an update of the learner's own it cannot
-    hold; it says where they belong. Of a subclass of a run, which may do anything, it says that it
-    does not repeat it. It is one process, whatever the run was.
+    hold; it says where they belong. Of a subclass of a run, which may do anything, and of an
+    optimizer changed by hand, it claims no losses. It is one process, whatever the run was.
 
     Args:
         start: A model as the run's was before its first step; it is only looked at.
@@ -113,8 +113,10 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     if any(words in block for block in blocks for words in OWN):
         claim = f"With your own parts put in, {claim[0].lower()}{claim[1:]}"
     claim += f" are those of the tutorial with torch {torch.__version__.split('+')[0]}."
-    if not type(run).__module__.startswith("tutorial_lib."):
-        claim = f"It takes the usual steps: what {type(run).__name__} did besides is not in it."
+    options = torch_options(settings.optimizer, **run.hyperparameters.optimizer_settings)
+    by_hand = any(group | options != group for group in run.optimizer.param_groups)
+    if by_hand or not type(run).__module__.startswith("tutorial_lib."):
+        claim = "It takes the usual steps: what was done besides these is not in it."
     top = f"# {type(start).__name__} on {len(run.data.train):,} images. {claim}\n"
     if run.processes > 1:
         top += f"# There, {run.processes} processes shared each step. This is one: "

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from tutorial_lib.optimizers import OPTIMIZERS
 
-# Source: the first six are of Okabe and Ito, "Color universal design", 2008, whose yellow is too
-# pale. The other two were chosen by measuring: in normal sight and in three kinds of colour
-# blindness, every two of the eight are further apart than the closest two of the six.
+# Source: six are of Okabe and Ito, "Color universal design", 2008, whose yellow is too pale; the
+# last two, in four kinds of sight, are further from each than the closest two of these are.
 PALETTE = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
