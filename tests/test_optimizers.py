@@ -70,3 +70,14 @@ def test_nesterov_without_momentum_is_plain_sgd():
 def test_an_unknown_optimizer_is_refused():
     with pytest.raises(ValueError, match=r"optimizer must be one of sgd, .*; got 'lion'"):
         optimizers.make_optimizer("lion", [nn.Parameter(torch.ones(1))], learning_rate=0.1)
+
+
+def test_adagrad_slows_down_with_the_root_of_its_steps_by_hand():
+    weight, memory = torch.zeros(1), [torch.zeros(1)]
+    for step in range(1, 5):
+        before = weight
+        weight, memory = apply_rule(
+            "adagrad", weight, torch.tensor([5.0]), memory, learning_rate=0.1
+        )
+        assert (before - weight).item() == pytest.approx(0.1 / step**0.5)
+    assert memory[0].item() == 4 * 5**2

@@ -48,6 +48,25 @@ def nesterov_update(
     return weight - learning_rate * (gradient + momentum * velocity), velocity
 
 
+def adagrad_update(
+    weight: Tensor,
+    gradient: Tensor,
+    square_sum: Tensor,
+    *,
+    learning_rate: float,
+    epsilon: float = 1e-10,
+) -> tuple[Tensor, Tensor]:
+    """Divide by the size of all gradients so far: s <- s + g^2; w <- w - lr g / (sqrt(s) + eps).
+
+    Returns (weight, s); s starts at 0.
+
+    Source: Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and
+    stochastic optimization", 2011.
+    """
+    square_sum = square_sum + gradient**2
+    return weight - learning_rate * gradient / (square_sum**0.5 + epsilon), square_sum
+
+
 def rmsprop_update(
     weight: Tensor,
     gradient: Tensor,
@@ -157,6 +176,13 @@ OPTIMIZERS = {
         memory="v",
         momentum="mu",
         options=lambda momentum: {"momentum": momentum, "nesterov": momentum > 0},
+    ),
+    "adagrad": Optimizer(
+        torch_class=torch.optim.Adagrad,
+        rule=adagrad_update,
+        colour="brown",
+        memory="s",
+        is_adaptive=True,
     ),
     "rmsprop": Optimizer(
         torch_class=torch.optim.RMSprop,
