@@ -3,7 +3,6 @@
 from tutorial_lib.data.digits import (
     DOWNLOADED,
     Digits,
-    Split,
     condition,
     data_folder,
     load_digits,
@@ -11,3 +10,4 @@ from tutorial_lib.data.digits import (
     writable_folder,
 )
 from tutorial_lib.data.fetch import DataUnavailable
+from tutorial_lib.data.split import Split

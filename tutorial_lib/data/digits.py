@@ -22,6 +22,7 @@ from torch.nn.functional import interpolate
 from tutorial_lib.checks import check_choice
 from tutorial_lib.data import fetch
 from tutorial_lib.data.fetch import DataUnavailable
+from tutorial_lib.data.split import Split
 from tutorial_lib.files import locked, replacing
 from tutorial_lib.hardware import choose_device, use_available_cores
 
@@ -36,25 +37,6 @@ SAMPLE_SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c372
 PREPARED_VERSION = 1  # raise it when the prepared tensors change
 RETRY_SECONDS = 180.0  # "auto" does not try a failed download again before
 QUIET_SECONDS = 5.0  # so long another notebook is waited for without a word: the sample takes 3
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images and what they show.
-
-    Args:
-        images: (N, 1, 32, 32) float32, normalised.
-        labels: (N,) int64 in 0..9.
-    """
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __repr__(self) -> str:
-        return f"Split({len(self):,} images)"
 
 
 @dataclass(frozen=True, eq=False)
