@@ -99,10 +99,10 @@ class ProcessesRun(TrainingRun):
     def model(self, model: nn.Module) -> None:
         self._model = model
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self, **options: Any) -> dict[str, Any]:
         """Return all that is needed to go on; see TrainingRun.state_dict."""
         self._fetch()
-        return super().state_dict()
+        return super().state_dict(**options)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the run whose `state_dict` this is; see TrainingRun.load_state_dict."""

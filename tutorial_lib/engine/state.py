@@ -30,15 +30,18 @@ def undo_on_error(run: Run) -> Iterator[None]:
         raise
 
 
-def state_of(run: Run) -> dict[str, Any]:
-    """Return all that is needed to go on exactly: tensors and plain values, copied."""
-    at = run.batches
+def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
+    """Return all that is needed to go on exactly: tensors and plain values, copied.
+
+    Of the history it holds the records from number `history_from` on.
+    """
+    at, records = run.batches, run.history[history_from:]
     return {
         "hyperparameters": dataclasses.asdict(run.hyperparameters),
         "model": copy.deepcopy(run.model.state_dict()),
         "optimizer": copy.deepcopy(run.optimizer.state_dict()),
         "position": [at.epoch, at.steps, at.taken, at.total_loss],
-        "history": {name: [getattr(r, name) for r in run.history] for name in STEP_FIELDS},
+        "history": {name: [getattr(record, name) for record in records] for name in STEP_FIELDS},
         "changes": [dataclasses.astuple(change) for change in run.changes],
         "scores": [dataclasses.astuple(score) for score in run.scores],
         "data": [run.data.name, len(run.data.train)],

@@ -69,10 +69,18 @@ class TrainingRun(Run):
         """
         return take_steps(self, count) if self.update is None else [self.step()]
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return a copy of all that is needed to go on exactly; call it between steps."""
+    def state_dict(self, *, history_from: int = 0) -> dict[str, Any]:
+        """Return a copy of all that is needed to go on exactly; call it between steps.
+
+        Args:
+            history_from: The first record of `history` that it holds; the earlier ones are left
+                out for whoever has them already.
+
+        Raises:
+            ValueError: Something of the run cannot be held exactly; it says what.
+        """
         self.apply_changes()
-        return state_of(self)
+        return state_of(self, history_from=history_from)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up the run whose `state_dict` this is, where it stood; see `load_state`."""
