@@ -1,6 +1,10 @@
 """A table shows itself."""
 
-from tutorial_lib.table import Table, html_table
+import math
+
+import pytest
+
+from tutorial_lib.table import Table, html_table, loss_text
 
 
 def test_columns_are_aligned_in_a_terminal():
@@ -19,3 +23,15 @@ def test_words_stand_to_the_left_and_numbers_to_the_right():
 
 def test_an_empty_table_shows_its_heads():
     assert repr(Table(["epoch", "loss"], [])) == "epoch  loss"
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (2.302585, "2.30"), (0.9996, "1.00"), (0.5, "0.500"), (0.0502, "0.0502"), (0, "0"),
+        (2.1e-4, "0.000210"), (2.1e-5, "2.10e-05"), (99.96, "100"), (123.4, "123"),
+        (999.6, "1,000"), (12_345, "12,345"), (1.5e9, "1.50e+09"), (math.inf, "inf"),
+    ],
+)  # fmt: skip
+def test_a_loss_has_three_digits_at_every_size(loss, text):
+    assert loss_text(loss) == text

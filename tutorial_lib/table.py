@@ -1,8 +1,15 @@
-"""Small tables of texts: HTML in a notebook, aligned columns elsewhere."""
+"""Numbers as texts, and small tables of texts: HTML in a notebook, aligned columns elsewhere."""
 
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+
+def loss_text(loss: float) -> str:
+    """Return a loss with three significant digits, whatever its size: 1.48, 0.0502, 0.000210."""
+    if loss == 0 or 999.5 <= abs(loss) < 1e6:
+        return f"{loss:,.0f}"
+    return f"{loss:#.3g}".removesuffix(".")
 
 
 @dataclass(frozen=True, repr=False)

@@ -56,7 +56,7 @@ class RunsOnDisplay:
         changes = self._run.changes[self._num_changes :]
         self._num_changes += len(changes)
         self.curve.add(records)
-        self.progress.add(records, self._run.num_steps)
+        self.progress.add(records, self._run.num_steps, self.curve.last_smoothed)
         for change in changes:
             self.curve.mark(change)
         return bool(records or changes)

@@ -1,11 +1,13 @@
 """What a panel says about its run, in words."""
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
+from tutorial_lib.table import loss_text
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 
@@ -17,6 +19,7 @@ class Progress:
     held_out: str  # what accuracy is measured on, in words
     num_steps: int = 0  # that the run plans to take in all
     last: StepRecord | None = None
+    smoothed_loss: float = math.nan  # where the curve of the picture ends
     score: EvaluationRecord | None = None
     _ticks: deque[tuple[float, int, int]] = field(default_factory=deque)  # time, step, images seen
 
@@ -24,9 +27,19 @@ class Progress:
         """Measure the speed anew, after a pause."""
         self._ticks.clear()
 
-    def add(self, records: Iterable[StepRecord | EvaluationRecord], num_steps: int) -> None:
-        """Take in new records, now; num_steps is what the run plans to take in all."""
-        self.num_steps = num_steps
+    def add(
+        self,
+        records: Iterable[StepRecord | EvaluationRecord],
+        num_steps: int,
+        smoothed_loss: float,
+    ) -> None:
+        """Take in new records, now.
+
+        Args:
+            num_steps: What the run plans to take in all.
+            smoothed_loss: Where its curve ends.
+        """
+        self.num_steps, self.smoothed_loss = num_steps, smoothed_loss
         for record in records:
             if isinstance(record, StepRecord):
                 self.last = record
@@ -49,7 +62,7 @@ class Progress:
             return f"step 0 of {self.num_steps:,}"
         text = (
             f"epoch {last.epoch + 1} of {last.epochs}, step {last.step:,} of {self.num_steps:,}, "
-            f"loss {last.mean_loss:.3f} (mean of this epoch)"
+            f"smoothed loss {loss_text(self.smoothed_loss)}"
         )
         if self.score is not None:
             text += f", {self.score.accuracy:.1%} of {self.held_out} right"

@@ -164,6 +164,12 @@ class LiveCurve:
         for record in records:
             self.runs[-1].add(record)
 
+    @property
+    def last_smoothed(self) -> float:
+        """Where the present curve ends; nan before its first step."""
+        smoothed = self.runs[-1].smoothed
+        return smoothed[-1] if smoothed else math.nan
+
     def mark(self, change: Change) -> None:
         """Mark a hyperparameter changed mid-run, at the step where it began to act."""
         series = self.runs[-1]

@@ -19,6 +19,7 @@ from tutorial_lib.labs.batch_size.measure import (
     race_batches,
 )
 from tutorial_lib.panels import MeasurePanel, controls
+from tutorial_lib.table import loss_text
 
 
 def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
@@ -63,7 +64,7 @@ def batch_race_panel(data: Digits) -> MeasurePanel:
         ends = {point.batch_size: point.loss for point in points}
         if not ends:
             return "Four runs, one batch size each."
-        losses = ", ".join(f"{size}: {loss:.2f}" for size, loss in sorted(ends.items()))
+        losses = ", ".join(f"{size}: {loss_text(loss)}" for size, loss in sorted(ends.items()))
         return f"Last loss for each batch size: {losses}."
 
     def count(epochs: int, **_: object) -> int:

@@ -15,6 +15,7 @@ from tutorial_lib.labs.lr_finder.measure import (
 )
 from tutorial_lib.models import make_model
 from tutorial_lib.panels import MeasurePanel, TrainingPanel, controls
+from tutorial_lib.table import loss_text
 
 
 class LrFinderPanel(MeasurePanel):
@@ -73,7 +74,8 @@ class LrFinderPanel(MeasurePanel):
             return suggestion.reason
         if not records:
             return "Takes the other settings of the panel below."
-        return f"at {records[-1].learning_rate:.2g} the loss is {records[-1].smooth_loss:.2f}."
+        rate, loss = records[-1].learning_rate, loss_text(records[-1].smooth_loss)
+        return f"at {rate:.2g} the loss, smoothed, is {loss}."
 
     def _show(self) -> None:
         super()._show()

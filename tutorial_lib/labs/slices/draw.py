@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.pictures import MUTED, draw_ways, label_ends, plain_log_ticks, run_colours
+from tutorial_lib.table import loss_text
 
 
 def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> None:
@@ -39,7 +40,7 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
         return
     for name, colour in run_colours(ways).items():
         loss = [step.loss for step in ways[name]]
-        right.plot(loss, color=colour, linewidth=1.4, label=f"{name}: {loss[-1]:.2f}")
+        right.plot(loss, color=colour, linewidth=1.4, label=f"{name}: {loss_text(loss[-1])}")
     right.set_yscale("log")
     plain_log_ticks(right)
     label_ends(right)

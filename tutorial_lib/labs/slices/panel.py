@@ -10,6 +10,7 @@ from tutorial_lib.labs.slices.draw import draw_plane
 from tutorial_lib.labs.slices.measure import LossPlane, PlaneStep, measure_plane
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.panels import MeasurePanel, controls
+from tutorial_lib.table import loss_text
 
 
 def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> MeasurePanel:
@@ -41,4 +42,6 @@ def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
     last = {record.optimizer: record for record in records if isinstance(record, PlaneStep)}
     if not last:
         return f"the loss along line {len(records)} of the plane, from the bottom up."
-    return "Loss: " + ", ".join(f"{name} {step.loss:.2f}" for name, step in last.items()) + "."
+    return (
+        "Loss: " + ", ".join(f"{name} {loss_text(step.loss)}" for name, step in last.items()) + "."
+    )
