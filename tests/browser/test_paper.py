@@ -119,6 +119,13 @@ def test_a_digit_that_is_drawn_is_read(pad, hand, digit) -> None:
     assert ink(pad.locator(".digit-pad-seen")) > 20
 
 
+def test_a_click_leaves_a_dot(pad) -> None:
+    x, y = on_paper(pad, [[(0.5, 0.5)]])[0][0]
+    pad.page.mouse.click(x, y)
+    expect(words(pad)).to_contain_text("The network reads a ")
+    assert ink(pad.locator(".digit-pad-paper")) > 200  # a pen of 18 has 254 pixels
+
+
 def test_the_answer_comes_at_once(pad) -> None:
     pad.evaluate(TIME_ANSWERS)
     for number in range(10):

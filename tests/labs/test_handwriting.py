@@ -80,7 +80,7 @@ def test_one_dot_fills_the_box():
     [
         (np.zeros(784), r"shape \(H, W\); got \(784,\)"),
         (np.zeros((0, 28)), r"got \(0, 28\)"),
-        (np.full((28, 28), 256), "between 0 and 255; got 256 to 256"),
+        (np.full((28, 28), 256), "between 0 and 255, or be uint16; got 256 to 256"),
         (np.full((28, 28), -0.1), "got -0.1 to -0.1"),
         (np.full((28, 28), np.nan), "got nan to nan"),
     ],

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.data import normalise
 from tutorial_lib.evaluation import evaluating
+from tutorial_lib.labs.digit_pad.own_pictures import grey_levels, scaled
 
 BOX = 20  # pixels; the longer side of every MNIST digit
 FIELD = 28  # pixels; the side of an MNIST image
@@ -47,18 +49,19 @@ def as_mnist(pixels: np.ndarray) -> np.ndarray:
     as it went in.
 
     Args:
-        pixels: (H, W), any size; 0 is paper, 255 is ink, greys lie between.
+        pixels: (H, W), any size; 0 is paper, 255 is ink, greys lie between. Of booleans, and where
+            no number is above 1, 1 is ink.
 
     Returns:
         (28, 28) uint8; all 0 if there is no ink.
 
     Raises:
-        ValueError: pixels are not two-dimensional, or reach beyond 0 to 255.
+        ValueError: pixels are not two-dimensional, or reach beyond their range.
 
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits". That the centre
     is pixel 14 and no half is measured: for 5,000 digits it lies between 13.50 and 14.50.
     """
-    pixels = _checked(pixels)
+    pixels = grey_levels(pixels)
     field = np.zeros((FIELD, FIELD), np.uint8)
     box = Image.fromarray(pixels).getbbox()
     if box is None:
@@ -67,7 +70,7 @@ def as_mnist(pixels: np.ndarray) -> np.ndarray:
     width, height = right - left, bottom - top
     scale = BOX / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    ink = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX, box))
+    ink = scaled(pixels, lambda image: image.resize(size, Image.Resampling.BOX, box))
     rows, columns = (_first_pixel(ink.sum(axis=axis, dtype=float)) for axis in (1, 0))
     field[rows : rows + ink.shape[0], columns : columns + ink.shape[1]] = ink
     return field
@@ -103,9 +106,16 @@ def read_digit(model: nn.Module, digit: np.ndarray) -> tuple[float, ...]:
 
 
 def on_paper(pixels: np.ndarray, side: int) -> np.ndarray:
-    """Return a picture (H, W) of 0 to 255 scaled to fit a square sheet: (side, side) uint8."""
-    image = Image.fromarray(_checked(pixels))
-    return np.asarray(ImageOps.pad(image, (side, side), Image.Resampling.BILINEAR))
+    """Return a picture (H, W), as of `as_mnist`, scaled to fit a square sheet: (side, side) uint8.
+
+    Raises:
+        ValueError: It is none, or a hundred times as long as wide, or more.
+    """
+    pixels = grey_levels(pixels)
+    if max(pixels.shape) >= 100 * min(pixels.shape):
+        raise ValueError(f"pixels must not be 100 times as long as wide; got {pixels.shape}")
+    fit = partial(ImageOps.pad, size=(side, side), method=Image.Resampling.BILINEAR)
+    return scaled(pixels, fit)
 
 
 def draw_strokes(strokes: Iterable[Stroke], side: int, pen: float) -> np.ndarray:
@@ -123,15 +133,3 @@ def draw_strokes(strokes: Iterable[Stroke], side: int, pen: float) -> np.ndarray
         for x, y in points:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
     return np.asarray(sheet.resize((side, side), Image.Resampling.BOX))
-
-
-def _checked(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels (H, W) as uint8."""
-    array = np.asarray(pixels)
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"pixels must be of shape (H, W); got {array.shape}")
-    if not (array.min() >= 0 and array.max() <= 255):  # NaN is neither
-        raise ValueError(
-            f"pixels must lie between 0 and 255; got {array.min():g} to {array.max():g}"
-        )
-    return array.round().astype(np.uint8)

@@ -69,11 +69,15 @@ function render({ model, el }) {
   function lineTo(event) {
     const { left, top, width, height } = paper.getBoundingClientRect();
     const to = [((event.clientX - left) * SIDE) / width, ((event.clientY - top) * SIDE) / height];
-    if (event.type === "pointerdown") last = to; // a dot
     pen.beginPath();
-    pen.moveTo(...last);
-    pen.lineTo(...to);
-    pen.stroke();
+    if (event.type === "pointerdown") {
+      pen.arc(...to, PEN / 2, 0, 2 * Math.PI); // a dot: of a line without a length nothing is drawn
+      pen.fill();
+    } else {
+      pen.moveTo(...last);
+      pen.lineTo(...to);
+      pen.stroke();
+    }
     last = to;
   }
 

@@ -22,6 +22,7 @@ from tutorial_lib.labs.digit_pad.handwriting import (
     on_paper,
     read_digit,
 )
+from tutorial_lib.labs.digit_pad.own_pictures import as_ink
 from tutorial_lib.panels import MainThread, controls, replace_previous
 from tutorial_lib.pictures import STYLE, png_of
 
@@ -72,16 +73,20 @@ class DigitPad(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return "DigitPad()"
 
-    def recognise(self, pixels: np.ndarray) -> int | None:
+    def recognise(self, pixels: Any) -> int | None:
         """Put a picture on the pad and return the digit that the network reads.
 
         Args:
-            pixels: (H, W), any size; 0 is paper, 255 is ink, greys lie between.
+            pixels: A PIL image, or an array or tensor (H, W), any size; see `as_ink`. Light ink on
+                dark paper or dark ink on light; booleans, 0 to 1, 0 to 255, or uint16.
 
         Returns:
             The digit; None if the picture is empty, or there is no network yet.
+
+        Raises:
+            ValueError: It is no picture, or one without ink; what is on the pad stays.
         """
-        drawing = on_paper(pixels, SIDE).tobytes()
+        drawing = on_paper(as_ink(pixels), SIDE).tobytes()
         if drawing == self.drawing:
             self._look()  # the network may have learned since
         else:
