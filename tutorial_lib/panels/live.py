@@ -2,10 +2,8 @@
 
 import asyncio
 import base64
-import contextlib
 import html
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,6 +14,7 @@ from tutorial_lib.checks import check_choice
 from tutorial_lib.engine import Session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
+from tutorial_lib.panels.main_thread import MainThread
 
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
@@ -24,23 +23,6 @@ WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
     "until that has ended. The kernel's interrupt ends it early."
 )
-
-
-class MainThread:
-    """The thread that a panel was made in: there, and nowhere else, its widgets are written."""
-
-    def __init__(self) -> None:
-        self._thread = threading.current_thread()
-        self.loop: asyncio.AbstractEventLoop | None = None  # as it stays in scripts and tests
-        with contextlib.suppress(RuntimeError):
-            self.loop = asyncio.get_running_loop()
-
-    def call(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Call now if this is the thread, else when its loop gets to it."""
-        if threading.current_thread() is self._thread:
-            function(*arguments)
-        elif self.loop is not None:
-            self.loop.call_soon_threadsafe(function, *arguments)
 
 
 class LivePanel(widgets.VBox):
