@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -42,11 +43,16 @@ class Kernel:
         )
         return eval(eval(reply["content"]["user_expressions"]["value"]["data"]["text/plain"]))
 
-    def click(self, button: str) -> None:
-        """Send the message that a click on one of the panel's buttons sends."""
-        model_id = self.value(f"panel.{button}.model_id")
+    def click(self, button: str, *, after: tuple[float, ...] = (0,)) -> None:
+        """Send the messages that clicks on one of the panel's buttons send.
+
+        Args:
+            after: How many seconds after now each of them was made, as the browser says.
+        """
+        model_id, now = self.value(f"panel.{button}.model_id"), datetime.now(UTC)
         content = {"comm_id": model_id, "data": {"method": "custom", "content": {"event": "click"}}}
-        self._send(content)
+        for seconds in after:
+            self._send(content, now + timedelta(seconds=seconds))
 
     def move(self, slider: str, value: float) -> None:
         """Send the message that a moved slider sends."""
@@ -60,8 +66,10 @@ class Kernel:
         while (value := self.value(expression)) != wanted:
             assert time.monotonic() < deadline, f"{expression} is still {value!r}"
 
-    def _send(self, content: dict) -> None:
+    def _send(self, content: dict, date: datetime | None = None) -> None:
         message = self.client.session.msg("comm_msg", content)
+        if date is not None:
+            message["header"]["date"] = date
         self.client.shell_channel.send(message)
 
     def see_pictures(self, count: int) -> None:
@@ -127,3 +135,34 @@ def test_running_a_cell_again_replaces_its_panel(kernel):
     for _ in range(3):
         kernel.execute(SETUP)
     assert kernel.value(count) == first
+
+
+@pytest.mark.parametrize("after", [(0, 0.15), (0, 1.2), (0, 0.2, 0.4)])
+def test_clicks_that_arrive_together_are_one(kernel, after):
+    """A double click, and what was clicked again while a busy kernel did not answer."""
+    kernel.execute(SETUP)
+    kernel.click("train_button", after=after)
+    kernel.until("len(panel.last_run.history) > 5 if panel.last_run else False", True)
+    kernel.click("pause_button", after=after)
+    kernel.until("panel.state", "paused")
+    kernel.until("panel.pause_button.description", "Resume")
+    kernel.execute("panel.close()")
+
+
+def test_a_double_click_is_one_though_the_kernel_was_busy_between(kernel):
+    kernel.execute(SETUP)
+    kernel.click("train_button")
+    kernel.until("len(panel.last_run.history) > 5 if panel.last_run else False", True)
+    start = datetime.now(UTC)
+    kernel.click("pause_button")
+    kernel.until("panel.state", "paused")
+    kernel.execute("import time; done = panel.pause_button._done")
+    kernel.until("time.monotonic() > done + 1", True)
+    kernel.click("pause_button", after=((start - datetime.now(UTC)).total_seconds() + 0.2,))
+    kernel.until("panel.pause_button._done > done", True)
+    assert kernel.value("panel.state") == "paused"
+    kernel.execute("done = panel.pause_button._done")
+    kernel.until("time.monotonic() > done + 1", True)
+    kernel.click("pause_button", after=(1,))
+    kernel.until("panel.state", "running")
+    kernel.execute("panel.close()")

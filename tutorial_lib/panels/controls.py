@@ -1,10 +1,12 @@
 """The controls that the panels share, and their look."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets as widgets
+from IPython import get_ipython
 
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 
@@ -16,6 +18,7 @@ MOMENTUM_WORDS = (
 )
 ON_RELEASE = {"continuous_update": False}  # one change when the hand lets go, not fifty before
 ON_DRAG = {"continuous_update": True}
+DOUBLE_CLICK_SECONDS = 0.4
 ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "max_width": "900px"}
 
 
@@ -105,6 +108,30 @@ def optimizer_dropdown(value: str) -> widgets.Dropdown:
     return dropdown("optimizer", OPTIMIZERS, value, "How a gradient becomes a step. For a new run.")
 
 
+class Button(widgets.Button):
+    """A button whose double click is one click, so that the second does not undo the first.
+
+    Clicks that waited for a busy kernel are one, too: nobody has seen yet what the first one did.
+    `click()`, from code, always clicks.
+    """
+
+    _sent = _done = -math.inf  # when the last click was made, and when it had been answered
+
+    def _handle_button_msg(self, widget: Any, content: Any, buffers: Any) -> None:
+        arrived, (before, self._sent) = time.monotonic(), (self._sent, _time_sent())
+        is_double = abs(self._sent - before) < DOUBLE_CLICK_SECONDS
+        if not is_double and arrived - self._done >= DOUBLE_CLICK_SECONDS:
+            super()._handle_button_msg(widget, content, buffers)
+        self._done = time.monotonic()
+
+
+def _time_sent() -> float:
+    """Return when the message that is being answered was sent, in seconds of the sender's clock."""
+    parent = getattr(get_ipython(), "get_parent", dict)() or {}
+    date = parent.get("header", {}).get("date")
+    return date.timestamp() if hasattr(date, "timestamp") else time.time()
+
+
 def button(
     text: str,
     icon: str,
@@ -113,10 +140,10 @@ def button(
     *,
     style: str = "",
     width: str = "104px",
-) -> widgets.Button:
+) -> Button:
     """Return a button; the icon is a Font Awesome name, on_click is called with the button."""
     looks = {"tooltip": tooltip, "button_style": style, "layout": {"width": width}}
-    made = widgets.Button(description=text, icon=icon, **looks)
+    made = Button(description=text, icon=icon, **looks)
     made.on_click(on_click)
     return made
 
