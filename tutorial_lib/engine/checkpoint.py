@@ -162,6 +162,62 @@ def try_to_save(
     return True
 
 
+class Saver:
+    """Keeps one run in a file, which nobody else saves to meanwhile.
+
+    It is made before training starts, and refuses then what is no place for a run: a folder, a
+    device, another program's file, a folder that cannot be written to.
+
+    Args:
+        run: The run to keep, new or just restored, at rest.
+        path: The file. Where another saver has it, a free name beside it is taken.
+        move_aside: Whether an older run of other settings that stands there moves to a free name;
+            else it becomes the one before the newest, whatever it is.
+        sink: Is told of each new kind of failure once, and when saving works again; training
+            goes on meanwhile.
+
+    Attributes:
+        path: The file that is really written.
+        notice: What a person should know of that name: what was in its way; "" for nothing.
+        step_saved: The step that the file holds, None before the first save that worked.
+
+    Raises:
+        CheckpointError: Nothing can be saved there; it says why. No file was changed.
+    """
+
+    def __init__(
+        self,
+        run: TrainingRun,
+        path: str | os.PathLike[str],
+        *,
+        move_aside: bool = True,
+        sink: Callable[[str], object] = warnings.warn,
+    ) -> None:
+        self.path, self.notice = Path(path), ""
+        self.step_saved: int | None = None
+        self._run, self._sink = run, sink
+
+    def save(self) -> bool:
+        """Save the run now, from the thread that takes its steps; say whether it is on the disk."""
+        if not try_to_save(self._run, self.path, self._sink):
+            return False
+        self.step_saved = self._run.step_number
+        return True
+
+    def saving(self, records: Iterable[Any], *, seconds: float = 5.0) -> Iterator[Any]:
+        """Pass the records of the run on, and save it every few seconds and at their end."""
+        due = time.monotonic()  # the first step is saved
+        for record in records:
+            yield record  # what follows runs when the next record is asked for: between two steps
+            if time.monotonic() >= due:
+                self.save()
+                due = time.monotonic() + seconds
+        self.save()
+
+    def close(self) -> None:
+        """Let others have the file; what is in it stays."""
+
+
 def restore(run: TrainingRun, source: str | os.PathLike[str] | Checkpoint) -> Checkpoint:
     """Let the run go on exactly where the checkpoint stood.
 
