@@ -1,6 +1,7 @@
 """Numbers as texts, and small tables of texts: HTML in a notebook, aligned columns elsewhere."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def __repr__(self) -> str:
-        lines = [self.heads, *self.rows]
+        lines = [[" ".join(cell.split("\n")) for cell in line] for line in (self.heads, *self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -33,8 +34,21 @@ class Table:
         )
 
     def _repr_html_(self) -> str:
-        lines = [[html.escape(cell) for cell in line] for line in (self.heads, *self.rows)]
+        lines = [[plain_html(cell) for cell in line] for line in (self.heads, *self.rows)]
         return html_table(lines[0], lines[1:])
+
+
+def plain_html(text: str) -> str:
+    """Return a text as HTML that shows it as it stands: no tags, and no formulas of MathJax."""
+    escaped = html.escape(text)
+    if re.search(r"\$|\\", text) is None:
+        return escaped
+    return f'<span class="mathjax_ignore tex2jax_ignore">{escaped}</span>'
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """Return a text of at most so many letters; of a longer one the end is an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, num_words: int = 0) -> str:

@@ -11,6 +11,7 @@ __getattr__, __dir__ = lazily(
         "plots": "X_LABELS draw_accuracy_per_digit draw_activations draw_confusion draw_digits "
         "draw_learning_rates draw_mistakes draw_noisy draw_overfitting draw_runs draw_ways "
         "label_ends note plain_log_ticks",
+        "names": "plain_text",
         "png": "encode png_of",
         "blitting": "BlittedFigure Box",
         "curve": "LiveCurve",

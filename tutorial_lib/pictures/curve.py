@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
+from tutorial_lib.pictures.names import plain_text
 from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks
 from tutorial_lib.pictures.png import encode
 from tutorial_lib.pictures.smoothing import MAX_LOSS, MovingMean, decimate
@@ -104,6 +105,7 @@ class LiveCurve:
             self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
             self._accuracy_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
             self._loss_axes.set_title("Loss: each batch faint, smoothed bold", color=INK)
+            noun = plain_text(noun, 20)
             held_out = f"Accuracy on {images_held_out:,} held-out {noun}"
             self._accuracy_axes.set_title(held_out, color=INK)
             self._accuracy_axes.set_ylabel(f"{noun} named right (%)")
@@ -291,4 +293,4 @@ def _remove(artists: Iterable[Artist]) -> None:
 def _end_of(series: CurveSeries) -> tuple[float, str, str]:
     """Return height, text and colour of a run's name, which stands between the two pictures."""
     label = series.label if len(series.label) <= 15 else series.label.replace(", ", ",\n")
-    return series.smoothed[-1] if series.smoothed else 2.3, label, series.colour
+    return series.smoothed[-1] if series.smoothed else 2.3, plain_text(label), series.colour

@@ -12,6 +12,7 @@ from torch import Tensor
 from tutorial_lib.checks import check_choice
 from tutorial_lib.engine import EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import Mistake
+from tutorial_lib.pictures.names import plain_text
 from tutorial_lib.pictures.smoothing import MAX_LOSS, decimate, equal_span, smooth
 from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colour, run_colours
 
@@ -41,7 +42,7 @@ def draw_runs(
         loss = np.array([record.loss for record in steps])
         sizes = [record.batch_size for record in steps]
         bold = smooth(loss, span if x == "steps" else equal_span(sizes, span))
-        draw_noisy(axes, positions(steps, x), loss, bold, colours[label], str(label))
+        draw_noisy(axes, positions(steps, x), loss, bold, colours[label], plain_text(label))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], MAX_LOSS))
     axes.set(xlabel=X_LABELS[x], ylabel="loss")
@@ -61,7 +62,8 @@ def draw_learning_rates(axes: Axes, runs: Mapping[str, Sequence[StepRecord]]) ->
         x, loss = positions(steps), np.array([step.loss for step in steps])
         bold = np.array([np.median(loss[max(0, i - 12) : i + 13]) for i in range(len(loss))])
         colour = run_colour(number)
-        draw_noisy(axes, x, np.minimum(loss, 1.5 * top), np.minimum(bold, 1.5 * top), colour, label)
+        shown = np.minimum(loss, 1.5 * top), np.minimum(bold, 1.5 * top)
+        draw_noisy(axes, x, *shown, colour, plain_text(label))
         if loss.max() > 1.5 * top:
             words = f"up to $10^{{{np.log10(loss.max()):.0f}}}$"
             note(axes, words, (x[loss.argmax()], top), (6, -4), va="top", color=colour)
@@ -120,7 +122,8 @@ def draw_ways(
     """Draw ways over two weights, each (steps + 1, 2), with their starts and the lowest points."""
     colours = run_colours(ways)
     for name, points in ways.items():
-        axes.plot(*np.transpose(points), "o-", color=colours[name], ms=2.5, lw=1.2, label=name)
+        looks = {"color": colours[name], "ms": 2.5, "lw": 1.2, "label": plain_text(name)}
+        axes.plot(*np.transpose(points), "o-", **looks)
     for points in ways.values():
         axes.plot(*points[0], "s", color=INK, ms=6, clip_on=False)
     axes.plot(*np.transpose(lowest), "*", color=INK, ms=12, zorder=4)
@@ -196,7 +199,8 @@ def draw_digits(
     axes.imshow(_tiled(pixels, columns, above=head), cmap="gray_r")
     for index, title in enumerate([] if titles is None else titles):
         left, top = index % columns * width, index // columns * (height + head) + head
-        axes.text(left + width / 2, top - 1, title, ha="center", va="bottom", size=9)
+        words = plain_text(title)
+        axes.text(left + width / 2, top - 1, words, ha="center", va="bottom", size=9)
     axes.set_axis_off()
 
 
@@ -278,7 +282,8 @@ def draw_activations(axes: Axes, activations: Mapping[str, Tensor]) -> None:
         axes.plot(*corners, color=GRID, lw=0.8)
         shape = " x ".join(map(str, values.shape))
         middle = left + width / 2
-        axes.text(middle, 1.05, name, ha="center", va="bottom", color=INK, weight="bold")
+        words = plain_text(name)
+        axes.text(middle, 1.05, words, ha="center", va="bottom", color=INK, weight="bold")
         axes.text(middle, -0.05, shape, ha="center", va="top", color=MUTED)
         if values.shape == (10,):
             _name_digits(axes, values, left + width)

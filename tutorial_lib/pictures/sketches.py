@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from tutorial_lib.pictures.names import plain_text
 from tutorial_lib.pictures.plots import draw_ways, label_ends, note, plain_log_ticks
 from tutorial_lib.pictures.theme import BLUE, COLOURS, INK, MUTED, ORANGE, VERMILION, run_colour
 
@@ -33,7 +34,8 @@ def draw_lines(
         log: Whether both axes are logarithmic.
     """
     for number, (name, (x, y)) in enumerate(lines.items()):
-        axes.plot(x, y, styles[number % len(styles)], color=run_colour(number), label=name)
+        looks = {"color": run_colour(number), "label": plain_text(name)}
+        axes.plot(x, y, styles[number % len(styles)], **looks)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if ylim is not None:
         axes.set_ylim(*ylim)
@@ -104,6 +106,7 @@ def draw_valley(axes: Axes, candidates: Tensor, losses: Tensor, name: str, *, be
     axes.set_ylim(losses.min() - 0.25 * np.ptp(losses), losses.max() + 0.05 * np.ptp(losses))
     side = "left" if lowest < 8 else "center"
     note(axes, best, bottom, (0, -9), ha=side, va="top", fontweight="bold")
+    name = plain_text(name)
     axes.set(title=name, xlabel="the one number", ylabel=f"{name} over the five values")
 
 
@@ -168,7 +171,8 @@ def draw_paths(
 
 def draw_parameter_counts(axes: Axes, counts: Mapping[str, int]) -> None:
     """One bar a layer, the first layer first: how many parameters it holds."""
-    bars = axes.barh(list(counts), list(counts.values()), color=BLUE)
+    bars = axes.barh(range(len(counts)), list(counts.values()), color=BLUE)
+    axes.set_yticks(range(len(counts)), map(plain_text, counts))
     axes.bar_label(bars, [f"{count:,}" for count in counts.values()], padding=4)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.18 * max(counts.values()))
@@ -211,7 +215,7 @@ def draw_kernels(axes: Axes, kernels: np.ndarray, titles: Sequence[str]) -> None
         left = index * (size + 1.5)
         where = left, left + size, 0, size
         axes.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit, extent=where)
-        axes.text(left + size / 2, size + 0.4, title, ha="center", va="bottom")
+        axes.text(left + size / 2, size + 0.4, plain_text(title), ha="center", va="bottom")
     axes.set(xlim=(-0.2, len(kernels) * (size + 1.5) - 1.3), ylim=(-0.2, size + 1.8))
     axes.axis("off")
 

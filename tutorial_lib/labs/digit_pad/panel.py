@@ -24,7 +24,7 @@ from tutorial_lib.labs.digit_pad.handwriting import (
 )
 from tutorial_lib.labs.digit_pad.own_pictures import as_ink
 from tutorial_lib.panels import MainThread, controls, replace_previous
-from tutorial_lib.pictures import STYLE, png_of
+from tutorial_lib.pictures import STYLE, plain_text, png_of
 
 SIDE = 280  # pixels of the drawing; pad.js has it too
 PEN = 18  # their width of a line; pad.js has it too
@@ -150,7 +150,7 @@ class DigitPad(anywidget.AnyWidget):
                 axes.spines[:].set_visible(True)
                 axes.set_anchor("N")  # so that the titles stand on one line
             draw_probabilities(bars, self.probabilities)
-            bars.set_title(self.words)
+            bars.set_title(plain_text(self.words, 60))
             return png_of(figure)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

@@ -15,6 +15,7 @@ from tutorial_lib.pictures import (
     draw_noisy,
     label_ends,
     plain_log_ticks,
+    plain_text,
     run_colour,
     smooth,
 )
@@ -44,7 +45,7 @@ def draw_inside(grid: np.ndarray, runs: Mapping[str, Sequence[StepRecord | Insid
             _draw_layers(axes, looks, field)
         for axes in column:
             axes.set(xlabel="step", xlim=(0, max(len(steps), 1)))
-        column[0].set_title(title)
+        column[0].set_title(plain_text(title))
     for row, label in zip(grid, ROWS.values(), strict=True):
         row[0].set_ylabel(label)
         limits = np.array([axes.get_ylim() for axes in row])
@@ -70,7 +71,9 @@ def _draw_layers(axes: Axes, looks: Sequence[InsideRecord], field: str) -> None:
         values = [getattr(layer, field) for layer in layers]
         if None not in values:  # that is, a ReLU follows this layer
             x, y = [look.step for look in looks], scale * np.array(values)
-            axes.plot(x, y, color=run_colour(number), linewidth=1.3, label=layers[0].layer)
+            axes.plot(
+                x, y, color=run_colour(number), linewidth=1.3, label=plain_text(layers[0].layer)
+            )
     if field == "dead_share":
         axes.set_ylim(-3, 103)
     else:

@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from tutorial_lib.labs.losses.measure import SoftmaxView
-from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, SKY, VERMILION, label_ends, run_colour
+from tutorial_lib.pictures import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    SKY,
+    VERMILION,
+    label_ends,
+    plain_text,
+    run_colour,
+)
 
 REACHES = (3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
 
@@ -39,7 +49,7 @@ def draw_losses_at(
         axes.set_title("numbers: at the black line")
         for number, (name, curve) in enumerate(curves.items()):
             colour, value = run_colour(number), marks[name][part]
-            words = f"{name}\n{value:.3g}"
+            words = f"{plain_text(name)}\n{value:.3g}"
             axes.plot(errors, curve[part], styles[number % 4], color=colour, label=words)
             size = 10 - 2 * number  # those at one point are rings
             axes.plot(error, value, "o", color=colour, markersize=size, zorder=3, clip_on=False)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.paths.measure import Descent, StepInNumbers, Surface
-from tutorial_lib.pictures import INK, MUTED, STYLE, draw_ways, label_ends, run_colours
+from tutorial_lib.pictures import INK, MUTED, STYLE, draw_ways, label_ends, plain_text, run_colours
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 
@@ -36,7 +36,7 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
         right.plot(heights, color=colour, linewidth=1.4)
         height = descents[name].heights[-1]
         end = "flew off" if descents[name].left else f"{height:.2g}"
-        ends.append((height, (heights[-1], f"{name}: {end}", colour)))
+        ends.append((height, (heights[-1], f"{plain_text(name)}: {end}", colour)))
     left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
     left.set_title(f"{surface.name}; square: start, star: lowest")
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")

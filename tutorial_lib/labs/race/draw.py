@@ -16,6 +16,7 @@ from tutorial_lib.pictures import (
     label_ends,
     note,
     plain_log_ticks,
+    plain_text,
     run_colours,
 )
 
@@ -67,7 +68,7 @@ def draw_race(
         plain_log_ticks(axes)
     else:
         axes.set_xlim(left=0, right=x_max)
-        axes.set(ylim=(0, 100), ylabel=f"held-out {noun} right (%)")
+        axes.set(ylim=(0, 100), ylabel=f"held-out {plain_text(noun, 20)} right (%)")
     label_ends(axes)
 
 
@@ -79,7 +80,8 @@ def _draw_runner(
         return
     dropped = [run for run in starts if run.dropped is not None]
     share = f"{len(dropped)} of {len(starts)} " if len(starts) > 1 else ""
-    words = f"{label}:\n{share}diverged" if dropped else label
+    name = plain_text(label)
+    words = f"{name}:\n{share}diverged" if dropped else name
     if len(starts) > 1:
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.18, lw=0)
     if y == "accuracy":

@@ -165,7 +165,8 @@ class RacePanel(MeasurePanel):
         """Add a runner, for the next race.
 
         Raises:
-            ValueError: The label is taken, or empty.
+            TypeError: The label is no text.
+            ValueError: It is taken, or empty.
         """
         self._check_label(label)
         wanted, taken = [*run_colours([label]).values(), *RUN_COLOURS], self._colours.values()
@@ -292,6 +293,8 @@ class RacePanel(MeasurePanel):
             self.progress_bar.value = self.progress_bar.max  # who diverged made fewer records
 
     def _check_label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a runner's name must be a text; got {label!r}")
         if not label.strip():
             raise ValueError("a runner's name must not be empty")
         if label in self.runners:

@@ -1,12 +1,11 @@
 """What is said about a race: a table, a sentence."""
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.labs.race.measure import Standing, winner
-from tutorial_lib.table import html_table
+from tutorial_lib.table import html_table, plain_html, shortened
 
 _REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
@@ -30,8 +29,8 @@ def standings_table(
     lines = []
     for row in rows:
         words = [
-            colour_square(colours[row.label]) + html.escape(row.label),
-            html.escape(row.differs),
+            colour_square(colours[row.label]) + plain_html(shortened(row.label)),
+            plain_html(row.differs),
         ]
         lines.append([*words, *_numbers(row, target_loss is not None, ended)])
     return html_table(heads, lines, num_words=2)
@@ -58,13 +57,15 @@ def standings_in_words(
         best = max(rows, key=lambda row: row.accuracy or 0)
         if best.accuracy is None:
             return f"no {noun} have been held up to them yet."
-        return f"{best.label} names most held-out {noun} right so far, {best.accuracy:.1%}."
+        return (
+            f"{shortened(best.label)} names most held-out {noun} right so far, {best.accuracy:.1%}."
+        )
     first = winner(rows, x)
     if first is None:
         return f"nobody has reached a loss of {target_loss:g} yet."
     where = _REACHED[x].format(getattr(first, x))
     starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
-    return f"{first.label} was the first at a loss of {target_loss:g}: {where}{starts}."
+    return f"{shortened(first.label)} was the first at a loss of {target_loss:g}: {where}{starts}."
 
 
 def _share(row: Standing) -> str:

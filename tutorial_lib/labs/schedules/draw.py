@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from tutorial_lib.pictures import label_ends, run_colour
+from tutorial_lib.pictures import label_ends, plain_text, run_colour
 
 
 def draw_schedules(
@@ -14,7 +14,7 @@ def draw_schedules(
     for number, (name, rates) in enumerate(plans.items()):
         looks = {"lw": 2.4} if chosen in (None, name) else {"lw": 1.0, "alpha": 0.45}
         steps = range(1, len(rates) + 1)
-        axes.plot(steps, rates, color=run_colour(number), label=name, **looks)
+        axes.plot(steps, rates, color=run_colour(number), label=plain_text(name), **looks)
     axes.set(xlabel="step", ylabel="learning rate")
     axes.set_ylim(0, 1.08 * max(map(max, plans.values())))
     label_ends(axes)
