@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from tutorial_lib.data import Split
 from tutorial_lib.losses import loss_function
+from tutorial_lib.models import Kept
+from tutorial_lib.random_state import seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +20,53 @@ class Evaluation:
 
     loss: float  # mean cross-entropy
     accuracy: float  # share of digits named right, 0 to 1
-    confusion: tuple[tuple[int, ...], ...]  # 10 x 10: row = true digit, column = answer
+    confusion: tuple[tuple[int, ...], ...]  # K x K for K outputs: row = true class, column = answer
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Let a model only answer, in evaluation mode and without gradients; then it is as it was."""
-    was_training = model.training
+    """Let a model only answer, in evaluation mode and without gradients; then it is as it was.
+
+    That holds for each of its parts: one that was in evaluation mode before still is.
+    """
+    kept = Kept(model)
+    copies = [buffer.clone() for buffer in kept.buffers]
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():  # inference_mode would leave tensors that cannot be trained with
             yield
     finally:
-        model.train(was_training)
+        kept.put_back()
+        with torch.no_grad():
+            for buffer, copy in zip(kept.buffers, copies, strict=True):
+                buffer.copy_(copy)
+
+
+def _answers(model: nn.Module, split: Split, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the model's outputs (chunk, K), and the labels (chunk,), for all images in turn.
+
+    What a model draws at random when it answers is the same each time.
+
+    Raises:
+        ValueError: The split is empty, or the outputs do not fit the labels.
+    """
+    if not len(split):
+        raise ValueError("the split must hold at least one image; it has none")
+    chunks = zip(split.images.split(chunk), split.labels.split(chunk), strict=True)
+    for number, (images, labels) in enumerate(chunks):
+        with seeded(number, images.device):
+            outputs = model(images)
+        if outputs.dim() != 2 or len(outputs) != len(labels):
+            shapes = f"{list(outputs.shape)} for {len(labels):,} images"
+            raise ValueError(f"the model must answer with logits (images, classes); got {shapes}")
+        largest = int(labels.max())
+        if int(labels.min()) < 0 or largest >= outputs.shape[1]:
+            span = f"{int(labels.min())} to {largest}"
+            raise ValueError(
+                f"the labels must lie in 0 to {outputs.shape[1] - 1}, for the model has "
+                f"{outputs.shape[1]} outputs; they go from {span}"
+            )
+        yield outputs, labels
 
 
 def evaluate(
@@ -42,21 +78,21 @@ def evaluate(
         split: Images (N, 1, 32, 32) float32 and labels (N,) int64, on the model's device.
         loss: The name of the loss to average over the images.
         chunk: Images per forward pass; it changes the memory used, not the result.
+
+    Raises:
+        ValueError: The split is empty, or a label has no output of the model.
     """
-    loss_of = loss_function(loss)
-    total, confusion = 0.0, torch.zeros(100, dtype=torch.int64)
-    chunks = zip(split.images.split(chunk), split.labels.split(chunk), strict=True)
+    loss_of, total, pairs = loss_function(loss), 0.0, []
     with evaluating(model):
-        for images, labels in chunks:
-            logits = model(images)  # (chunk, 10)
+        for logits, labels in _answers(model, split, chunk):
             total += loss_of(logits, labels).item() * len(labels)
-            pairs = labels * 10 + logits.argmax(dim=1)  # (chunk,): true digit, answer
-            confusion += pairs.bincount(minlength=100).cpu()
-    table = confusion.view(10, 10)  # row = true digit, column = answer
+            pairs.append(labels * logits.shape[1] + logits.argmax(dim=1))  # (chunk,)
+            count = logits.shape[1]
+    confusion = torch.cat(pairs).bincount(minlength=count**2).view(count, count).cpu()
     return Evaluation(
         loss=total / len(split),
-        accuracy=table.diagonal().sum().item() / len(split),
-        confusion=tuple(map(tuple, table.tolist())),
+        accuracy=confusion.diagonal().sum().item() / len(split),
+        confusion=tuple(map(tuple, confusion.tolist())),
     )
 
 
@@ -80,9 +116,12 @@ def hardest_mistakes(
         split: Images (N, 1, 32, 32) float32 and labels (N,) int64, on the model's device.
         count: How many to return at most.
         chunk: Images per forward pass; it changes the memory used, not the result.
+
+    Raises:
+        ValueError: The split is empty, or a label has no output of the model.
     """
     with evaluating(model):
-        logits = torch.cat([model(images) for images in split.images.split(chunk)])  # (N, 10)
+        logits = torch.cat([logits for logits, _ in _answers(model, split, chunk)])  # (N, K)
         losses = F.cross_entropy(logits, split.labels, reduction="none")  # (N,)
         probabilities, answers = logits.softmax(dim=1).max(dim=1)  # (N,), (N,)
     by_loss = losses.argsort(descending=True, stable=True)  # (N,)

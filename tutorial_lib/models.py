@@ -1,9 +1,11 @@
-"""LeNet-5, the network of the tutorial."""
+"""LeNet-5, the network of the tutorial; how a network is made, and what it keeps."""
 
 import contextlib
+import copy
 import inspect
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,7 @@ from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.random_state import seeded
 
 INITS = ("torch", "mindspore")
+_OF_EVERY_MODULE = set(nn.Module().__dict__)
 
 
 def make_model(new_model: Callable[..., nn.Module], seed: int) -> nn.Module:
@@ -75,3 +78,60 @@ class LeNet5(nn.Module):
         x = F.relu(self.fc1(x))  # (B, 120)
         x = F.relu(self.fc2(x))  # (B, 84)
         return self.fc3(x)  # (B, 10)
+
+
+class Kept:
+    """What a network keeps besides its parameters, as it is now, to be put back.
+
+    That is: its buffers, those that torch does not save, too; which of its parts are in training
+    mode; what parts tell by `get_extra_state`; and plain numbers and words that are attributes of
+    its own classes, a counter say.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._parts = [(part, part.training, part._buffers.copy()) for part in model.modules()]
+        self._attributes = [(part, plain_attributes(part)) for part, *_ in self._parts]
+        self._extra = [
+            (part, copy.deepcopy(part.get_extra_state()))
+            for part, *_ in self._parts
+            if has_extra_state(part)
+        ]
+        # Parameters and buffers themselves: whoever wants to put back what they hold copies it.
+        self.parameters = [
+            weights
+            for part, *_ in self._parts
+            for weights in part._parameters.values()
+            if weights is not None
+        ]
+        self.buffers = [
+            buffer
+            for *_, buffers in self._parts
+            for buffer in buffers.values()
+            if buffer is not None
+        ]
+
+    def put_back(self) -> None:
+        """Let all of it be as it was, but for what the buffers hold."""
+        for part, is_training, buffers in self._parts:
+            part.training = is_training
+            part._buffers.update(buffers)
+        for part, attributes in self._attributes:
+            part.__dict__.update(attributes)
+        for part, state in self._extra:
+            part.set_extra_state(copy.deepcopy(state))
+
+
+def plain_attributes(part: nn.Module) -> dict[str, Any]:
+    """Return numbers and words that a part of a network, not of a class of torch, has by itself."""
+    if type(part).__module__.startswith("torch."):
+        return {}
+    return {
+        name: value
+        for name, value in part.__dict__.items()
+        if type(value) in (bool, int, float, str, type(None)) and name not in _OF_EVERY_MODULE
+    }
+
+
+def has_extra_state(part: nn.Module) -> bool:
+    """Say whether a part of a network tells what it keeps by `get_extra_state`."""
+    return type(part).get_extra_state is not nn.Module.get_extra_state

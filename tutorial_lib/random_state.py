@@ -1,45 +1,120 @@
-"""torch's global random state, which all threads share: lent to one at a time."""
+"""The global random states of torch, numpy and Python, which all threads share: lent to one."""
 
 import contextlib
+import copy
+import os
+import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
+from torch import Tensor, nn
 
 RANDOM_STATE = (
     threading.RLock()
-)  # held by whoever seeds torch's generators, until they are as before
+)  # held by whoever seeds the global generators, until they are as before
+if hasattr(os, "register_at_fork"):  # a child has the lock free, and the states as they are then
+    os.register_at_fork(
+        before=RANDOM_STATE.acquire,
+        after_in_parent=RANDOM_STATE.release,
+        after_in_child=RANDOM_STATE.release,
+    )
+
+_FOR_NUMPY = np.random.MT19937(0)  # numpy draws from it while it is seeded here
+Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
-    """Let what is drawn within depend on the seed alone; then torch's random state is as before.
+    """Let what is drawn within depend on the seed alone; then all random states are as before.
 
-    Threads that seed wait for each other. Within, a second seed may be set.
+    The global generators of torch, numpy and Python are seeded. Threads that seed wait for each
+    other. Within, a second seed may be set.
 
     Args:
         seed: 0 to 2**63 - 1.
         device: Whose generator is seeded besides the CPU's.
     """
     device = torch.device(device)
-    devices = [] if device.type == "cpu" else [device]  # the CPU's state is always kept
-    with RANDOM_STATE, torch.random.fork_rng(devices, device_type=device.type):
-        torch.default_generator.manual_seed(
-            seed
-        )  # torch.manual_seed asks every device, and is slow
-        if devices:
-            getattr(torch, device.type).manual_seed(seed)
-        yield
+    with RANDOM_STATE:
+        before = _states(device)
+        try:
+            _seed(seed, device)
+            yield
+        finally:
+            _give_back(before, device)
+
+
+def call_seeded(action: Callable[[], Result], seed: int, device: torch.device) -> Result:
+    """Return what an action returns that is called as within `seeded`.
+
+    Wherever an exception cuts it short, an interrupt say, the random states are given back.
+    """
+    with RANDOM_STATE:
+        before = _states(device)
+        try:
+            try:
+                _seed(seed, device)
+                return action()
+            finally:
+                _give_back(before, device)
+        except BaseException:
+            _give_back(before, device)  # the first time may have been cut short
+            raise
+
+
+def _states(device: torch.device) -> tuple[Any, ...]:
+    """Return what `_give_back` takes; what numpy draws from next is another generator."""
+    of_device = None if device.type == "cpu" else _module(device).get_rng_state(device)
+    numbers = np.random.get_bit_generator()
+    return torch.default_generator.get_state(), of_device, random.getstate(), numbers
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every device, and is slow
+    if device.type != "cpu":
+        _module(device).manual_seed(seed)
+    random.seed(seed)
+    np.random.set_bit_generator(_FOR_NUMPY)
+    np.random.seed(seed % 2**32)  # no more bits are taken
+
+
+def _give_back(states: tuple[Any, ...], device: torch.device) -> None:
+    of_torch, of_device, of_python, numbers = states
+    torch.default_generator.set_state(of_torch)
+    if of_device is not None:
+        _module(device).set_rng_state(of_device, device)
+    random.setstate(of_python)
+    np.random.set_bit_generator(numbers)
+
+
+def _module(device: torch.device) -> Any:
+    return getattr(torch, device.type)
 
 
 def seed_of_step(seed: int, step: int) -> int:
-    """Return what a run of this seed seeds torch with for step number `step`, from 0."""
+    """Return what a run of this seed seeds the generators with for step number `step`, from 0."""
     return int(np.random.default_rng((seed, step, 1)).integers(2**63))
 
 
-def has_dropout(model: nn.Module) -> bool:
-    """Say whether a part of the model draws at random when it is trained."""
-    return any(isinstance(part, _DropoutNd) for part in model.modules())
+def draws_at_random(model: nn.Module, inputs: Tensor) -> bool:
+    """Say whether a model draws from a global generator when it answers, in its present mode.
+
+    Args:
+        inputs: What it is asked, (B, ...). A copy of the model answers; the random states are
+            given back.
+    """
+    asked = copy.deepcopy(model)
+    with seeded(0, inputs.device), torch.no_grad():
+        before = _all_numbers(inputs.device)
+        asked(inputs)
+        return _all_numbers(inputs.device) != before
+
+
+def _all_numbers(device: torch.device) -> tuple[Any, ...]:
+    of_torch, of_device, of_python, numbers = _states(device)
+    tensors = [state.tolist() for state in (of_torch, of_device) if state is not None]
+    with np.printoptions(threshold=1_000_000):  # every number of its key
+        return tensors, of_python, str(numbers.state)

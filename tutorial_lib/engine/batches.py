@@ -24,9 +24,11 @@ class Batches:
 
     def begin(self, epoch: int, steps: int = 0, taken: int = 0, total_loss: float = 0.0) -> None:
         """Stand in an epoch, from 0, after so many steps, images and summed losses of it."""
-        self.epoch, self.steps, self.taken, self.total_loss = epoch, steps, taken, total_loss
         order = order_of_epoch(len(self._train), seed=self._seed, epoch=epoch)
-        self._order = order.to(self._train.images.device)
+        order = order.to(self._train.images.device)
+        position = epoch, steps, taken, total_loss, order
+        # In one line: an interrupt comes before or after it.
+        self.epoch, self.steps, self.taken, self.total_loss, self._order = position
 
     def num_left(self, batch_size: int) -> int:
         """Return how many whole batches this epoch still has."""

@@ -2,6 +2,7 @@
 
 import math
 import time
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -9,7 +10,6 @@ from torch import Tensor
 from tutorial_lib.checks import check_whole
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import Run
-from tutorial_lib.engine.state import undo_on_error
 
 
 def take_steps(run: Run, count: int) -> list[StepRecord]:
@@ -32,19 +32,22 @@ def take_steps(run: Run, count: int) -> list[StepRecord]:
     check_whole("count", count, low=1)
     run.begin_step()
     count = min(count, run.batches.num_left(run.hyperparameters.batch_size))
-    start = time.perf_counter()
-    losses: list[float] = []
     try:
-        with undo_on_error(run):  # an interrupt, too, takes all of them back
-            losses = update_without_waiting(run, count).tolist()  # here the device is waited for
-            for number, loss in enumerate(losses):
-                if not math.isfinite(loss):
-                    losses = losses[:number]
-                    raise run.divergence(loss)
-    except Diverged:
-        if not losses:
-            raise
-        update_without_waiting(run, len(losses))
+        return run.whole_or_not(lambda: _take(run, count))
+    except Diverged as error:
+        good = error.step - run.step_number - 1  # steps before it; they were taken back with it
+        if not good:
+            raise run.divergence(error.loss) from None
+        return run.whole_or_not(lambda: _take(run, good))
+
+
+def _take(run: Run, count: int) -> list[StepRecord]:
+    start = time.perf_counter()
+    losses = update_without_waiting(run, count).tolist()  # here the device is waited for
+    for ahead, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            rate = run.hyperparameters.learning_rate
+            raise Diverged(run.step_number + ahead + 1, loss, rate)
     seconds = (time.perf_counter() - start) / count
     return [run.record_step(loss, seconds) for loss in losses]
 
@@ -53,11 +56,14 @@ def update_without_waiting(run: Run, count: int) -> Tensor:
     """Move the weights by the next batches, whatever their losses; return these (count,)."""
     losses = []
     for ahead in range(count):
-        inputs, targets = run.next_batch(ahead)  # (B, 1, 32, 32), (B,)
-        with run.random_state(ahead):
-            loss = run.loss_function(run.model(inputs), targets)  # ()
-            run.optimizer.zero_grad()
-            loss.backward()
-        run.optimizer.step()
-        losses.append(loss.detach())
+        batch = run.next_batch(ahead)  # (B, 1, 32, 32), (B,)
+        losses.append(run.call_seeded(partial(_update, run, *batch), ahead))
     return torch.stack(losses)
+
+
+def _update(run: Run, inputs: Tensor, targets: Tensor) -> Tensor:
+    loss = run.loss_function(run.model(inputs), targets)  # ()
+    run.optimizer.zero_grad()
+    loss.backward()
+    run.optimizer.step()
+    return loss.detach()

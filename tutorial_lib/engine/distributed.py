@@ -112,7 +112,8 @@ class DistributedRun(TrainingRun):
 
     def _agree(self, *, going_on: bool) -> None:
         """Let rank 0 tell the others whether it goes on, and with which settings."""
-        self.apply_changes()
+        if not self._is_prepared:
+            self.apply_changes()
         settings = [float(getattr(self.hyperparameters, name)) for name in ADJUSTABLE]
         told = torch.tensor([float(going_on), *settings], dtype=torch.float64)  # exact for floats
         dist.broadcast(told, src=0)

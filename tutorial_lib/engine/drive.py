@@ -58,12 +58,11 @@ def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | Evalu
 
 
 def _score_is_due(run: TrainingRun) -> bool:
-    """Say whether an epoch has just ended and has no score yet."""
+    """Say whether an epoch has ended, be it by a change of the batch size, and has no score yet."""
     if not run.history:
         return False
-    last = run.history[-1]
-    scored = bool(run.scores) and run.scores[-1].step == last.step
-    return last.epoch_step == last.epoch_steps and not scored
+    scored = bool(run.scores) and run.scores[-1].step == run.history[-1].step
+    return not scored and run.prepare()
 
 
 def _score(run: TrainingRun, split: Split) -> EvaluationRecord:

@@ -43,14 +43,19 @@ class Change:
 
 
 class Diverged(ArithmeticError):
-    """The loss became NaN or infinite; the weights are those before that step."""
+    """The loss became NaN or infinite; the weights are those before that step.
 
-    def __init__(self, step: int, loss: float, learning_rate: float) -> None:
-        super().__init__(step, loss, learning_rate)
-        self.step, self.loss, self.learning_rate = step, loss, learning_rate
+    Args:
+        cause: In words, if it is not the length of the steps.
+    """
+
+    def __init__(self, step: int, loss: float, learning_rate: float, cause: str = "") -> None:
+        super().__init__(step, loss, learning_rate, cause)
+        self.step, self.loss, self.learning_rate, self.cause = step, loss, learning_rate, cause
 
     def __str__(self) -> str:
+        cause = self.cause or "the steps were too long. Try a tenth of that rate"
         return (
             f"the loss became {self.loss} at step {self.step:,} with learning rate "
-            f"{self.learning_rate:g}: the steps were too long. Try a tenth of that rate."
+            f"{self.learning_rate:g}: {cause}."
         )

@@ -1,9 +1,9 @@
 """What a run is: a model, its data and its settings, and how far it has come with them."""
 
-import contextlib
+import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -11,13 +11,16 @@ from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits
 from tutorial_lib.engine.batches import Batches
+from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
+from tutorial_lib.engine.snapshot import Snapshot
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
-from tutorial_lib.random_state import has_dropout, seed_of_step, seeded
+from tutorial_lib.random_state import call_seeded, draws_at_random, seed_of_step, seeded
 
 ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
+Result = TypeVar("Result")
 Update = Callable[[Any, Tensor, Tensor], Tensor]  # update(run, inputs, targets) -> loss ()
 
 
@@ -45,6 +48,8 @@ class Run:
                 f"update must be a function, update(run, inputs, targets); got {update!r}"
             )
         self.update = update
+        with seeded(self.hyperparameters.seed, data.device):
+            make_lazy_layers(self.model, data.train.images[:2])
         self.loss_function = loss_function(self.hyperparameters.loss)
         self.optimizer = make_optimizer(
             self.hyperparameters.optimizer,
@@ -56,7 +61,9 @@ class Run:
         self.scores: list[EvaluationRecord] = []  # filled by `with_accuracy`
         self.batches = Batches(data.train, seed=self.hyperparameters.seed)
         self.pending_changes: deque[tuple[dict[str, Any], bool]] = deque()  # from any thread
-        self._draws = update is not None or has_dropout(self.model)
+        self._is_prepared = False  # whether `prepare` has settled what the next step is
+        self._before = Snapshot(with_gradients=update is not None)
+        self.first_digest = ""  # of the training set that the first step saw
 
     def __repr__(self) -> str:
         done = f"{self.step_number:,} of {self.num_steps:,} steps"
@@ -117,45 +124,115 @@ class Run:
     def close(self) -> None:
         """Give back what the run holds besides memory: nothing, unless a subclass says so."""
 
+    def prepare(self) -> bool:
+        """Settle what the next step is: what is asked for later acts on the one after it.
+
+        Returns:
+            Whether it begins an epoch, as it may earlier than planned: the images left have to
+            fill a batch of the size in force.
+        """
+        self.apply_changes()
+        self._is_prepared = True
+        return not self.batches.num_left(self.hyperparameters.batch_size)
+
     def begin_step(self) -> None:
         """Apply changes asked for; begin an epoch if that is due, or raise StopIteration."""
-        self.apply_changes()
+        if not self._is_prepared:
+            self.apply_changes()
+        self._is_prepared = False
+        if not self.history:
+            self.first_digest = self.data.train.digest
         if not self.batches.num_left(self.hyperparameters.batch_size):
             self.batches.begin(self.batches.epoch + 1)
         if self.batches.epoch >= self.hyperparameters.epochs:
             raise StopIteration
 
+    def check_data(self) -> str:
+        """Return the digest of the training set.
+
+        Raises:
+            ValueError: It is not that which the steps so far have learned from.
+        """
+        digest = self.data.train.digest
+        if self.first_digest and digest != self.first_digest:
+            raise ValueError(
+                f"the training images or labels of {self.data.name!r} were changed after the first "
+                "step, so the run is no longer one on data that can be named: begin a new one"
+            )
+        return digest
+
     def apply_changes(self) -> None:
         """Let what was asked for by `adjust` act from here on."""
         while self.pending_changes:
-            changes, mark = self.pending_changes.popleft()
+            changes, mark = self.pending_changes[0]  # cut short, it is done again from here
             before, after = self.hyperparameters, self.hyperparameters.replace(**changes)
-            for name in ADJUSTABLE if mark else ():
-                old, new = getattr(before, name), getattr(after, name)
-                if old != new:
-                    change = Change(self.step_number + 1, self.images_seen, name, old, new)
-                    self.changes.append(change)
-            self.hyperparameters = after  # last: whoever reads both sees no change without its mark
             adjust_optimizer(self.optimizer, after.optimizer, **after.optimizer_settings)
+            marks = [
+                Change(self.step_number + 1, self.images_seen, name, old, new)
+                for name in (ADJUSTABLE if mark else ())
+                if (old := getattr(before, name)) != (new := getattr(after, name))
+            ]
+            if self.changes[-len(marks) :] != marks:
+                self.changes += marks
+            self.hyperparameters = after  # last: whoever reads both sees no change without its mark
+            self.pending_changes.popleft()
 
     def next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
         """Return the next batch, or the one that many steps later: (B, 1, 32, 32) and (B,)."""
         return self.batches.peek(self.hyperparameters.batch_size, ahead=ahead)
 
-    def random_state(self, ahead: int = 0) -> contextlib.AbstractContextManager[None]:
-        """Let what a step draws at random depend on (seed, step) alone."""
-        if not self._draws:
-            return contextlib.nullcontext()
-        step = self.step_number + ahead
-        return seeded(seed_of_step(self.hyperparameters.seed, step), self.data.device)
+    def call_seeded(self, action: Callable[[], Result], ahead: int = 0) -> Result:
+        """Return what an action of a step returns; what it draws depends on (seed, step) alone."""
+        seed = seed_of_step(self.hyperparameters.seed, self.step_number + ahead)
+        return call_seeded(action, seed, self.data.device)
+
+    def whole_or_not(self, action: Callable[[], Result]) -> Result:
+        """Return what an action returns that changes the run, or take back what it did.
+
+        It is taken back if it ends in any exception; an interrupt, at any moment, is one.
+        """
+        self._before.take(self.model, self.optimizer, self.batches, self.history)
+        try:
+            return action()
+        except BaseException:
+            while True:
+                try:
+                    self._before.put_back()
+                    break
+                except KeyboardInterrupt:  # one more; the first is raised below
+                    continue
+            raise
+
+    @property
+    def has_drawn(self) -> bool:
+        """Whether the network draws at random when it is trained, as dropout does."""
+        return draws_at_random(self.model, self.data.train.images[:2])
 
     def value_of(self, loss: Tensor) -> float:
         """Return a loss () as a number; waits for the device."""
         return loss.item()
 
+    def check_loss(self, loss: float) -> None:
+        """Refuse a loss of the next step that is NaN or infinite, by Diverged."""
+        if not math.isfinite(loss):
+            raise Diverged(self.step_number + 1, loss, self.hyperparameters.learning_rate)
+
     def divergence(self, loss: float) -> Diverged:
-        """Return what to raise where this is the loss of the next step."""
-        return Diverged(self.step_number + 1, loss, self.hyperparameters.learning_rate)
+        """Return what to raise where this is the loss of the next step, with its cause.
+
+        It is looked for in the batch and in the weights, which must be those before that step.
+        """
+        images, _ = self.batches.peek(self.hyperparameters.batch_size)
+        names = [name for name, w in self.model.named_parameters() if not w.isfinite().all()]
+        cause = ""
+        if images.is_floating_point() and not images.isfinite().all():
+            cause = "its batch holds images with numbers that are not finite. Mend the data"
+        elif names:
+            cause = f"{names[0].removeprefix('module.')} held such numbers before that step"
+        elif not self.history:
+            cause = "no step had been taken, so look at the first weights, the inputs and the loss"
+        rate = self.hyperparameters.learning_rate
+        return Diverged(self.step_number + 1, loss, rate, cause)
 
     def record_step(self, loss: float, seconds: float) -> StepRecord:
         """Count a step that has been taken, and return what is told of it."""

@@ -1,9 +1,8 @@
-"""The state of a run: taken, given to another run that it fits, and put back."""
+"""The state of a run: taken, compared, and given to another run that it fits."""
 
-import contextlib
 import copy
 import dataclasses
-from collections.abc import Iterator
+import math
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +10,11 @@ from torch import Tensor
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine.batches import Batches
+from tutorial_lib.engine.network_state import (
+    load_network_state,
+    network_differences,
+    network_state,
+)
 from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import Run, check_batch_size
 from tutorial_lib.optimizers import make_optimizer
@@ -18,36 +22,30 @@ from tutorial_lib.optimizers import make_optimizer
 STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
 
 
-@contextlib.contextmanager
-def undo_on_error(run: Run) -> Iterator[None]:
-    """Take back what is done to model and optimizer within, if it ends in any exception."""
-    before = copy.deepcopy((run.model.state_dict(), run.optimizer.state_dict()))
-    try:
-        yield
-    except BaseException:
-        run.model.load_state_dict(before[0])
-        run.optimizer.load_state_dict(before[1])
-        raise
-
-
 def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
     """Return all that is needed to go on exactly: tensors and plain values, copied.
 
     Of the history it holds the records from number `history_from` on.
+
+    Raises:
+        ValueError: Something cannot be held exactly; it says what.
     """
     at, records = run.batches, run.history[history_from:]
-    return {
+    state = {
         "hyperparameters": dataclasses.asdict(run.hyperparameters),
-        "model": copy.deepcopy(run.model.state_dict()),
         "optimizer": copy.deepcopy(run.optimizer.state_dict()),
         "position": [at.epoch, at.steps, at.taken, at.total_loss],
         "history": {name: [getattr(record, name) for record in records] for name in STEP_FIELDS},
         "changes": [dataclasses.astuple(change) for change in run.changes],
         "scores": [dataclasses.astuple(score) for score in run.scores],
-        "data": [run.data.name, len(run.data.train)],
+        "data": [run.data.name, len(run.data.train), run.check_data()],
         "update": update_name(run.update),
         "threads": run.threads,
     }
+    if run.update is not None:  # which may gather them over several steps
+        gradients = {name: weights.grad for name, weights in run.model.named_parameters()}
+        state["gradients"] = copy.deepcopy(gradients)
+    return state | network_state(run.model)
 
 
 def load_state(run: Run, state: dict[str, Any]) -> None:
@@ -63,10 +61,7 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
     try:
         hyperparameters = Hyperparameters(**state["hyperparameters"])
         found = state_differences(state, run, hyperparameters)
-        *counts, epoch_loss = state["position"]
-        for field, value in zip(("epoch", "step", "image"), counts, strict=True):
-            check_whole(f"the {field} that the state stands at", value, low=0)
-        position = *counts, float(epoch_loss)
+        position = _position(state["position"], hyperparameters, len(run.data.train))
         rows = zip(*(state["history"][name] for name in STEP_FIELDS), strict=True)
         history = [StepRecord(*row) for row in rows]
         changes = [Change(*row) for row in state["changes"]]
@@ -78,17 +73,42 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
             check_batch_size(hyperparameters.batch_size, run.data, processes=run.processes)
             memory = copy.deepcopy(state["optimizer"])  # the optimizer keeps what it is given
             optimizer.load_state_dict(memory)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            # What the network itself refuses leaves it as it was.
+            run.whole_or_not(lambda: _load_network(run, state))
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"this is not the whole state of a run ({what})") from error
     if found:
         raise ValueError(f"the state is of another run: {'; '.join(found)}")
 
-    run.model.load_state_dict(state["model"])
     run.optimizer, run.hyperparameters = optimizer, hyperparameters
     run.batches = Batches(run.data.train, seed=hyperparameters.seed)
     run.batches.begin(*position)
     run.history, run.changes, run.scores = history, changes, scores
+    run.first_digest = run.data.train.digest
+
+
+def _load_network(run: Run, state: dict[str, Any]) -> None:
+    load_network_state(run.model, state)
+    for name, weights in run.model.named_parameters():
+        gradient = state.get("gradients", {}).get(name)
+        weights.grad = None if gradient is None else gradient.to(weights.device, copy=True)
+
+
+def _position(values: list[Any], settings: Hyperparameters, count: int) -> tuple[Any, ...]:
+    """Return the epoch, its steps, its images taken and its summed loss, if a run can stand there.
+
+    Args:
+        settings: Of the run.
+        count: How many images its training set has.
+    """
+    epoch, steps, taken, total_loss = values
+    highest = {"epoch": settings.epochs, "step": count, "image": count}
+    for (field, high), value in zip(highest.items(), (epoch, steps, taken), strict=True):
+        check_whole(f"the {field} that the state stands at", value, low=0, high=high)
+    if not math.isfinite(total_loss):
+        raise ValueError(f"the summed loss that the state stands at is {total_loss}")
+    return epoch, steps, taken, float(total_loss)
 
 
 def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) -> list[str]:
@@ -108,11 +128,15 @@ def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) 
     )
     if there != here:
         found.append(f"its update is {there}, here it is {here}")
-    (name, count), data = state["data"], run.data
+    (name, count, *digest), data = state["data"], run.data
     if (name, count) != (data.name, len(data.train)):
         images = f"{len(data.train):,} images of {data.name!r}"
         found.append(f"it learned from {count:,} images of {name!r}, here are {images}")
-    found += _tensor_differences(state["model"], run.model.state_dict())
+    elif digest and digest[0] != data.train.digest:  # earlier versions kept none
+        found.append(
+            f"the {count:,} images of {name!r} that it learned from, or their labels, differ"
+        )
+    found += network_differences(state, run.model)
     if not found:
         memory = state["optimizer"]["state"]
         for index, parameter in enumerate(run.model.parameters()):
@@ -128,23 +152,3 @@ def update_name(update: Any) -> str:
     while not hasattr(update, "__name__") and hasattr(update, "func"):  # a partial
         update = update.func
     return "" if update is None else getattr(update, "__name__", type(update).__name__)
-
-
-def _tensor_differences(theirs: dict[str, Tensor], ours: dict[str, Tensor]) -> list[str]:
-    """Say which tensors of a model's state are missing, unknown, or of another shape or type."""
-    differences = []
-    for name in [*theirs, *(name for name in ours if name not in theirs)]:
-        if name not in ours:
-            differences.append(
-                f"its model has {name} {list(theirs[name].shape)}, the one here has not"
-            )
-        elif name not in theirs:
-            differences.append(
-                f"the model here has {name} {list(ours[name].shape)}, its own has not"
-            )
-        elif theirs[name].shape != ours[name].shape:
-            shapes = f"{list(theirs[name].shape)}, here it is {list(ours[name].shape)}"
-            differences.append(f"its {name} is {shapes}")
-        elif theirs[name].dtype != ours[name].dtype:
-            differences.append(f"its {name} is {theirs[name].dtype}, here {ours[name].dtype}")
-    return differences

@@ -1,12 +1,13 @@
 """Training, one optimizer step at a time."""
 
-import math
 import time
 from typing import Any, Self
 
+from torch import Tensor
+
 from tutorial_lib.engine.bursts import take_steps
 from tutorial_lib.engine.own_steps import take_own_step
-from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import Run
 from tutorial_lib.engine.state import load_state, state_of
 
@@ -15,8 +16,9 @@ class TrainingRun(Run):
     """A model, the data it learns from, and the hyperparameters: iterate to train.
 
     Each record that is asked for is one optimizer step; not asking for the next one is stopping.
-    The order of the data depends on (seed, epoch) alone and what nn.Dropout drops on (seed, step),
-    so nothing that is drawn from torch's or numpy's global random state changes a run. The last
+    The order of the data depends on (seed, epoch) alone, and what a step draws at random, dropout
+    say, on (seed, step), so nothing that is drawn from the global random states of torch, numpy
+    and Python changes a run. A step happens whole or not at all, whatever interrupts it. The last
     images of an epoch that do not fill a batch are left out, as in the original tutorial.
 
     Args:
@@ -30,7 +32,7 @@ class TrainingRun(Run):
 
     Raises:
         TypeError: update cannot be called.
-        ValueError: batch_size exceeds the training set.
+        ValueError: batch_size exceeds the training set, or a lazy layer cannot be given its shape.
     """
 
     def __iter__(self) -> Self:
@@ -47,20 +49,28 @@ class TrainingRun(Run):
             StopIteration: All epochs are done.
         """
         self.begin_step()
+        try:
+            return self.whole_or_not(self._take_step)
+        except Diverged as error:  # weights and position are those before the step again
+            raise self.divergence(error.loss) from None
+
+    def _take_step(self) -> StepRecord:
         inputs, targets = self.next_batch()  # (B, 1, 32, 32), (B,)
         start = time.perf_counter()
-        with self.random_state():
-            if self.update is not None:
-                value = take_own_step(self, inputs, targets)
-            else:
-                loss = self.loss_function(self.model(inputs), targets)  # ()
-                value = self.value_of(loss)
-                if not math.isfinite(value):
-                    raise self.divergence(value)
-                self.optimizer.zero_grad()
-                loss.backward()
-                self.optimizer.step()
-        return self.record_step(value, time.perf_counter() - start)
+        loss = self.call_seeded(lambda: self._update(inputs, targets))
+        return self.record_step(loss, time.perf_counter() - start)
+
+    def _update(self, inputs: Tensor, targets: Tensor) -> float:
+        """Change the weights by one batch, and return its loss."""
+        if self.update is not None:
+            return take_own_step(self, inputs, targets)
+        loss = self.loss_function(self.model(inputs), targets)  # ()
+        value = self.value_of(loss)
+        self.check_loss(value)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return value
 
     def take(self, count: int) -> list[StepRecord]:
         """Take up to so many optimizer steps, and wait for their losses once; see `take_steps`.
