@@ -13,8 +13,9 @@ import tqdm.auto
 from tiny_digits import serving, tiny_files, tiny_source
 
 from tutorial_lib.data import digits as data
-from tutorial_lib.data import fetch
+from tutorial_lib.data import fetch, folders
 from tutorial_lib.data.digits import DataUnavailable, load_digits
+from tutorial_lib.data.prepared import read_prepared
 
 FILES = tiny_files()
 SOURCE = tiny_source(FILES)
@@ -34,7 +35,7 @@ needs_fashion = pytest.mark.skipif(
 def folder(tmp_path, monkeypatch):
     """The data folder of this test; the user's cache folder is another one."""
     monkeypatch.setenv("TUTORIAL_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setattr(data, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(folders, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.delenv("TUTORIAL_OFFLINE", raising=False)
     monkeypatch.setattr(data, "_failed_at", {})
     return tmp_path / "data"
@@ -169,7 +170,7 @@ def test_a_damaged_prepared_file_is_made_again(folder, mirror, damage):
     whole = prepared.read_bytes()
     prepared.write_bytes(damage(whole))
     assert same(load_digits("mnist"), digits)
-    assert data._read_prepared(prepared) is not None
+    assert read_prepared(prepared) is not None
 
 
 def test_a_write_into_the_images_does_not_reach_the_disk(folder, mirror):
@@ -332,7 +333,7 @@ def mnist(tmp_path_factory):
     """MNIST from ../shared/data, which is read-only."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUTORIAL_DATA_DIR", str(SHARED / "data"))
-        patch.setattr(data, "_cache_folder", lambda: cache)
+        patch.setattr(folders, "cache_folder", lambda: cache)
         cache = tmp_path_factory.mktemp("mnist")
         return load_digits("mnist", device="cpu")
 

@@ -7,14 +7,12 @@ import contextlib
 import hashlib
 import os
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -22,8 +20,10 @@ from torch.nn.functional import interpolate
 from tutorial_lib.checks import check_choice
 from tutorial_lib.data import fetch
 from tutorial_lib.data.fetch import DataUnavailable
+from tutorial_lib.data.folders import folders_to_search, writable_folder
+from tutorial_lib.data.prepared import Prepared, prepared_path, read_prepared, write_prepared
 from tutorial_lib.data.split import Split
-from tutorial_lib.files import locked, replacing
+from tutorial_lib.files import locked
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 DOWNLOADED = {"mnist": fetch.MNIST, "fashion": fetch.FASHION}
@@ -34,7 +34,6 @@ NOTICES = {
 }
 NOUNS = {"fashion": "clothes"}
 SAMPLE_SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
-PREPARED_VERSION = 1  # raise it when the prepared tensors change
 RETRY_SECONDS = 180.0  # "auto" does not try a failed download again before
 QUIET_SECONDS = 5.0  # so long another notebook is waited for without a word: the sample takes 3
 
@@ -90,30 +89,37 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
     if os.environ.get("TUTORIAL_OFFLINE", "0") not in ("", "0"):
         no_download = "TUTORIAL_OFFLINE forbids the download"
     store = writable_folder()
-    folders = _folders(store)
+    folders, complaints = folders_to_search(store)
 
-    def build() -> dict[str, Tensor]:
+    def build() -> Prepared:
         if name == "sample":
-            return _prepare(*_read_sample(), title="the sample")
+            return Prepared.of(_prepare(*_read_sample(), title="the sample"))
         source = DOWNLOADED[name]
         try:
-            raw = fetch.load_raw(source, folders=folders, store=store, no_download=no_download)
+            raw = fetch.load_raw(
+                source, folders=folders, store=store, no_download=no_download, complaints=complaints
+            )
         except DataUnavailable as error:
             if not no_download:
                 _failed_at[name] = (time.monotonic(), error.reason)
             raise
-        return _prepare(*(raw[file] for file in source.sha256), title=source.title)
+        images_and_labels = (raw[file] for file in source.sha256)
+        return Prepared.of(_prepare(*images_and_labels, title=source.title))
 
-    tensors = None
-    if data_folder() != store:  # prepared once for many, who may only read it and so share it
-        tensors = _read_prepared(_prepared_path(data_folder(), name))
-    if tensors is None:
-        tensors = build() if store is None else _cached(store, name, build)
-    train, test = (
-        Split(tensors[f"{part}_images"].to(device), tensors[f"{part}_labels"].to(device))
-        for part in ("train", "test")
-    )
+    shared = (folder for folder in folders if folder != store)  # by many, who may only read it
+    found = (read_prepared(prepared_path(folder, name)) for folder in shared)
+    prepared = next((prepared for prepared in found if prepared is not None), None)
+    if prepared is None:
+        prepared = build() if store is None else _cached(store, name, build)
+    train, test = (_split(prepared, part, device) for part in ("train", "test"))
     return Digits(name, NOTICES[name], train, test, device, NOUNS.get(name, "digits"))
+
+
+def _split(prepared: Prepared, part: str, device: torch.device) -> Split:
+    images, labels = (prepared.tensors[f"{part}_{what}"] for what in ("images", "labels"))
+    split = Split(images.to(device), labels.to(device))
+    split.know_digest(prepared.digests[f"{part}_images"])
+    return split
 
 
 def condition(name: str) -> str:
@@ -123,43 +129,21 @@ def condition(name: str) -> str:
         "whole", "missing", or what is damaged. Nothing is mended, and nothing downloaded.
     """
     store = writable_folder()
-    if store is not None and _read_prepared(_prepared_path(store, name)) is not None:
+    if store is not None and read_prepared(prepared_path(store, name)) is not None:
         return "whole"
+    folders, complaints = folders_to_search(store)
     no_more = "nothing else was found"
     try:
-        fetch.load_raw(DOWNLOADED[name], folders=_folders(store), store=None, no_download=no_more)
+        fetch.load_raw(
+            DOWNLOADED[name],
+            folders=folders,
+            store=None,
+            no_download=no_more,
+            complaints=complaints,
+        )
     except DataUnavailable as error:
         return "missing" if error.reason == no_more else error.reason
     return "whole"
-
-
-# ---- folders ----
-
-
-def _folders(store: Path | None) -> list[Path]:
-    """Return where to look for raw files, the named folder first."""
-    return [*dict.fromkeys(folder for folder in (data_folder(), store) if folder)]
-
-
-def data_folder() -> Path:
-    """Return the folder that TUTORIAL_DATA_DIR names, or else the user's cache folder."""
-    named = os.environ.get("TUTORIAL_DATA_DIR")
-    return Path(named).expanduser() if named else _cache_folder()
-
-
-def _cache_folder() -> Path:
-    return platformdirs.user_cache_path("tutorial_lib", appauthor=False)
-
-
-def writable_folder() -> Path | None:
-    """Return the data folder, or if it is read-only the user's cache folder, or else None."""
-    for folder in (data_folder(), _cache_folder()):
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            # Root may write anywhere; a folder that nobody may write to is left alone all the same.
-            if os.access(folder, os.W_OK) and folder.stat().st_mode & 0o222:
-                return folder
-    return None
 
 
 # ---- prepared once, kept on disk ----
@@ -193,36 +177,19 @@ def normalise(images: Tensor) -> Tensor:
     return images.div_(255).sub_(0.1307).div_(0.3081)  # MNIST's own mean and standard deviation
 
 
-def _cached(folder: Path, name: str, build: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the prepared tensors from the folder; build and keep them if they are not there."""
-    path = _prepared_path(folder, name)
-    tensors = _read_prepared(path)
-    if tensors is None:
+def _cached(folder: Path, name: str, build: Callable[[], Prepared]) -> Prepared:
+    """Return the prepared set from the folder; build and keep it if it is not there."""
+    path = prepared_path(folder, name)
+    prepared = read_prepared(path)
+    if prepared is None:
         with locked(folder / name, patience=QUIET_SECONDS, wait=_wait_for_another_notebook):
-            tensors = _read_prepared(path)  # another notebook may have built it meanwhile
-            if tensors is None:
-                tensors = build()
+            prepared = read_prepared(path)  # another notebook may have built it meanwhile
+            if prepared is None:
+                prepared = build()
                 # A disk that is full or read-only is no error: the tensors are here.
-                with contextlib.suppress(OSError, RuntimeError), replacing(path) as file:
-                    torch.save(tensors, file)
-    return tensors
-
-
-def _prepared_path(folder: Path, name: str) -> Path:
-    return folder / "prepared" / f"{name}-v{PREPARED_VERSION}.pt"
-
-
-def _read_prepared(path: Path) -> dict[str, Tensor] | None:
-    """Return the tensors of a prepared file, or None unless it is whole.
-
-    They are mapped, not read: notebooks share them. A write would stay in this process's memory.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            whole = archive.testzip() is None  # checks the CRC that torch.save wrote
-        return torch.load(path, mmap=True, weights_only=True) if whole else None
-    except Exception:  # whatever is wrong with it, it is built again
-        return None
+                with contextlib.suppress(OSError, RuntimeError):
+                    write_prepared(prepared, path)
+    return prepared
 
 
 def _wait_for_another_notebook(lock: filelock.BaseFileLock) -> None:

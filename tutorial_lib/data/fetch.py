@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,12 @@ class DataUnavailable(RuntimeError):
 
 
 def load_raw(
-    source: Source, *, folders: Sequence[Path], store: Path | None, no_download: str = ""
+    source: Source,
+    *,
+    folders: Sequence[Path],
+    store: Path | None,
+    no_download: str = "",
+    complaints: Iterable[str] = (),
 ) -> dict[str, Tensor]:
     """Return the four files of a data set as tensors, each verified against the genuine digest.
 
@@ -82,6 +87,7 @@ def load_raw(
         folders: Data folders to look into, in torchvision's layout: FOLDER/MNIST/raw/...
         store: The data folder that keeps what is downloaded and mended; None keeps nothing.
         no_download: Why nothing may be downloaded, in plain words; empty where it may.
+        complaints: Why other folders cannot be looked into.
 
     Returns:
         File name -> uint8 tensor: images (N, 28, 28), labels (N,) int64 in 0..9.
@@ -90,7 +96,7 @@ def load_raw(
         DataUnavailable: Something is missing or damaged on disk, and no mirror has it.
     """
     tensors: dict[str, Tensor] = {}
-    reasons: list[str] = []
+    reasons = [*complaints]
     for name, sha256 in source.sha256.items():
         for folder in folders:
             path = _raw_folder(folder, source) / name
@@ -108,12 +114,12 @@ def load_raw(
                 _keep(_raw_folder(store, source) / name, content)
     if len(tensors) < len(source.sha256):
         reason = "; ".join(reasons)
+        files = f"the files {', '.join(source.sha256)} (or their .gz)"
+        put = f"put {files} into {_raw_folder(folders[0], source)}, or " if folders else ""
         error = DataUnavailable(
             f"{source.title} is not available: {reason}. "
             "To work without a network, take the sample, load_digits('sample') or --data sample, "
-            f"or put the files {', '.join(source.sha256)} (or their .gz) into "
-            f"{_raw_folder(folders[0], source)}, or name a folder that has "
-            f"{source.dataset}/raw in TUTORIAL_DATA_DIR."
+            f"or {put}name a folder that has {source.dataset}/raw in TUTORIAL_DATA_DIR."
         )
         error.reason = reason
         raise error
@@ -127,15 +133,18 @@ def _raw_folder(folder: Path, source: Source) -> Path:
 # ---- verified ----
 
 
-def _find(raw: Path, sha256: str, damaged: list[str], *, mend: bool) -> bytes | None:
+def _find(raw: Path, sha256: str, reasons: list[str], *, mend: bool) -> bytes | None:
     """Return the content of a raw file, or of the `.gz` beside it, if one of them is genuine."""
     for path in (raw, raw.with_name(f"{raw.name}.gz")):
         try:
             content = _genuine(path.read_bytes(), sha256)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:
-            damaged.append(f"{path} is damaged ({error})")
+        except OSError as error:
+            reasons.append(f"{path} cannot be read ({error.strerror or error})")
+            continue
+        except ValueError as error:
+            reasons.append(f"{path} is damaged ({error})")
             continue
         if mend and path != raw and raw.exists():
             _keep(raw, content)
