@@ -1,7 +1,11 @@
 """Hyperparameters refuse bad values at once, and say which."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
+import torch
 
 from tutorial_lib import Hyperparameters
 from tutorial_lib.config import labels_by_difference
@@ -24,6 +28,7 @@ def test_defaults_are_those_of_the_original_tutorial():
         *(("momentum", v, "[0, 1)") for v in (-0.1, 1, 1.5, float("nan"), "0.9", True)),
         *(("weight_decay", v, "[0, inf)") for v in (-1e-4, float("inf"), None)),
         *(("seed", v, "0 or more") for v in (-1, 0.5, None)),
+        *(("seed", v, "from 0 to 9,223,372,036,854,775,807") for v in (2**63, 10**30)),
         *(("optimizer", v, "sgd, momentum") for v in ("sdg", "SGD", None, 3)),
         *(("loss", v, "cross_entropy, mse, l1") for v in ("hinge", None)),
     ],
@@ -35,6 +40,85 @@ def test_a_bad_value_is_refused_by_field_value_and_range(field, value, interval)
     assert field in message
     assert repr(value) in message
     assert interval in message
+
+
+WHOLE = ("epochs", "batch_size", "seed")
+REAL = ("learning_rate", "momentum", "weight_decay")
+LARGE = {
+    "10**400": 10**400,
+    "-10**400": -(10**400),
+    "an int that Python does not write": 10**5000,
+    "a fraction": Fraction(10**400),
+    "a fraction that Python does not write": Fraction(-(10**5000), 3),
+    "an extended float": np.longdouble("1e400"),
+}
+
+
+@pytest.mark.parametrize("field", [*WHOLE, *REAL])
+@pytest.mark.parametrize("value", LARGE.values(), ids=LARGE)
+def test_a_value_beyond_all_ranges_is_refused_in_few_words(field, value):
+    with pytest.raises((ValueError, TypeError), match=f"^{field} must be .*; got") as caught:
+        Hyperparameters(**{field: value})
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("field", WHOLE)
+def test_a_whole_number_must_fit_into_64_bits(field):
+    largest = 2**63 - 1
+    assert getattr(Hyperparameters(**{field: largest}), field) == largest
+    assert getattr(Hyperparameters(**{field: np.int64(largest)}), field) == largest
+    for value in (2**63, np.uint64(2**63), 2**2040):
+        with pytest.raises(ValueError, match=f"{field} must be .* to 9,223,372,036,854,775,807"):
+            Hyperparameters(**{field: value})
+
+
+@pytest.mark.parametrize("field", [*WHOLE, *REAL])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(Decimal("0.5"), Decimal("1e400"), Decimal("NaN"), Decimal("sNaN")),
+        *(torch.tensor(0.5), torch.tensor(1), torch.zeros(1000), np.array(1), np.zeros(1000)),
+        *(np.bool_(True), 1j, b"1", "1e400", "x" * 10**6, {"a": 1}, object, type("", (), {})()),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_number_of_pythons_own_kinds_is_refused(field, value):
+    with pytest.raises(TypeError, match=f"^{field} must be .*; got") as caught:
+        Hyperparameters(**{field: value})
+    message = str(caught.value)
+    assert type(value).__name__ in message
+    assert len(message) < 300
+    assert "\n" not in message
+
+
+def test_a_value_that_cannot_be_shown_is_refused_all_the_same():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError("no")
+
+    with pytest.raises(TypeError, match=r"epochs must be .*; got one that cannot be shown"):
+        Hyperparameters(epochs=Broken())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", Fraction(1, 10**400)),  # above 0, but not as a float
+        ("momentum", 1 - Fraction(1, 10**30)),  # below 1, but not as a float
+        ("momentum", np.float64(1)),
+        ("weight_decay", np.float32("inf")),
+    ],
+)
+def test_the_float_that_is_computed_with_lies_in_the_range(field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be a finite number in"):
+        Hyperparameters(**{field: value})
+
+
+@pytest.mark.parametrize("value", [Fraction(1, 4), np.float16(0.25), np.longdouble(0.25), 2**-2])
+def test_other_kinds_of_numbers_become_the_float_that_they_are(value):
+    settings = Hyperparameters(learning_rate=value, momentum=value, weight_decay=value)
+    assert settings == Hyperparameters(learning_rate=0.25, momentum=0.25, weight_decay=0.25)
+    assert all(type(getattr(settings, name)) is float for name in REAL)
 
 
 def test_numpy_scalars_become_plain_numbers():

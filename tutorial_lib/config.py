@@ -28,7 +28,7 @@ class Hyperparameters:
     optimizer: str = "momentum"  # a name in optimizers.OPTIMIZERS
     loss: str = "cross_entropy"  # a name in losses.LOSSES
     weight_decay: float = 0.0  # pull of every weight towards 0, 0 or more
-    seed: int = 0  # decides the order of the data and, of a new model, the first weights; 0 or more
+    seed: int = 0  # decides the order of the data and a new model's first weights, 0 to 2**63 - 1
 
     def __post_init__(self) -> None:
         check_whole("epochs", self.epochs, low=1)
@@ -39,7 +39,7 @@ class Hyperparameters:
         check_choice("loss", self.loss, LOSSES)
         check_number("weight_decay", self.weight_decay, "[0, inf)", lambda value: value >= 0)
         check_whole("seed", self.seed, low=0)
-        for field in dataclasses.fields(self):  # numpy scalars become plain numbers
+        for field in dataclasses.fields(self):  # numpy scalars and fractions become plain numbers
             object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
 
     @property
