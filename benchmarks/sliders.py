@@ -28,8 +28,7 @@ from tutorial_lib import labs
 
 def answers(panel, moves):
     "Seconds of each move, of all the panel's sliders in turn."
-    kinds = (ipywidgets.FloatSlider, ipywidgets.FloatLogSlider, ipywidgets.IntSlider)
-    sliders = [control for control in panel.controls.values() if isinstance(control, kinds)]
+    sliders = [control.slider for control in panel.controls.values() if hasattr(control, "slider")]
     seconds = []
     for move in range(moves + 3):
         slider = sliders[move % len(sliders)]

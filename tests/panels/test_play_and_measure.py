@@ -48,7 +48,7 @@ def test_a_control_that_is_not_there_is_named_and_nothing_moves(play, call):
 
 
 def test_stops_of_a_rate_are_read_as_the_round_numbers_that_they_show():
-    slider = controls.play_rate_slider("rate", 0.1, "", low=-2, high=1)
+    control = controls.play_rate_slider("rate", 0.1, "", low=-2, high=1)
     for exponent, shown in (
         (0.3, 2.0),
         (-0.3, 0.5),
@@ -57,10 +57,11 @@ def test_stops_of_a_rate_are_read_as_the_round_numbers_that_they_show():
         (-2, 0.01),
         (1, 10.0),
     ):
-        slider.value = 10**exponent
-        assert controls.read(slider) == shown
-    slider.value = 1.234
-    assert controls.read(slider) == 1.234
+        control.slider.value = 10**exponent
+        assert control.value == shown
+    for value in (1.234, 10**0.3):  # from code
+        control.value = value
+        assert control.value == value
 
 
 def count_up(until):

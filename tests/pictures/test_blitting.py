@@ -101,9 +101,10 @@ def somewhere(control, rng):
         return rng.choice(list(control.options))
     if isinstance(control, widgets.ToggleButton):
         return rng.random() < 0.5
-    place = control.min + (control.max - control.min) * rng.random()
-    if isinstance(control, widgets.FloatLogSlider):
-        return control.base**place
+    slider = control.slider
+    place = slider.min + (slider.max - slider.min) * rng.random()
+    if isinstance(slider, widgets.FloatLogSlider):
+        return slider.base**place
     return type(control.value)(place)
 
 

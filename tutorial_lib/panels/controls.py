@@ -1,5 +1,6 @@
 """The controls that the panels share, and their look."""
 
+import html
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -8,7 +9,10 @@ from typing import Any
 import ipywidgets as widgets
 from IPython import get_ipython
 
+from tutorial_lib.checks import check_choice
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
+from tutorial_lib.panels.number_control import NumberControl
+from tutorial_lib.panels.typed_numbers import Range
 
 NOT_ADAPTIVE = names_in_words(lambda optimizer: not optimizer.is_adaptive)
 ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)  # "rmsprop, adam and adamw"
@@ -19,6 +23,8 @@ MOMENTUM_WORDS = (
 ON_RELEASE = {"continuous_update": False}  # one change when the hand lets go, not fifty before
 ON_DRAG = {"continuous_update": True}
 DOUBLE_CLICK_SECONDS = 0.4
+ALERT_COLOUR = "var(--jp-error-color1, #c62828)"  # readable in the dark theme, too
+NOTE_COLOUR = "var(--jp-ui-font-color2, #616161)"
 ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "max_width": "900px"}
 
 
@@ -40,59 +46,74 @@ def labelled(
 
 def play_slider(
     description: str, value: float, low: float, high: float, tooltip: str, **traits: Any
-) -> widgets.FloatSlider:
+) -> NumberControl:
     """Return a slider for what answers at once: it speaks while it is being dragged."""
-    traits = {"min": low, "max": high, "step": 0.05} | traits
-    return labelled(widgets.FloatSlider, description, value, tooltip, **traits)
+    traits = {"slider": widgets.FloatSlider, "min": low, "max": high, "step": 0.05} | traits
+    return NumberControl(description, value, Range(low, high), tooltip, **traits)
 
 
 def play_rate_slider(
     description: str, value: float, tooltip: str, *, low: float = -4, high: float = 0, **traits: Any
-) -> widgets.FloatLogSlider:
-    """Return a slider from 10**low to 10**high that speaks while it is being dragged; see read."""
+) -> NumberControl:
+    """Return a slider from 10**low to 10**high that speaks while it is being dragged."""
     # Among its stops are 1, 2, 3, 4, 5 and 6.
-    traits = {"min": low, "max": high, "step": 0.02, "readout_format": ".2g"} | traits
-    return labelled(widgets.FloatLogSlider, description, value, tooltip, **traits)
+    traits = {"slider": widgets.FloatLogSlider, "min": low, "max": high, "step": 0.02} | traits
+    return NumberControl(description, value, Range(10**low, 10**high), tooltip, **traits)
 
 
-def play_momentum_slider(value: float) -> widgets.FloatSlider:
+def play_momentum_slider(value: float) -> NumberControl:
     """Return a slider over [0, 0.99] that speaks while it is being dragged."""
     return play_slider("momentum", value, 0, 0.99, MOMENTUM_WORDS, step=0.01)
 
 
-def learning_rate_slider(value: float) -> widgets.FloatLogSlider:
-    """Return a slider from 0.0001 to 1; any value in between can be typed into its readout."""
-    tooltip = "Length of a step along the gradient. Acts at once, also mid-run."
-    return play_rate_slider("learning rate", value, tooltip, step=0.1, **ON_RELEASE)
+def learning_rate_slider(
+    value: float, tooltip: str = "Length of a step along the gradient. Acts at once, also mid-run."
+) -> NumberControl:
+    """Return a slider from 0.0001 to 1, where any rate above 0 can be typed."""
+    traits = {"min": -4, "max": 0, "step": 0.1, "base": 10} | ON_RELEASE
+    slider, rates = widgets.FloatLogSlider, Range(0, above=True)
+    return NumberControl("learning rate", value, rates, tooltip, slider=slider, **traits)
 
 
-def momentum_slider(value: float) -> widgets.FloatSlider:
-    """Return a slider over [0, 0.99]."""
-    tooltip = "How much of the last step's velocity is kept. Acts at once, also mid-run."
-    return play_slider("momentum", value, 0, 0.99, tooltip, step=0.01, **ON_RELEASE)
+def momentum_slider(
+    value: float,
+    tooltip: str = "How much of the last step's velocity is kept. Acts at once, also mid-run.",
+) -> NumberControl:
+    """Return a slider over [0, 0.99], where any momentum in [0, 1) can be typed."""
+    traits = {"min": 0, "max": 0.99, "step": 0.01} | ON_RELEASE
+    slider, shares = widgets.FloatSlider, Range(0, 1, below=True)
+    return NumberControl("momentum", value, shares, tooltip, slider=slider, **traits)
 
 
-def batch_size_slider(value: int, largest: int) -> widgets.SelectionSlider:
-    """Return a slider over the powers of two from 1 to 1024, as far as the data reaches."""
-    sizes = sorted({2**power for power in range(11) if 2**power <= largest} | {value})
-    tooltip = "Images per step. Acts at the next batch, also mid-run."
-    traits = {"options": sizes} | ON_RELEASE
-    return labelled(widgets.SelectionSlider, "batch size", value, tooltip, **traits)
+def batch_size_slider(
+    value: int,
+    largest: int,
+    tooltip: str = "Images per step. Acts at the next batch, also mid-run.",
+) -> NumberControl:
+    """Return a slider over the powers of two from 1 to 1024, where any size can be typed.
+
+    Args:
+        largest: How far the data reaches.
+    """
+    powers = min(largest.bit_length() - 1, 10)
+    traits = {"min": 0, "max": powers, "step": 1, "base": 2} | ON_RELEASE
+    slider, sizes = widgets.FloatLogSlider, Range(1, largest, whole=True)
+    return NumberControl("batch size", value, sizes, tooltip, slider=slider, **traits)
 
 
 def count_slider(
     description: str, value: int, low: int, high: int, tooltip: str, **traits: Any
-) -> widgets.IntSlider:
+) -> NumberControl:
     """Return a slider over whole numbers that speaks when the hand lets go."""
-    traits = {"min": low, "max": high} | ON_RELEASE | traits
-    return labelled(widgets.IntSlider, description, value, tooltip, **traits)
+    traits = {"slider": widgets.IntSlider, "min": low, "max": high} | ON_RELEASE | traits
+    return NumberControl(description, value, Range(low, high, whole=True), tooltip, **traits)
 
 
 def count_field(
-    description: str, value: int, high: int, tooltip: str, **looks: str
-) -> widgets.BoundedIntText:
-    """Return a number field from 1 to `high`; looks are those of `labelled`."""
-    return labelled(widgets.BoundedIntText, description, value, tooltip, min=1, max=high, **looks)
+    description: str, value: int, tooltip: str, *, high: float = math.inf, **looks: str
+) -> NumberControl:
+    """Return a field for a whole number, 1 or more; looks are those of NumberControl."""
+    return NumberControl(description, value, Range(1, high, whole=True), tooltip, **looks)
 
 
 def dropdown(
@@ -154,26 +175,73 @@ def progress_bar() -> widgets.IntProgress:
 
 
 def row(*children: widgets.Widget) -> widgets.HBox:
-    """Return the widgets side by side, on a line of their own where the page is narrow."""
-    return widgets.HBox(children, layout=ROW_LAYOUT)
+    """Return the widgets side by side, on a line of their own where the page is narrow.
+
+    Under them stands, in words, what of that which was typed has been refused, and why one of them
+    is disabled.
+    """
+    box = widgets.HBox(children, layout=ROW_LAYOUT)
+    numbers = [child for child in children if isinstance(child, NumberControl)]
+
+    def show(_: object) -> None:
+        for old in box.children[len(children) :]:
+            close_all(old)
+        refusals = [_words(number.refusal, ALERT_COLOUR, "alert") for number in numbers]
+        notes = [_words(number.note, NOTE_COLOUR, "status") for number in numbers]
+        if text := "".join(refusals + notes):
+            box.children = (*children, widgets.HTML(text, layout={"width": "100%"}))
+        else:
+            box.children = children
+
+    for number in numbers:
+        number.observe(show, ["refusal", "note"])
+    return box
+
+
+def _words(text: str, colour: str, role: str) -> str:
+    return text and f'<div role="{role}" style="color: {colour}">{html.escape(text)}</div>'
+
+
+def rest_momentum(momentum: NumberControl, optimizer: str) -> None:
+    """Disable momentum where an optimizer has none, and say so."""
+    momentum.rest("" if OPTIMIZERS[optimizer].momentum else f"{optimizer} has no momentum.")
 
 
 def read(control: widgets.Widget) -> Any:
-    """Return what a control says: a stop of a logarithmic slider is the round number shown there.
-
-    10**0.3 shows as 2.0 and is 1.995; other values, typed or set from code, are left as they are.
-    """
-    value = control.value
-    if isinstance(control, widgets.FloatLogSlider):
-        stop = math.log(value, control.base) / control.step
-        if abs(stop - round(stop)) < 1e-6:
-            return float(f"{value:.2g}")
-    return value
+    """Return what a control says."""
+    return control.value
 
 
 def read_all(controls_by_name: Mapping[str, widgets.Widget]) -> dict[str, Any]:
     """Return what each control says."""
     return {name: read(control) for name, control in controls_by_name.items()}
+
+
+def check_all(controls_by_name: Mapping[str, widgets.Widget], values: Mapping[str, Any]) -> None:
+    """Refuse values that controls could not take, and names that none of them has.
+
+    Raises:
+        TypeError, ValueError: Which one, and what it takes.
+    """
+    for name, value in values.items():
+        check_choice("the control", name, controls_by_name)
+        _check(name, controls_by_name[name], value)
+
+
+def _check(name: str, control: widgets.Widget, value: Any) -> None:
+    """Refuse a value that a control could not show."""
+    if isinstance(control, NumberControl):
+        control.allowed.check(name, value)
+    elif hasattr(control, "options"):
+        if value not in control.options:
+            choices = ", ".join(map(str, control.options))
+            raise ValueError(f"{name} must be one of {choices}; got {value!r}")
+    elif hasattr(control, "min"):  # a slider as it comes from ipywidgets, which would clamp
+        base, ends = getattr(control, "base", None), (control.min, control.max)
+        low, high = (base**end if base else end for end in ends)
+        Range(low, high, whole=isinstance(control.value, int)).check(name, value)
+    elif isinstance(control.value, bool) and not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
 
 
 def close_all(widget: widgets.Widget) -> None:

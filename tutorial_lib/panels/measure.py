@@ -73,6 +73,7 @@ class MeasurePanel(LivePanel):
 
         An interrupt of the kernel ends it gracefully; an error in the measurement is raised.
         """
+        controls.check_all(self.controls, values)
         self.stop()
         self._wait()
         self.start(**values)

@@ -105,7 +105,8 @@ class TrainingPanel(LivePanel):
         self.batch_size = controls.batch_size_slider(settings.batch_size, len(self.data.train))
         self.momentum = controls.momentum_slider(settings.momentum)
         self.optimizer = controls.optimizer_dropdown(settings.optimizer)
-        self.epochs = controls.count_field("epochs", settings.epochs, 100, passes, **looks)
+        self.epochs = controls.count_field("epochs", settings.epochs, passes, **looks)
+        self.optimizer.observe(self.later(self._rest_momentum), "value")
         for field in LIVE:
             getattr(self, field).observe(partial(self._adjust, field), "value")
         return {field: getattr(self, field) for field in (*LIVE, "optimizer", "epochs")}
@@ -205,11 +206,9 @@ class TrainingPanel(LivePanel):
         return self.last_run
 
     def choose(self, settings: Hyperparameters) -> None:
-        """Set the controls, as far as they reach."""
+        """Set the controls."""
         for field, control in self.controls.items():
-            value = getattr(settings, field)
-            if field != "batch_size" or value in control.options:
-                control.value = value
+            control.value = getattr(settings, field)
 
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
@@ -302,6 +301,12 @@ class TrainingPanel(LivePanel):
 
     # Showing.
 
+    def _rest_momentum(self) -> None:
+        """Let momentum look dead where the optimizer that it would act on has none."""
+        goes_on = self._session is not None and not self._session.done
+        name = self.last_run.hyperparameters.optimizer if goes_on else self.optimizer.value
+        controls.rest_momentum(self.momentum, name)
+
     def _draw(self) -> None:
         self.image.value = self._display.curve.png()
 
@@ -325,6 +330,7 @@ class TrainingPanel(LivePanel):
         waits = state == "paused" or taken_up
         for button in (self.train_button, self.clear_button, self.optimizer, self.epochs):
             button.disabled = busy
+        self._rest_momentum()
         self.stop_button.disabled = not busy
         self.pause_button.disabled = not (busy or taken_up)
         self.pause_button.description = "Resume" if waits else "Pause"

@@ -18,9 +18,9 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("\u00d7\u00b7\u22c5", "*"),
     }
 )
+MOST = 10**15  # of a whole number: below that all are exact in a browser, too
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b"  # 0 to 9, +, -
 _UNRAISED = str.maketrans(_RAISED, "0123456789+-")
-_MOST_DIGITS = 15  # of a whole number: so many are exact in a browser, too
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ class Range:
         too_high = number >= self.high if self.below else number > self.high
         if too_low or too_high or number != number or number == math.inf:
             raise ValueError(wanted)
+        if self.whole and abs(number) >= MOST:
+            raise ValueError(f"{wanted}, which is too large")
         return number
 
     def read(self, field: str, text: str) -> float:
@@ -201,7 +203,7 @@ def _joined(digits: str, sign: str) -> str:
 def _whole(value: Fraction) -> int:
     if value.denominator != 1:
         raise _Unreadable("which is not whole")
-    if abs(value.numerator) >= 10**_MOST_DIGITS:
+    if abs(value.numerator) >= MOST:
         raise _Unreadable("which is too large")
     return value.numerator
 
@@ -218,6 +220,7 @@ def _float(value: Fraction) -> float:
 
 def _said(value: Any) -> str:
     try:
-        return repr(value)
+        said = repr(value)
     except ValueError:  # a whole number of thousands of digits
-        return "a number too long to write"
+        return "a number of thousands of digits"
+    return said if len(said) <= 80 else f"{said[:77]}..."

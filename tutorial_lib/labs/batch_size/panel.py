@@ -51,9 +51,10 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
 def batch_race_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains with four batch sizes, with and without scaling the rate."""
     scaling = "How the learning rate grows with the batch size, from 32 images on."
+    rate = "Length of a step along the gradient, for a batch of 32. For the next race."
     epochs = "Passes over the training set, for each batch size."
     by_name = {
-        "learning_rate": controls.learning_rate_slider(0.1),
+        "learning_rate": controls.learning_rate_slider(0.1, rate),
         "scaling": controls.dropdown("scale the rate", SCALINGS, "none", scaling, width="430px"),
         "epochs": controls.count_slider("epochs", 2, 1, 10, epochs),
     }

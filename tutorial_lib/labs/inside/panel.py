@@ -18,10 +18,11 @@ Records = Sequence[StepRecord | InsideRecord]
 def inside_panel(data: Digits) -> MeasurePanel:
     """Return a panel that trains LeNet and shows gradients, updates and dead ReLUs by layer."""
     init = "From which distribution the first weights are drawn."
+    rate = "Length of a step along the gradient. For the next run."
     num_steps = "Batches of 32 images, in all. For the next run."
     by_name = {
         "init": controls.dropdown("init", INITS, "torch", init),
-        "learning_rate": controls.learning_rate_slider(0.01),
+        "learning_rate": controls.learning_rate_slider(0.01, rate),
         "num_steps": controls.count_slider("steps", 400, 100, 2000, num_steps, step=100),
     }
 

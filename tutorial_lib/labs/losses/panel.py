@@ -3,13 +3,12 @@
 import math
 from collections.abc import Sequence
 
-import ipywidgets as widgets
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, rounded
 from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
 from tutorial_lib.panels import PlayPanel
-from tutorial_lib.panels.controls import dropdown, play_slider
+from tutorial_lib.panels.controls import NumberControl, dropdown, play_slider
 
 _ERRORS = tuple(index / 50 for index in range(-150, 151))  # -3 to 3
 
@@ -35,22 +34,18 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
     label = "The label: which class is the right one."
     added = "A constant added to all logits. It changes nothing, on paper."
     smoothing = "Label smoothing: the share of the target that is spread over all classes."
-    whole = {"step": 1, "readout_format": ".0f"}
     by_name = {f"logit_{index}": _logit_slider(index) for index in range(num_classes)} | {
         "label": dropdown("true class", range(num_classes), min(3, num_classes - 1), label),
-        "added": play_slider("add to all", 0.0, -150, 150, added, **whole),
+        "added": play_slider("add to all", 0.0, -150, 150, added, step=1),
         "smoothing": play_slider("smoothing", 0.0, 0, 0.5, smoothing, step=0.01),
     }
     boxes = (0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)
     return PlayPanel("softmax and cross-entropy", _draw_softmax, by_name, boxes=boxes)
 
 
-def _logit_slider(index: int) -> widgets.FloatSlider:
-    looks = {"orientation": "vertical", "layout": {"width": "62px", "height": "170px"}}
-    words = {"description": f"z{index}", "tooltip": f"The logit of class {index}."}
-    return widgets.FloatSlider(
-        0.0, min=-10, max=10, step=0.1, readout_format=".1f", **looks, **words
-    )
+def _logit_slider(index: int) -> NumberControl:
+    looks = {"orientation": "vertical", "width": "62px", "label_width": "auto", "step": 0.1}
+    return play_slider(f"z{index}", 0.0, -10, 10, f"The logit of class {index}.", **looks)
 
 
 def _draw_losses(pair: Sequence[Axes], error: float, beta: float, delta: float) -> str:

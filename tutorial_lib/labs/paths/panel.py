@@ -57,10 +57,7 @@ class PathsPanel(PlayPanel):
         own = _own_values(surface)
         with self.hold():
             for axis, (low, high) in (("start_x", surface.xlim), ("start_y", surface.ylim)):
-                slider = self.controls[axis]
-                # One message: the page would cut the old value to the new ends, and send it back.
-                with slider.hold_sync(), slider.hold_trait_notifications():
-                    slider.min, slider.max, slider.value = low, high, own[axis]
+                self.controls[axis].go(own[axis], low=low, high=high)
             self.set(**own)
         self.redraw()
 
@@ -111,9 +108,8 @@ def _toggle(name: str) -> widgets.ToggleButton:
     )
 
 
-def _start_slider(name: str, value: float, ends: tuple[float, float]) -> widgets.FloatSlider:
-    looks = {"step": 0.001, "readout_format": ".3f"}
-    return controls.play_slider(name, value, *ends, "Where all of them set out.", **looks)
+def _start_slider(name: str, value: float, ends: tuple[float, float]) -> controls.NumberControl:
+    return controls.play_slider(name, value, *ends, "Where all of them set out.", step=0.001)
 
 
 def _draw(

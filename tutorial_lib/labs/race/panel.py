@@ -10,11 +10,11 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.checks import check_choice
+from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Digits
 from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
-from tutorial_lib.labs.race.draw import XS, draw_race
+from tutorial_lib.labs.race.draw import XS, YS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
     RaceRecord,
@@ -33,6 +33,8 @@ from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
 from tutorial_lib.pictures import RUN_COLOURS, run_colours
 
+NOBODY = "there is none: add one below"
+
 
 class RunnerRow(widgets.HBox):
     """A runner on its panel: its colour, its name, its settings, and what can be done with it."""
@@ -50,6 +52,7 @@ class RunnerRow(widgets.HBox):
             tooltip="Leave it on the picture as it is when the others race anew",
             layout={"width": "76px"},
         )
+        self.keep.observe(panel.later(panel.refresh), "value")
         repeats = "Copy as code: a script that repeats it"
         show_code = panel.later(lambda: panel.show_code(self.label))
         self.code = controls.button("", "code", repeats, show_code, width="40px")
@@ -103,6 +106,8 @@ class RacePanel(MeasurePanel):
         y: str = "loss",
         new_model: Callable[..., nn.Module] = LeNet5,
     ) -> None:
+        check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
+        check_choice("y", y, YS)
         self._data, self._new_model = data, new_model
         self._scores_an_epoch = 5 if y == "accuracy" else 2  # each takes as long as 20 steps
         self._template = next(iter(runners.values()), Hyperparameters(epochs=1))
@@ -110,20 +115,17 @@ class RacePanel(MeasurePanel):
         self._earlier: dict[RunnerRow, list[RaceRecord]] = {}  # kept from races before
         self._rows, self._table, self.code_shelf = widgets.VBox(), widgets.HTML(), CodeShelf()
         for label, settings in runners.items():
-            self.add(label, settings)
+            self._add(label, settings)
         starts = "From how many starting weights and orders of the data, 1 to 5. For a new race."
         narrow = {"width": "115px", "label_width": "50px"}
-        target = controls.labelled(
-            widgets.BoundedFloatText,
-            "target loss",
-            target_loss,
-            "Who gets there first? Acts at once.",
-            **{"min": 0.001, "max": 10, "step": 0.1, "width": "160px", "label_width": "80px"},
-        )
+        looks = {"width": "160px", "label_width": "80px"}
+        first = "Who gets there first? Acts at once."
+        losses = controls.Range(0, above=True)
+        target = controls.NumberControl("target loss", target_loss, losses, first, **looks)
         by_name = {
             "x": _toggle("along", XS, XS[0], "What lies along the axis"),
-            "y": _toggle("up", ("loss", "accuracy"), y, "Training loss, or held-out images right"),
-            "seeds": controls.count_field("starts", seeds, MAX_SEEDS, starts, **narrow),
+            "y": _toggle("up", YS, y, "Training loss, or held-out images right"),
+            "seeds": controls.count_field("starts", seeds, starts, high=MAX_SEEDS, **narrow),
             "target_loss": target,
         }
         looks = {"size": (9, 3.8), "button": "Race"}
@@ -168,6 +170,10 @@ class RacePanel(MeasurePanel):
             TypeError: The label is no text.
             ValueError: It is taken, or empty.
         """
+        self._add(label, settings)
+        self.redraw()
+
+    def _add(self, label: str, settings: Hyperparameters) -> None:
         self._check_label(label)
         wanted, taken = [*run_colours([label]).values(), *RUN_COLOURS], self._colours.values()
         colour = next((colour for colour in wanted if colour not in taken), wanted[0])
@@ -231,13 +237,18 @@ class RacePanel(MeasurePanel):
             by_row.setdefault(self._racing[record.label], []).append(record)
         return by_row
 
+    def _next_to_race(self) -> list[RunnerRow]:
+        """Return those that are not kept, or have never raced."""
+        raced = self._by_row()
+        return [row for row in self._rows.children if not (row.keep.value and row in raced)]
+
     def _race(self, *, seeds: int, **_: Any) -> Iterator[RaceRecord]:
         """Race all that are not kept, or have never raced."""
-        rows, by_row = self._rows.children, self._by_row()
-        self._earlier = {
-            row: by_row[row] for row in rows if row in by_row and row.label in self.kept
-        }
-        self._racing = {row.label: row for row in rows if row not in self._earlier}
+        if not self.runners:
+            raise ValueError(f"a race needs a runner; {NOBODY}")
+        by_row, racing = self._by_row(), self._next_to_race()
+        self._earlier = {row: by_row[row] for row in self._rows.children if row not in racing}
+        self._racing = {row.label: row for row in racing}
         runners = {label: row.settings for label, row in self._racing.items()}
         return race(
             self._data,
@@ -271,6 +282,8 @@ class RacePanel(MeasurePanel):
         looks = {"x": x, "y": y, "colours": self._colours, "noun": noun}
         draw_race(figure.add_subplot(), shown, target_loss=target, x_max=self._end_of(x), **looks)
         self._table.value = standings_table(rows, self._colours, target, ended=not self.is_active())
+        if not self.runners:
+            return f"{NOBODY}.".capitalize()
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
         return standings_in_words(rows, x, target, noun=noun)
@@ -289,6 +302,10 @@ class RacePanel(MeasurePanel):
 
     def _show(self) -> None:
         super()._show()
+        if not self.is_active():
+            self.start_button.disabled = not self._next_to_race()
+            why = ("All are kept; release one" if self.runners else NOBODY).capitalize()
+            self.start_button.tooltip = why if self.start_button.disabled else "Start anew"
         if self._session is not None and self._session.state == "finished":
             self.progress_bar.value = self.progress_bar.max  # who diverged made fewer records
 
@@ -302,13 +319,13 @@ class RacePanel(MeasurePanel):
 
     def _adder(self) -> widgets.HBox:
         template = self._template
+        of_whom, largest = "Of the runner to add.", len(self._data.train)
         fields = {
             "optimizer": controls.optimizer_dropdown(template.optimizer),
-            "learning_rate": controls.learning_rate_slider(template.learning_rate),
-            "batch_size": controls.batch_size_slider(template.batch_size, len(self._data.train)),
+            "learning_rate": controls.learning_rate_slider(template.learning_rate, of_whom),
+            "batch_size": controls.batch_size_slider(template.batch_size, largest, of_whom),
         }
-        for control in fields.values():
-            control.tooltip = "Of the runner to add"
+        fields["optimizer"].tooltip = of_whom
 
         def add() -> None:
             settings = template.replace(**controls.read_all(fields))

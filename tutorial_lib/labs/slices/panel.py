@@ -22,10 +22,11 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
         num_steps: Steps of each optimizer.
     """
     plain, adaptive = f"Rate of {controls.NOT_ADAPTIVE}.", f"Rate of {controls.ADAPTIVE}."
+    kept = "How much of the last step's velocity is kept. For the next measurement."
     by_name = {
         "learning_rate": controls.play_rate_slider("learning rate", 0.02, plain),
         "adaptive_rate": controls.play_rate_slider("adaptive rate", 0.05, adaptive),
-        "momentum": controls.momentum_slider(0.8),
+        "momentum": controls.momentum_slider(0.8, kept),
     }
     measure = partial(measure_plane, plane, size=size, num_steps=num_steps)
     num_records = size + len(OPTIMIZERS) * (num_steps + 1)
