@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from tutorial_lib.panels import live
+from tutorial_lib import Hyperparameters
+from tutorial_lib.panels import TrainingPanel, live
 from tutorial_lib.panels.live import DRAWING_SHARE, FIRST_SECONDS, REFRESH_SECONDS, LivePanel
 
 
@@ -56,3 +57,34 @@ def test_one_whole_picture_does_not_make_it_stand_still(pauses):
 @pytest.mark.parametrize("seconds", [0.018, 0.05, 0.4])
 def test_drawing_never_takes_more_than_a_tenth_of_the_time(pauses, seconds):
     assert all(seconds / (seconds + pause) <= DRAWING_SHARE for pause in pauses(seconds))
+
+
+def test_only_a_panel_on_which_something_goes_on_waits_for_signs_of_life(few):
+    panel = TrainingPanel(few, settings=Hyperparameters(epochs=1000, batch_size=8))
+    panel.train()
+    panel.refresh()
+    assert f"{live.SILENCE_SECONDS}s forwards" in panel.status.value
+    panel.pause()
+    panel._session.join(60)
+    panel.refresh()
+    assert "forwards" not in panel.status.value
+    panel.stop()
+    panel.refresh()
+    assert "forwards" not in panel.status.value
+    panel.close()
+
+
+def test_the_same_words_are_new_after_a_few_seconds(monkeypatch):
+    class Busy(LivePanel):
+        def is_active(self) -> bool:
+            return True
+
+    clock, panel, said = Clock(), Busy("busy", {}), []
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    panel.status.observe(lambda change: said.append(clock.now), "value")
+    while clock.now < 30:
+        panel.say("Training:", "the same step.")
+        clock.now += REFRESH_SECONDS
+    panel.close()
+    assert max(b - a for a, b in itertools.pairwise(said)) < live.SILENCE_SECONDS / 2
+    assert len(said) < 10  # and no more of them than needed

@@ -19,9 +19,23 @@ from tutorial_lib.panels.main_thread import MainThread
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
 DRAWING_SHARE = 0.1  # of the time, at most
+MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
+SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
     "until that has ended. The kernel's interrupt ends it early."
+)
+
+# The page itself waits, as a kernel that has ended says nothing: these words show themselves unless
+# others take their place before, be it the same ones with another number.
+SIGN_OF_LIFE = (
+    "<style>@keyframes tutorial-silence {{to {{visibility: visible; height: auto}}}}</style>"
+    '<span data-number="{number}" style="display: block; visibility: hidden; height: 0; overflow: '
+    'hidden; animation: tutorial-silence 1ms {seconds}s forwards !important">{words}</span>'
+)
+SILENCE = (
+    "Nothing was heard from the kernel for {seconds} seconds: it is busy with another cell, or it "
+    "has ended. Until it is heard again, buttons and sliders do nothing. If it has ended, {cure}."
 )
 
 
@@ -76,9 +90,10 @@ class LivePanel(widgets.VBox):
         """Move controls, as a hand would.
 
         Raises:
-            ValueError: There is no such control; none has moved.
+            TypeError, ValueError: There is no such control, or it does not take that value; none
+                has moved.
         """
-        self.check_names(values)
+        controls.check_all(self.controls, values)
         for name, value in values.items():
             self.controls[name].value = value
 
@@ -88,8 +103,19 @@ class LivePanel(widgets.VBox):
             check_choice("the control", name, self.controls)
 
     def say(self, headline: str, text: str) -> None:
-        """Write the line of words."""
-        self.status.value = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
+        """Write the line of words; while something goes on, with those for a kernel that ends."""
+        words = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
+        self.status.value = words + (self._sign_of_life() if self.is_active() else "")
+
+    def _sign_of_life(self) -> str:
+        """Return HTML, new every few seconds, that shows itself when it is not replaced in time."""
+        words = SILENCE.format(seconds=SILENCE_SECONDS, cure=html.escape(self.cure()))
+        number = int(time.monotonic() / MOST_SECONDS)
+        return SIGN_OF_LIFE.format(number=number, seconds=SILENCE_SECONDS, words=words)
+
+    def cure(self) -> str:
+        """Say what helps when the kernel has ended; for subclasses."""
+        return "run the cell again"
 
     def stop(self) -> None:
         """End what goes on; what there is so far stays, what a model has learned too."""
@@ -136,7 +162,7 @@ class LivePanel(widgets.VBox):
         try:
             while self.is_active():
                 pause = time.sleep if self._session is None else self._session.join
-                pause(max(REFRESH_SECONDS, drawing / DRAWING_SHARE))
+                pause(_pause_after(drawing))
                 start = time.perf_counter()
                 self.refresh()
                 drawing = time.perf_counter() - start
@@ -153,7 +179,7 @@ class LivePanel(widgets.VBox):
             self.refresh()
             drawing = time.perf_counter() - start
             usual = min(drawing, before)  # a whole picture now and then is no reason to stand still
-            await asyncio.sleep(max(pause, usual / DRAWING_SHARE))
+            await asyncio.sleep(_pause_after(usual, least=pause))
             pause, before = REFRESH_SECONDS, drawing
         self.refresh()
 
@@ -163,3 +189,8 @@ class LivePanel(widgets.VBox):
         picture = base64.b64encode(self.image.value).decode()
         words = f"{self!r}: its controls cannot be shown here, but from code {self.from_code}."
         return {**bundle, "text/plain": words, "image/png": picture}
+
+
+def _pause_after(drawing: float, *, least: float = REFRESH_SECONDS) -> float:
+    """Return for how many seconds to rest after a drawing that took so many."""
+    return min(max(least, drawing / DRAWING_SHARE), MOST_SECONDS)
