@@ -102,11 +102,23 @@ def batch_size_slider(
 
 
 def count_slider(
-    description: str, value: int, low: int, high: int, tooltip: str, **traits: Any
+    description: str,
+    value: int,
+    low: int,
+    high: int,
+    tooltip: str,
+    *,
+    least: int | None = None,
+    **traits: Any,
 ) -> NumberControl:
-    """Return a slider over whole numbers that speaks when the hand lets go."""
+    """Return a slider over whole numbers that speaks when the hand lets go.
+
+    Args:
+        least: From here on any number can be typed; by default those that the slider reaches.
+    """
     traits = {"slider": widgets.IntSlider, "min": low, "max": high} | ON_RELEASE | traits
-    return NumberControl(description, value, Range(low, high, whole=True), tooltip, **traits)
+    counts = Range(low, high, whole=True) if least is None else Range(least, whole=True)
+    return NumberControl(description, value, counts, tooltip, **traits)
 
 
 def count_field(

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import traitlets
 
 from tutorial_lib.panels.main_thread import MainThread
-from tutorial_lib.panels.typed_numbers import Range, shown
+from tutorial_lib.panels.typed_numbers import Range, written
 
 CLASS = "number-control"  # of its element in the page
 MOST_POWERS = 300  # of ten, up and down: as far as a logarithmic slider goes
@@ -104,7 +104,7 @@ class NumberControl(widgets.HBox):
         try:
             value, refusal = self.allowed.read(self.name, change["new"]), ""
         except ValueError as error:
-            value, refusal = self.value, f"{error}. It stays {shown(self.value)}."
+            value, refusal = self.value, f"{error}. It stays {written(self.value)}."
         self.value = value
         self._main_thread.call(self._show, refusal)
 
@@ -125,7 +125,7 @@ class NumberControl(widgets.HBox):
         """Let both parts show the value; on the main thread."""
         self._writer = threading.get_ident()
         try:
-            self.field.value, self.field.disabled = shown(self.value), self.disabled
+            self.field.value, self.field.disabled = written(self.value), self.disabled
             self.field.tooltip = f"{self._tooltip} Takes {self.allowed.words}."
             if self.slider is not None:
                 self.slider.disabled = self.disabled

@@ -1,12 +1,13 @@
 """Numbers as people write them, and the numbers that a field takes."""
 
 import math
-import numbers
 import re
 import unicodedata
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+
+from tutorial_lib.checks import check_number, check_whole, shown
 
 _SIGNS = str.maketrans(
     {
@@ -18,6 +19,7 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("\u00d7\u00b7\u22c5", "*"),
     }
 )
+MOST_LETTERS = 400
 MOST = 10**15  # of a whole number: below that all are exact in a browser, too
 _RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207a\u207b"  # 0 to 9, +, -
 _UNRAISED = str.maketrans(_RAISED, "0123456789+-")
@@ -45,7 +47,7 @@ class Range:
     def words(self) -> str:
         """What is taken: "a whole number from 1 to 4,000"."""
         kind = "a whole number" if self.whole else "a number"
-        low, high = (f"{end:,}" if self.whole else shown(end) for end in (self.low, self.high))
+        low, high = (f"{end:,}" if self.whole else written(end) for end in (self.low, self.high))
         if math.isinf(self.high):
             return f"{kind} above {low}" if self.above else f"{kind}, {low} or more"
         if self.below:
@@ -59,21 +61,19 @@ class Range:
             TypeError: It is not a number, or not a whole one where whole ones are taken.
             ValueError: It lies outside. Both name field, value and range.
         """
-        wanted = f"{field} must be {self.words}; got {_said(value)}"
-        kind = numbers.Integral if self.whole else numbers.Real
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise TypeError(f"{wanted}, which is a {type(value).__name__}")
-        try:
-            number = int(value) if self.whole else float(value) + 0.0  # no -0.0
-        except OverflowError:
-            raise ValueError(wanted) from None
-        too_low = number <= self.low if self.above else number < self.low
-        too_high = number >= self.high if self.below else number > self.high
-        if too_low or too_high or number != number or number == math.inf:
-            raise ValueError(wanted)
-        if self.whole and abs(number) >= MOST:
-            raise ValueError(f"{wanted}, which is too large")
-        return number
+        if self.whole:
+            high = None if math.isinf(self.high) else self.high
+            return check_whole(field, value, low=self.low, high=high)
+        left, right = (
+            "(" if self.above else "[",
+            ")" if self.below or math.isinf(self.high) else "]",
+        )
+        interval = f"{left}{written(self.low)}, {written(self.high)}{right}"
+        return check_number(field, value, interval, self._has) + 0.0  # no -0.0
+
+    def _has(self, number: float) -> bool:
+        over = number > self.low if self.above else number >= self.low
+        return over and (number < self.high if self.below else number <= self.high)
 
     def read(self, field: str, text: str) -> float:
         """Return the number that a person has typed.
@@ -82,14 +82,15 @@ class Range:
             ValueError: It is none, or can be read in two ways, or lies outside. Names field, text
                 and range.
         """
+        why = ""
         try:
-            return self.check(field, number_from(text, whole=self.whole))
-        except (TypeError, ValueError) as error:
-            typed = (
-                repr(text if len(text) <= 40 else f"{text[:40]}...") if text.strip() else "nothing"
-            )
-            why = f", {error}" if isinstance(error, _Unreadable) and text.strip() else ""
-            raise ValueError(f"{field} must be {self.words}; got {typed}{why}") from None
+            number = number_from(text, whole=self.whole)
+            if self._has(number):
+                return number + 0
+        except _Unreadable as error:
+            why = f", {error}"
+        typed = shown(text) + why if text.strip() else "nothing"
+        raise ValueError(f"{field} must be {self.words}; got {typed}")
 
 
 class _Unreadable(ValueError):
@@ -111,6 +112,8 @@ def number_from(text: str, *, whole: bool = False) -> int | float:
     Raises:
         ValueError: The text is not a number, or can be read in two ways, or is not a whole one.
     """
+    if len(text) > MOST_LETTERS:
+        raise _Unreadable("which is too long")
     plain = _plain(text)
     over, slash, under = plain.partition("/")
     if slash:
@@ -125,7 +128,7 @@ def number_from(text: str, *, whole: bool = False) -> int | float:
     return _whole(value) if whole else _float(value)
 
 
-def shown(value: float) -> str:
+def written(value: float) -> str:
     """Write a number in few characters that give it back exactly: 0.05, 32, 1e-5."""
     if isinstance(value, int):
         return str(value)
@@ -216,11 +219,3 @@ def _float(value: Fraction) -> float:
     if value and not number:
         raise _Unreadable("which is too near to 0")
     return number
-
-
-def _said(value: Any) -> str:
-    try:
-        said = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return "a number of thousands of digits"
-    return said if len(said) <= 80 else f"{said[:77]}..."

@@ -44,7 +44,8 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
         return measure_batches(model, data.train, num_batches=num_batches)
 
     words = "More of them give steadier points, and take longer."
-    by_name = {"num_batches": controls.count_slider("batches a size", 24, 4, 100, words)}
+    batches = controls.count_slider("batches a size", 24, 4, 100, words, least=2)
+    by_name = {"num_batches": batches}
     return MeasurePanel("batch size", measure, draw, lambda **_: len(SIZES), by_name, size=(9, 3))
 
 
@@ -56,7 +57,7 @@ def batch_race_panel(data: Digits) -> MeasurePanel:
     by_name = {
         "learning_rate": controls.learning_rate_slider(0.1, rate),
         "scaling": controls.dropdown("scale the rate", SCALINGS, "none", scaling, width="430px"),
-        "epochs": controls.count_slider("epochs", 2, 1, 10, epochs),
+        "epochs": controls.count_slider("epochs", 2, 1, 10, epochs, least=1),
     }
 
     def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:

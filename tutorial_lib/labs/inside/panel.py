@@ -23,7 +23,7 @@ def inside_panel(data: Digits) -> MeasurePanel:
     by_name = {
         "init": controls.dropdown("init", INITS, "torch", init),
         "learning_rate": controls.learning_rate_slider(0.01, rate),
-        "num_steps": controls.count_slider("steps", 400, 100, 2000, num_steps, step=100),
+        "num_steps": controls.count_slider("steps", 400, 100, 2000, num_steps, least=1, step=100),
     }
 
     def draw(

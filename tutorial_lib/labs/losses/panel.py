@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
+from tutorial_lib.checks import check_whole
 from tutorial_lib.labs.losses.draw import draw_losses_at, draw_softmax, rounded
 from tutorial_lib.labs.losses.measure import SoftmaxView, losses_and_slopes, softmax_view
 from tutorial_lib.panels import PlayPanel
@@ -31,6 +32,7 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
     Args:
         num_classes: How many logits there are, 2 or more. They start at 0, knowing nothing.
     """
+    check_whole("num_classes", num_classes, low=2)
     label = "The label: which class is the right one."
     added = "A constant added to all logits. It changes nothing, on paper."
     smoothing = "Label smoothing: the share of the target that is spread over all classes."

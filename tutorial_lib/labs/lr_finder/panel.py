@@ -36,7 +36,9 @@ class LrFinderPanel(MeasurePanel):
             "Use this rate", "check", words, use, style="success", width="150px"
         )
         grows = "Over which the rate grows from 0.0001 to 10. For the next test."
-        by_name = {"num_steps": controls.count_slider("steps", 100, 50, 400, grows, step=10)}
+        by_name = {
+            "num_steps": controls.count_slider("steps", 100, 50, 400, grows, least=20, step=10)
+        }
         super().__init__(
             "learning-rate finder",
             self._test,

@@ -9,8 +9,14 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.paths.draw import draw_descents, draw_step_table
 from tutorial_lib.labs.paths.measure import SURFACES, Surface, descend, steps_in_numbers
-from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 from tutorial_lib.panels import Draw, PlayPanel, controls
+
+HEEDED = {  # control -> who goes by it
+    "learning_rate": lambda optimizer: not optimizer.is_adaptive,
+    "adaptive_rate": lambda optimizer: optimizer.is_adaptive,
+    "momentum": lambda optimizer: optimizer.momentum,
+}
 
 
 def paths_panel() -> PlayPanel:
@@ -38,7 +44,7 @@ def paths_panel() -> PlayPanel:
 
 
 class PathsPanel(PlayPanel):
-    """A panel whose surface brings its own start and rates."""
+    """A panel whose surface brings its own start and rates; what no walker heeds is disabled."""
 
     def __init__(
         self, name: str, draw: Draw, controls_by_name: Mapping[str, widgets.Widget], **looks: Any
@@ -46,7 +52,10 @@ class PathsPanel(PlayPanel):
         controls_by_name["surface"].observe(
             lambda change: self.on_main_thread(self._bring, SURFACES[change["new"]]), "value"
         )
+        for walker in OPTIMIZERS:
+            controls_by_name[f"show_{walker}"].observe(self.later(self._rest), "value")
         super().__init__(name, draw, controls_by_name, **looks)
+        self._rest()
 
     def picture(self, **values: Any) -> Image:
         """Return a plain picture of these values; a surface that is named brings its own."""
@@ -60,6 +69,16 @@ class PathsPanel(PlayPanel):
                 self.controls[axis].go(own[axis], low=low, high=high)
             self.set(**own)
         self.redraw()
+
+    def _rest(self) -> None:
+        """Let look dead what none of those who walk heeds."""
+        walkers = [name for name in OPTIMIZERS if self.controls[f"show_{name}"].value]
+        for name, heeds in HEEDED.items():
+            heeded = any(heeds(OPTIMIZERS[walker]) for walker in walkers)
+            heard = f"{self.controls[name].name} is only for {names_in_words(heeds)}"
+            self.controls[name].rest("" if heeded else f"{heard}.")
+        for name in ("num_steps", "start_x", "start_y"):
+            self.controls[name].disabled = not walkers
 
 
 def _own_values(surface: Surface) -> dict[str, float]:
@@ -78,6 +97,13 @@ def step_panel() -> PlayPanel:
         "learning_rate": controls.play_rate_slider("rate", 0.1, "Rate of all of them."),
         "momentum": controls.play_momentum_slider(0.9),
     }
+    earlier, num_earlier = by_name["earlier"], by_name["num_earlier"]
+
+    def rest(_: object = None) -> None:
+        earlier.rest("" if num_earlier.value else "There are no steps before.")
+
+    num_earlier.observe(rest, "value")
+    rest()
     boxes = [(0.02, 0.02, 0.97, 0.96)]
     size = (9, 2.2 / 7 * (len(OPTIMIZERS) + 1))  # a row for each, and their heads
     return PlayPanel("one step in numbers", _draw_step, by_name, boxes=boxes, size=size)

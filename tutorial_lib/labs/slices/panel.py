@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from tutorial_lib.checks import check_whole
 from tutorial_lib.labs.slices.draw import draw_plane
 from tutorial_lib.labs.slices.measure import LossPlane, PlaneStep, measure_plane
 from tutorial_lib.optimizers import OPTIMIZERS
@@ -19,8 +20,10 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
     Args:
         plane: Through the weights of a trained net.
         size: Points a side of the grid, 2 or more.
-        num_steps: Steps of each optimizer.
+        num_steps: Steps of each optimizer, 1 or more.
     """
+    check_whole("size", size, low=2)
+    check_whole("num_steps", num_steps, low=1)
     plain, adaptive = f"Rate of {controls.NOT_ADAPTIVE}.", f"Rate of {controls.ADAPTIVE}."
     kept = "How much of the last step's velocity is kept. For the next measurement."
     by_name = {
