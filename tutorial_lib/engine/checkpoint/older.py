@@ -1,0 +1,85 @@
+"""What stands already where a run is to be saved: the run itself, one like it, or another."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from tutorial_lib.config import Hyperparameters
+from tutorial_lib.engine.checkpoint.places import CheckpointError, previous_of
+from tutorial_lib.engine.checkpoint.reading import Contents, read
+from tutorial_lib.engine.checkpoint.schema import ROW, rows_of
+from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.files import free_names
+
+
+@dataclass(frozen=True)
+class Older:
+    """A file that stands where a run is to be saved, beside that run.
+
+    "same": the run goes on where the file ends. "alike": its settings, data and network are the
+    run's. "other": they differ, or it cannot be read. "none": there is no file.
+    """
+
+    relation: Literal["none", "same", "alike", "other"]
+    contents: Contents | None = None  # if it can be read
+
+
+def look_at(path: Path, run: TrainingRun) -> Older:
+    """Compare the file at a path with a run."""
+    if not os.path.lexists(path):
+        return Older("none")
+    try:
+        there = read(path)
+    except CheckpointError:
+        return Older("other")
+    num_steps = len(there.rows)
+    alike = _is_alike(there, run)
+    begun = num_steps <= run.step_number and (num_steps or alike)
+    if begun and np.array_equal(there.rows, _rows_of_run(run, num_steps)):
+        return Older("same", there)
+    return Older("alike" if alike else "other", there)
+
+
+def _rows_of_run(run: TrainingRun, stop: int) -> np.ndarray:
+    """Return the first records of a run as rows (stop,) of schema.ROW."""
+    records = run.history[:stop]
+    return rows_of({name: [getattr(record, name) for record in records] for name in ROW.names})
+
+
+def move_aside(path: Path, beside: Path) -> Path:
+    """Give a checkpoint a free name, like that of the file beside it; return the name.
+
+    Raises:
+        OSError: That cannot be done; nothing has moved.
+    """
+    for name in free_names(beside):
+        if os.path.lexists(name) or os.path.lexists(previous_of(name)):
+            continue
+        try:
+            os.link(path, name)  # which takes nobody else's name, as a renaming would
+        except FileExistsError:
+            continue
+        except OSError:  # a disk without links
+            path.rename(name)
+        else:
+            path.unlink()
+        return name
+    raise AssertionError("names do not end")
+
+
+def _is_alike(there: Contents, run: TrainingRun) -> bool:
+    """Say whether a file holds a run of the same settings, data and network."""
+    state, data = there.held["state"], [run.data.name, len(run.data.train)]
+    settings = Hyperparameters(**state["hyperparameters"])
+    shapes, ours = (
+        {name: getattr(value, "shape", None) for name, value in model.items()}
+        for model in (state["model"], run.model.state_dict())
+    )
+    return (
+        settings in (run.hyperparameters, run.first_hyperparameters)
+        and list(state["data"][:2]) == data
+        and shapes == ours
+    )
