@@ -257,7 +257,7 @@ ODD = [
     ),
     ("momentum_step", lambda w, g, v, r, m: (w[:0], v), "the shape (1,), and yours has (0,)"),
     ("momentum_step", lambda w, g, v, r, m: w, "Return 2 things: weight, velocity."),
-    ("momentum_step", lambda w, g, v, r, m: (w / 0 * 0, v), "Yours is [nan]. Something overf"),
+    ("momentum_step", lambda w, g, v, r, m: (w / 0 * 0, v), "Yours is [nan]. Did something overf"),
     ("smooth_l1", lambda error, beta: error.zero_(), "With error = [0, 1, -3], beta = 2"),
     ("train_last_layer", lambda model, batches: model.requires_grad_(False), "Nothing moved."),
 ]

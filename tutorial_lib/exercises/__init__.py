@@ -3,13 +3,16 @@
 Nothing is sent anywhere, and nothing is kept but, in this kernel, how many hints were given.
 """
 
+import asyncio
 import difflib
 import textwrap
+import traceback
 from collections import Counter
 from typing import Any
 
 from tutorial_lib.exercises import losses, optimizers, scaling, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, is_nothing
+from tutorial_lib.table import shortened
 
 EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
     "01_hyperparameters": steps.EXERCISES,
@@ -44,9 +47,10 @@ def check(name: str, answer: Any = None) -> None:
         return
     except NotYet as what:
         _say(f"Not yet. {what}")
-    except Exception as error:  # the learner's own: said in words, without a traceback of ours
-        first_line = str(error).partition("\n")[0]
-        _say(f"Not yet. Your answer stopped with {type(error).__name__}: {first_line}")
+    except (KeyboardInterrupt, asyncio.CancelledError):  # no answer's own
+        raise
+    except BaseException as error:  # the learner's own: said in words, without a traceback of ours
+        _say(f"Not yet. Your answer stopped with {_in_words(error)}")
     else:
         _say(f"Right. {exercise.right}")
         return
@@ -80,5 +84,12 @@ def _find(name: str) -> Exercise:
     raise ValueError(f'there is no exercise named {name!r}; the nearest name is "{near}"')
 
 
+def _in_words(error: BaseException) -> str:
+    """Return the kind of an error and its first line, even if it has no words for itself."""
+    text = str(traceback.TracebackException(type(error), error, None))  # does not fail as str may
+    return f"{type(error).__name__}: {shortened(text.partition(chr(10))[0], 300)}"
+
+
 def _say(words: str) -> None:
-    print(textwrap.fill(" ".join(words.split()), width=79))
+    printable = words.encode(errors="backslashreplace").decode()
+    print(textwrap.fill(" ".join(printable.split()), width=79))

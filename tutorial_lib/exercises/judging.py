@@ -16,9 +16,12 @@ from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import TrainingRun
+from tutorial_lib.exercises.deadline import TookTooLong, deadline
 from tutorial_lib.random_state import seeded
+from tutorial_lib.table import shortened
 
 Case = dict[str, Any]  # the arguments of one call, in order; the names are for messages alone
+MOST_SHOWN = 6  # numbers of a tensor
 Mistakes = dict[Any, str]  # common wrong answers -> what is said, or the fixed part of it
 
 
@@ -105,9 +108,14 @@ def function_exercise(
             shapes = f"{tuple(want.shape)}, and yours has {tuple(got.shape)}"
             return f"The {name} should have the shape {shapes}."
         given = ", ".join(f"{key} = {_short(value)}" for key, value in case.items())
-        said = f"With {given}, the {name} should be {_short(want)}. Yours is {_short(got)}."
-        overflowed = not torch.isfinite(got).all()
-        return said + (" Something overflowed, or was divided by 0." if overflowed else "")
+        where = ""
+        if want.numel() > MOST_SHOWN:  # one number tells more than two shapes
+            differs = ~torch.isclose(got, want, rtol=1e-4, atol=1e-6, equal_nan=True)
+            index = tuple(differs.nonzero()[0].tolist())
+            where, got, want = f"{list(index)}", got[index], want[index]
+        said = f"With {given}, the {name}{where} should be {_short(want)}. Yours is {_short(got)}."
+        is_finite = torch.isfinite(got).all()
+        return said + ("" if is_finite else " Did something overflow, or was it divided by 0?")
 
     def mistake(message: str) -> Callable:
         return lambda *arguments: mistakes(*arguments)[message]
@@ -193,7 +201,7 @@ def call(function: Any, case: Case) -> Any:
     try:
         signature = inspect.signature(function)
     except ValueError:  # a function written in C, without a signature
-        return function(*values)
+        return ended(function, *values)
     named = [
         parameter.name
         for parameter in signature.parameters.values()
@@ -208,7 +216,17 @@ def call(function: Any, case: Case) -> Any:
             f"Your function is called with {', '.join(case)}: {len(values)} in all. "
             f"It takes {len(signature.parameters)}."
         ) from None
-    return function(*bound.args, **bound.kwargs)
+    return ended(function, *bound.args, **bound.kwargs)
+
+
+def ended(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """Call a function that may be a learner's, and end it if it does not end by itself."""
+    try:
+        with deadline():
+            return function(*values, **named)
+    except TookTooLong as error:
+        loop = "Does a loop in it go on for ever, or does it wait for something?"
+        raise NotYet(f"Your answer was stopped: {error}. {loop}") from None
 
 
 def as_number(answer: Any) -> Tensor:
@@ -217,7 +235,7 @@ def as_number(answer: Any) -> Tensor:
         if isinstance(answer, str | bool | bytes):
             raise TypeError
         number = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise NotYet(f"Write a number; you gave {described(answer)}.") from None
     if number.numel() != 1:
         raise NotYet(f"Write one number; you gave {number.numel()}.")
@@ -229,8 +247,11 @@ def as_number(answer: Any) -> Tensor:
 def as_tensor(result: Any, name: str) -> Tensor:
     """Return what a learner's function gave, float64."""
     try:
-        return torch.as_tensor(result).detach().cpu().double()
-    except (TypeError, ValueError, RuntimeError):
+        tensor = torch.as_tensor(result)
+        if tensor.is_complex():
+            raise TypeError
+        return tensor.detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise NotYet(f"Return {name} as numbers; yours is {described(result)}.") from None
 
 
@@ -248,7 +269,9 @@ def as_settings(answer: Any) -> Hyperparameters:
 def described(answer: Any) -> str:
     """Describe what a learner gave in a few words."""
     if isinstance(answer, str):
-        return f"the text {answer!r}"
+        return f"the text {shortened(repr(answer), 60)}"
+    if isinstance(answer, int) and abs(answer) >= 10**15:
+        return "a number too large to compute with"
     if isinstance(answer, bool | int | float):
         return str(answer)
     if callable(answer):
@@ -260,7 +283,7 @@ def described(answer: Any) -> str:
 def _short(value: Any) -> str:
     if not isinstance(value, Tensor):
         return f"{value:g}"
-    if value.numel() > 6:
+    if value.numel() > MOST_SHOWN:
         return f"a tensor of shape {tuple(value.shape)}"
     return _nested(value.tolist())
 

@@ -127,7 +127,8 @@ def _judge_mse_settings(answer: Any) -> None:
     trials.check_accuracy(
         settings,
         enough=0.8,
-        thrown="It was thrown about: your steps are too long.",
+        usual={"weight_decay": 0.0, "batch_size": 32},
+        thrown="Your steps are too long.",
         slow="Its steps are too short: the mean runs over ten outputs for each image.",
     )
 
@@ -141,7 +142,7 @@ EXERCISES["mse_settings"] = judging.judged_exercise(
     right="The loss was never at fault: the rate did not fit it.",
     mistakes={
         Hyperparameters(loss="mse", epochs=1): "Its steps are too short",
-        Hyperparameters(loss="mse", epochs=1, learning_rate=50.0): "your steps are too long",
+        Hyperparameters(loss="mse", epochs=1, learning_rate=50.0): "Your steps are too long",
         Hyperparameters(epochs=1): 'Take loss="mse".',
         Hyperparameters(loss="mse", epochs=3): "Make do with epochs=1.",
     },

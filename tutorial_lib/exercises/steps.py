@@ -83,7 +83,7 @@ def _rates_of(brake: Any) -> list[Tensor]:
         run = TrainingRun(LeNet5(seed=0), data, settings)
         result = judging.call(brake, {"run": run})
         if inspect.isgenerator(result):
-            list(result)
+            judging.ended(list, result)
         if not run.history:
             raise YourTurn("So far your function takes no step of the run.")
         rates.append(torch.tensor([r.learning_rate for r in run.history], dtype=torch.float64))
@@ -92,8 +92,8 @@ def _rates_of(brake: Any) -> list[Tensor]:
 
 def _explain_rates(seen: list[Tensor], expected: list[Tensor]) -> str:
     got, want = next(pair for pair in zip(seen, expected, strict=True) if not judging.close(*pair))
-    if len(got) < len(want):
-        return f"Your function took {len(got)} of the {len(want)} steps."
+    if len(got) != len(want):
+        return f"Your function took {len(got)} steps, and the run has {len(want)}."
     step = int(((got - want).abs() > 1e-4 * want).nonzero()[0])
     return (
         f"Step {step + 1} of {len(want)} went at the rate {got[step].item():g}, "
@@ -144,8 +144,10 @@ def _judge_too_high(answer: Any) -> None:
         return trials.outcome(Hyperparameters(optimizer="sgd", epochs=1, learning_rate=rate))
 
     rate = judging.as_number(answer).item()
+    if rate <= 0:
+        raise NotYet(f"A learning rate lies above 0; you gave {rate:g}.")
     result = trained(rate)
-    if not result.thrown and result.learned:
+    if result.learned:
         raise NotYet(
             f"With {rate:g} the network still learns: its loss went from "
             f"{result.first_loss:.1f} to {result.last_loss:.1f}. Break it."
@@ -155,10 +157,12 @@ def _judge_too_high(answer: Any) -> None:
             f"With {rate:g} the loss stays near {result.last_loss:.1f}, and nothing was thrown "
             "about: this network crawls, it is not broken. Go the other way."
         )
-    if not trained(rate / 10).learned:
+    tenth = trained(rate / 10)
+    if not tenth.learned:
+        fault = "is too high, too. Come down" if tenth.thrown else "crawls. Go up"
         raise NotYet(
-            f"{rate:g} breaks it, but a tenth of that does not learn either. Come closer to the "
-            "border: a tenth of your rate has to be a good one."
+            f"{rate:g} breaks it, but a tenth of that does not learn either: it {fault} to where "
+            "a tenth of your rate is a good one."
         )
 
 
@@ -171,6 +175,6 @@ EXERCISES["too_high_a_rate"] = judging.judged_exercise(
     mistakes={
         0.1: "With 0.1 the network still learns",
         0.001: "this network crawls, it is not broken",
-        100: "100 breaks it, but a tenth of that does not learn either",
+        100: "a tenth of that does not learn either: it is too high, too. Come down",
     },
 )

@@ -58,42 +58,74 @@ EXERCISES["accuracy"] = judging.function_exercise(
 )
 
 
-def _observe_steps(step: Any) -> list[Tensor]:
+_WRONG_WEIGHTS = {
+    trials.stepper("loss backward step return"): (
+        "Nothing clears the old gradients: they pile up from step to step."
+    ),
+    trials.stepper("loss backward zero_grad step return"): trials.STANDS_STILL,
+    trials.stepper("loss zero_grad backward return"): trials.STANDS_STILL,
+    trials.stepper("loss zero_grad step return"): trials.STANDS_STILL,
+    trials.stepper("step loss zero_grad backward return"): trials.STEPS_FIRST,
+    trials.stepper("loss zero_grad backward step step return"): (
+        "Your step() comes twice for each batch."
+    ),
+    trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z.softmax(dim=1), y)): (
+        "There is a softmax too many: cross_entropy takes the logits."
+    ),
+    trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z, y, reduction="sum")): (
+        "Your loss is the sum over the batch. Take the mean."
+    ),
+}
+_WRONG_LOSSES = {
+    trials.stepper("loss zero_grad backward step"): (
+        "The step is right, and its loss gets lost: end with return loss.item()."
+    ),
+    trials.stepper("loss zero_grad backward step loss return"): (
+        "The step is right, but you return the loss after it, computed anew. Return the one that "
+        "it went by: with the weights before."
+    ),
+}
+
+
+def _observe_steps(step: Any) -> tuple[Tensor, Tensor]:
+    """Return the weights after three steps, and the loss that each returned; nan for none."""
     weights, losses = trials.weights_after(step)
-    no_loss = torch.tensor(torch.nan, dtype=torch.float64)  # where a step returned none
-    return [weights, *(no_loss if is_nothing(loss) else judging.as_number(loss) for loss in losses)]
+    none = torch.tensor(torch.nan, dtype=torch.float64)
+    numbers = [none if is_nothing(loss) else judging.as_number(loss) for loss in losses]
+    return weights, torch.stack(numbers)
 
 
-EXERCISES["train_step"] = judging.matching(
-    trials.stepper(GOOD_STEP),
+def _judge_train_step(answer: Any) -> None:
+    """Judge the weights first, whatever is returned, and then what is returned."""
+    weights, losses = _observe_steps(answer)
+    right_weights, right_losses = _observe_steps(trials.stepper(GOOD_STEP))
+    if not judging.close(weights, right_weights):
+        for mistake, message in _WRONG_WEIGHTS.items():
+            if judging.close(weights, _observe_steps(mistake)[0]):
+                raise NotYet(message)
+        raise NotYet(
+            "After three of your steps the weights are not those that the four lines give. "
+            "Compare: loss, zero_grad, backward, step."
+        )
+    for mistake, message in _WRONG_LOSSES.items():
+        if judging.close(losses, _observe_steps(mistake)[1]):
+            raise NotYet(message)
+    for number, (got, want) in enumerate(zip(losses, right_losses, strict=True), start=1):
+        if not judging.close(got, want):
+            raise NotYet(
+                f"The weights are right, but what you return is not the loss of the batch: in step "
+                f"{number} that is {want:.4g}, and you return {got:.4g}."
+            )
+
+
+EXERCISES["train_step"] = judging.judged_exercise(
+    _judge_train_step,
     "Four things: how wrong, forget, which way, go.",
     "They are a loss, optimizer.zero_grad(), loss.backward() and optimizer.step().",
     "loss = F.cross_entropy(model(images), labels), then the other three in that order, "
     "and at last return loss.item().",
-    observe=_observe_steps,
-    explain=lambda seen, expected: (
-        "After three of your steps the weights are not those that the four lines give. "
-        "Compare: loss, zero_grad, backward, step."
-    ),
     right="Four lines, and everything else is bookkeeping.",
-    mistakes={
-        trials.stepper("loss backward step return"): (
-            "Nothing clears the old gradients: they pile up from step to step."
-        ),
-        trials.stepper("loss backward zero_grad step return"): trials.STANDS_STILL,
-        trials.stepper("loss zero_grad backward return"): trials.STANDS_STILL,
-        trials.stepper("loss zero_grad step return"): trials.STANDS_STILL,
-        trials.stepper("step loss zero_grad backward return"): trials.STEPS_FIRST,
-        trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z.softmax(dim=1), y)): (
-            "There is a softmax too many: cross_entropy takes the logits."
-        ),
-        trials.stepper(GOOD_STEP, lambda z, y: F.cross_entropy(z, y, reduction="sum")): (
-            "Your loss is the sum over the batch. Take the mean."
-        ),
-        trials.stepper("loss zero_grad backward step"): (
-            "The step is right, and its loss gets lost: end with return loss.item()."
-        ),
-    },
+    mistakes=_WRONG_WEIGHTS | _WRONG_LOSSES,
 )
 
 
@@ -106,7 +138,8 @@ def _judge_catch_up(answer: Any) -> None:
     trials.check_accuracy(
         settings,
         enough=0.85,  # about that of batch 32 after one epoch
-        thrown="It was thrown about: too high a rate for this optimizer.",
+        usual={"weight_decay": 0.0},
+        thrown="That is too high a rate for this optimizer.",
         slow="It is too slow: it has only 15 steps an epoch.",
     )
 

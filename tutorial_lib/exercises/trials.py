@@ -1,6 +1,7 @@
 """Small trainings that exercises are judged by: on the sample, on the CPU, with own randomness."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,9 +17,10 @@ from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import make_optimizer
 
+JUMP = 1.15  # times the first loss: where no step is too long, all batches stay below
 STANDS_STILL = (
-    "Your weights never move. Either backward() or step() is missing, or zero_grad() stands "
-    "between the two."
+    "Your weights never move. Are backward() and step() there, and does zero_grad() not stand "
+    "between the two?"
 )
 STEPS_FIRST = "Your step comes before backward: it goes by the gradient of the batch before."
 
@@ -27,10 +29,19 @@ class Outcome(NamedTuple):
     """What became of a training."""
 
     first_loss: float
+    highest_loss: float  # of a batch; infinite if the run diverged
     last_loss: float  # mean of the last 25 steps, or fewer
-    accuracy: float  # on the 1,000 test digits, 0 to 1
-    thrown: bool  # the loss flew up and never came down again
-    learned: bool  # the loss is clearly lower than it was
+    accuracy: float  # on the test digits, 0 to 1
+
+    @property
+    def thrown(self) -> bool:
+        """Whether the loss jumped clearly above where it began: the steps were too long."""
+        return self.highest_loss > JUMP * self.first_loss
+
+    @property
+    def learned(self) -> bool:
+        """Whether the loss is clearly lower at the end than at the start."""
+        return self.last_loss < 0.9 * self.first_loss
 
 
 @functools.cache
@@ -45,43 +56,53 @@ def outcome(settings: Hyperparameters) -> Outcome:
     run = TrainingRun(LeNet5(seed=0), digits(), settings)
     try:
         losses = [record.loss for record in run]
-    except Diverged as error:
-        losses = [*(record.loss for record in run.history), error.loss]
-    diverged = len(losses) > len(run.history)
-    first, last = losses[0], sum(losses[-25:]) / len(losses[-25:])
-    flew_up = max(losses) > 1.1 * first
+    except Diverged:
+        losses = [*(record.loss for record in run.history), math.inf]
     return Outcome(
-        first_loss=first,
-        last_loss=last,
+        first_loss=losses[0],
+        highest_loss=max(losses),
+        last_loss=sum(losses[-25:]) / len(losses[-25:]),
         accuracy=evaluate(run.model, digits().test).accuracy,
-        thrown=diverged or (flew_up and last > 0.97 * first),
-        learned=not diverged and last < 0.9 * first,
     )
 
 
-def check_accuracy(settings: Hyperparameters, *, enough: float, thrown: str, slow: str) -> None:
+def check_accuracy(
+    settings: Hyperparameters, *, enough: float, usual: dict[str, Any], thrown: str, slow: str
+) -> None:
     """Train with a learner's settings; raise NotYet, with the cause, if too few digits are read.
 
     Args:
         enough: Share of the test digits, 0 to 1.
-        thrown: The cause where the loss flew up and never came down again.
-        slow: The cause otherwise.
+        usual: Field -> its usual value. Where that alone would be enough, it is the cause.
+        thrown: What is said where the loss jumped up on the way.
+        slow: What is said where it did not.
     """
     result = outcome(settings)
-    if result.accuracy < enough:
-        cause = thrown if result.thrown else slow
-        raise NotYet(f"Your network reads {result.accuracy:.0%} of the test digits. {cause}")
+    if result.accuracy >= enough:
+        return
+    reads = f"Your network reads {result.accuracy:.0%} of the test digits."
+    for field, value in usual.items():
+        other = settings.replace(**{field: value})
+        if other != settings and (accuracy := outcome(other).accuracy) >= enough:
+            yours = f"{field}={getattr(settings, field):g}"
+            raise NotYet(f"{reads} With {field}={value:g} it reads {accuracy:.0%}: mind {yours}.")
+    if result.thrown:
+        jump = f"from {result.first_loss:.2g} to {result.highest_loss:.2g}"
+        raise NotYet(f"{reads} On the way its loss jumped {jump}: it was thrown about. {thrown}")
+    way = f"from {result.first_loss:.3g} to {result.last_loss:.3g}"
+    raise NotYet(f"{reads} Its loss went {way}, without a jump: it was not thrown about. {slow}")
 
 
 def first_digits(num_images: int) -> Split:
-    """Return so many training digits of the sample, for reading alone."""
-    return Split(digits().train.images[:num_images], digits().train.labels[:num_images])
+    """Return so many training digits of the sample, copied: a learner may change them."""
+    train = digits().train
+    return Split(train.images[:num_images].clone(), train.labels[:num_images].clone())
 
 
 def batches(num_batches: int, batch_size: int = 16) -> list[tuple[Tensor, Tensor]]:
     """Return batches of the sample: images (B, 1, 32, 32) float32 and labels (B,) int64."""
     few = first_digits(num_batches * batch_size)
-    parts = few.images.clone().split(batch_size), few.labels.clone().split(batch_size)
+    parts = few.images.split(batch_size), few.labels.split(batch_size)
     return list(zip(*parts, strict=True))
 
 
