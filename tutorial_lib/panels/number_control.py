@@ -11,6 +11,7 @@ from tutorial_lib.panels.main_thread import MainThread
 from tutorial_lib.panels.typed_numbers import Range, written
 
 CLASS = "number-control"  # of its element in the page
+WIDE = {"flex": "1 1 auto", "width": "auto"}  # takes what room there is
 MOST_POWERS = 300  # of ten, up and down: as far as a logarithmic slider goes
 
 
@@ -35,7 +36,7 @@ class NumberControl(widgets.HBox):
         TypeError, ValueError: The value is not among those allowed.
     """
 
-    value = traitlets.Any(help="int or float")
+    value = traitlets.Any(allow_none=False, help="int or float")
     disabled = traitlets.Bool(help="whether hands can set it")
     refusal = traitlets.Unicode(help="why what was typed was not taken; or nothing")
     note = traitlets.Unicode(help="why it is disabled; or nothing")
@@ -60,7 +61,7 @@ class NumberControl(widgets.HBox):
         label = {"description": description, "style": {"description_width": label_width}}
         row, slider_layout, field_layout = _layouts(traits.get("orientation", "horizontal"))
         if slider is None:
-            self.field = widgets.Text(continuous_update=False, layout={"width": width}, **label)
+            self.field = widgets.Text(continuous_update=False, layout=WIDE, **label)
         else:
             self.field = widgets.Text(continuous_update=False, layout=field_layout)
             traits |= {"readout": False, "tooltip": tooltip, "layout": slider_layout} | label
@@ -158,4 +159,4 @@ def _layouts(orientation: str) -> tuple[dict[str, str], ...]:
     if orientation == "vertical":
         looks = {"flex_flow": "column", "align_items": "center"}
         return looks, {"height": "140px"}, {"width": "54px"}
-    return {"align_items": "center"}, {"flex": "1 1 auto", "width": "auto"}, {"width": "84px"}
+    return {"align_items": "center"}, WIDE, {"width": "84px"}
