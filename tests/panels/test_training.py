@@ -121,6 +121,22 @@ def test_pause_turns_into_resume_and_back(panel):
     assert panel.last_run.step_number >= taken
 
 
+def test_what_cannot_be_heard_looks_dead_while_run_holds_the_kernel(panel):
+    seen, said = [], []
+    panel.status.observe(lambda change: said.append(change.new), "value")
+    for button in (panel.pause_button, panel.stop_button):
+        button.observe(lambda change: seen.append(change.new), "disabled")
+    panel.run()
+    assert False not in seen
+    assert all(
+        "an interrupt of the kernel ends it" in words for words in said if "Training:" in words
+    )
+    assert "interrupt" not in panel.status.value
+    panel.train()
+    assert seen == [False, False]
+    finish(panel)
+
+
 def test_a_slider_moved_mid_run_acts_and_is_marked(panel):
     panel.epochs.value = 100
     panel.train()
@@ -327,27 +343,6 @@ def test_a_finished_run_is_restored_as_finished(few, tmp_path):
     assert second.last_run.history == first.last_run.history
     for panel in (first, second):
         panel.close()
-
-
-def test_a_damaged_file_is_said_in_words_and_the_panel_works(few, tmp_path):
-    (tmp_path / "run").write_bytes(b"something else")
-    panel = TrainingPanel(few, settings=Hyperparameters(batch_size=8), save_to=tmp_path / "run")
-    assert "The saved run cannot be used" in panel.status.value
-    panel.restore()
-    assert "Nothing was restored" in panel.status.value
-    assert panel.run(epochs=1).step_number == 12
-    panel.close()
-
-
-def test_training_goes_on_where_nothing_can_be_saved(few, tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-    settings = Hyperparameters(epochs=1, batch_size=8)
-    panel = TrainingPanel(few, settings=settings, save_to=tmp_path / "file" / "run")
-    panel.train()
-    finish(panel)
-    assert panel.state == "finished"
-    assert "Not saved:" in panel.status.value
-    panel.close()
 
 
 def test_the_code_of_a_panel_gives_the_losses_of_its_last_run(sample, tmp_path):

@@ -1,81 +1,203 @@
 """The file that keeps a panel's last run."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import CheckpointError, TrainingRun, checkpoint, in_background
+from tutorial_lib.engine.checkpoint import Checkpoint
+from tutorial_lib.engine.checkpoint.places import as_path, check_place
+from tutorial_lib.engine.state import state_differences
+from tutorial_lib.panels.cells import files_elsewhere, notebook_of
+
+NewRun = Callable[[Hyperparameters], TrainingRun]  # makes a run of the panel with these settings
 
 
 class Autosave:
-    """Saves the run that it is told to keep, and knows what could be restored.
+    """Saves the run that it is given, and knows what could be restored.
 
     Args:
         path: The file. None keeps nothing.
+        moves_aside: Whether a run that stood there before the panel moves to a name beside it.
+        others: Files of the same cell in other notebooks, the newest first.
+        on_save: Called in the training thread after a save that was asked for here.
+        problem: Why nothing is saved at all.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.offer: checkpoint.Checkpoint | None = None  # what was there when it was looked for
-        self.notice = ""  # what went wrong with saving or restoring, in words
-        self._run: TrainingRun | None = None  # the one that is kept
-        self._step_saved = 0
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        moves_aside: bool = False,
+        others: Sequence[Path] = (),
+        on_save: Callable[[], object] = lambda: None,
+        problem: str = "",
+    ) -> None:
+        self.path, self._problem = path, problem
+        self.said = ""  # what is to be known of the last look or restoring, in words
+        self._moves_aside, self._others, self._on_save = moves_aside, others, on_save
+        self._offer: Checkpoint | None = None  # what is in the file, if it fits
+        self._saver: checkpoint.Saver | None = None  # of the run that is kept
+        self._began_at = 0  # the step that it began at, here
+        self._asked: Any = None  # at which state and step of the run a save was asked for
+        self._trouble: tuple[str, int | None] | None = None  # why saving failed, with step_saved
 
     @property
-    def keeps_run(self) -> bool:
-        """Whether the present run is kept."""
-        return self._run is not None
+    def offer(self) -> str:
+        """What could be restored besides the run that is kept, in words; "" for nothing."""
+        if self._offer is None:
+            return ""
+        words = f"{self._offer}, trained by {self._offer.hyperparameters.optimizer}"
+        elsewhere = self._offer.path in self._others
+        return f"{words} in {notebook_of(self._offer.path)}" if elsewhere else words
 
     @property
     def can_restore(self) -> bool:
-        """Whether there is a file to try."""
-        return self.path is not None and checkpoint.exists(self.path)
+        """Whether there is something to restore, be it the run that is kept, as it was saved."""
+        return self._offer is not None or self.step_saved is not None
 
-    def look(self) -> None:
-        """See what could be restored."""
-        self.offer = None
-        if self.can_restore:
-            try:
-                self.offer = checkpoint.load(self.path)
-            except CheckpointError as error:
-                self.notice = f"The saved run cannot be used: {error}."
+    @property
+    def step_saved(self) -> int | None:
+        """The step at which the run that is kept is on the disk; None if it is not."""
+        return None if self._saver is None else self._saver.step_saved
 
-    def begin(self, run: TrainingRun, records: Iterable[Any], *, keep: bool) -> Iterable[Any]:
-        """Return the run's records; if it is to be kept, it is saved as they are taken."""
-        self._run = run if keep and self.path is not None else None
-        self._step_saved = run.step_number
-        if self._run is None:
-            return records
-        return checkpoint.autosaved(records, run, self.path, sink=self._complain)
-
-    def save_soon(self) -> None:
-        """Save the run that has just been held or ended, in the thread that takes its steps."""
-        run = self._run
-        if run is not None and run.step_number != self._step_saved:
-            self._step_saved = run.step_number
-            in_background(lambda: checkpoint.try_to_save(run, self.path, self._complain))
-
-    def end(self, *, save: bool) -> None:
-        """Let go of the run, which has come to rest if it is to be saved first."""
-        run, self._run = self._run, None  # by the next call the file is another run's
-        if run is not None and save:
-            checkpoint.try_to_save(run, self.path, self._complain)
-
-    def restore(self, new_run: Callable[[Hyperparameters], TrainingRun]) -> TrainingRun | None:
-        """Return the run that was saved, where it stood, or None and a notice why not.
+    def in_words(self, state: str, *, idle: bool) -> str:
+        """Say what the learner should know of saving and restoring.
 
         Args:
-            new_run: Makes a run with the settings that it is given, to take up the saved one.
+            state: Of the panel's session.
+            idle: Whether there has been none yet.
         """
+        words = [self._problem, self.said, self._saver.notice if self._saver else ""]
+        if self._offer is not None and not idle:
+            words.append(f"Restore takes up what was saved here: {self.offer}.")
+        if self._trouble is not None and self._trouble[1] == self.step_saved:
+            words.append(f"Not saved: {self._trouble[0]}")
+        elif self.step_saved is not None and state != "running":
+            words.append(f"Saved at step {self.step_saved:,}.")
+        return " ".join(filter(None, words))
+
+    def look(self, new_run: NewRun) -> None:
+        """See what could be restored: only what fits the runs of this panel."""
+        self._offer, self.said = None, ""
+        for path in () if self.path is None else (self.path, *self._others):
+            if not checkpoint.exists(path):
+                continue
+            try:
+                saved = checkpoint.load(path)
+                why = "; ".join(_differences(saved, new_run))
+            except CheckpointError as error:
+                why = str(error)
+            if not why:
+                self._offer, self.said = saved, saved.notice or self.said
+                return
+            if path == self.path:
+                self.said = f"What was saved here is not offered: {why}."
+
+    def begin(self, run: TrainingRun, records: Iterable[Any]) -> Iterable[Any]:
+        """Return the run's records; it is saved as they are taken, if that can be."""
+        self.end()
+        self._trouble, self._asked, self._began_at = None, None, run.step_number
+        if self.path is None:
+            return records
+        aside, sink = self._moves_aside, self._complain
         try:
-            saved = checkpoint.load(self.path)
+            self._saver = checkpoint.Saver(run, self.path, move_aside=aside, sink=sink)
+        except CheckpointError as error:
+            self._complain(str(error))
+            return records
+        # From here on what stands there is the panel's own, and the last run's.
+        self.path, self._moves_aside, self._offer = self._saver.path, False, None
+        return self._saver.saving(records)
+
+    def save_soon(self, state: str) -> None:
+        """Save the run, which has come to rest so, in the thread that takes its steps."""
+        rest = self._saver and (state, self._saver.run.step_number)
+        if rest != self._asked:
+            self._asked = rest
+            in_background(lambda: self._save(self._saver))
+
+    def end(self, *, at_rest: bool = True) -> None:
+        """Save the run and let others have its file, now or, if it takes a last step, after it."""
+        saver, self._saver = self._saver, None
+
+        def save_and_close() -> None:
+            try:
+                self._save(saver)
+            finally:
+                saver.close()
+
+        if saver is not None:
+            save_and_close() if at_rest else in_background(save_and_close)
+
+    def restore(self, new_run: NewRun) -> TrainingRun | None:
+        """Return the run that was saved, where it stood, or None and a notice why not."""
+        try:
+            saved = checkpoint.load(self.path if self._offer is None else self._offer.path)
             run = new_run(saved.hyperparameters)
-            self.notice = checkpoint.restore(run, saved).notice
-        except (CheckpointError, ValueError) as error:
-            self.notice = f"Nothing was restored: {error}."
+            self.said = checkpoint.restore(run, saved).notice
+        except Exception as error:  # the learner's own network or run may fail in any way
+            self.said = f"Nothing was restored: {_words(error)}."
             return None
         return run
 
+    def _save(self, saver: checkpoint.Saver | None) -> None:
+        if saver is not None and saver.run.step_number not in (self._began_at, saver.step_saved):
+            saver.save()
+            self._on_save()
+
     def _complain(self, message: str) -> None:
-        self.notice = f"Not saved: {message}"
+        """Remember why saving failed, until it has worked; then the message says that."""
+        before, step_saved = self._trouble, self.step_saved
+        has_worked = before is not None and before[1] != step_saved
+        self._trouble = None if has_worked else (message, step_saved)
+
+
+def named_file(save_to: Any) -> Path | None:
+    """Return the file that a person names for a run, wherever the process goes from here on.
+
+    Raises:
+        TypeError, ValueError: save_to is no path, or no place for a run; it says why.
+    """
+    if save_to is None:
+        return None
+    if not isinstance(save_to, str | os.PathLike):
+        raise TypeError(f"save_to must be a path; got {save_to!r}")
+    try:
+        return _place(save_to)
+    except CheckpointError as error:
+        raise ValueError(f"save_to must name a file for runs: {error}") from error
+
+
+def own_autosave(file: Path | None, on_save: Callable[[], object]) -> Autosave:
+    """Return what keeps the runs of a panel in its own file, or says why it cannot."""
+    if file is None:
+        return Autosave(None)
+    try:
+        file = _place(file)
+        return Autosave(file, others=files_elsewhere(file), on_save=on_save)
+    except CheckpointError as error:
+        return Autosave(None, problem=f"Runs are not saved: {error}.")
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Return a path where a run may be saved, absolute, or raise CheckpointError."""
+    place = Path(os.path.abspath(as_path(path)))
+    check_place(place)
+    return place
+
+
+def _differences(saved: Checkpoint, new_run: NewRun) -> list[str]:
+    """Say in what a saved run is another one than the panel can train."""
+    try:
+        run = new_run(saved.hyperparameters)
+        return state_differences(saved.state, run, saved.hyperparameters)
+    except Exception as error:  # the learner's own network or run may fail in any way
+        return [f"no run can be made to take it up ({_words(error)})"]
+
+
+def _words(error: Exception) -> str:
+    ours = isinstance(error, CheckpointError | ValueError)
+    return f"{error}" if ours else f"{type(error).__name__}: {error}"

@@ -1,5 +1,6 @@
 """Which cell of which notebook a panel stands in: it replaces the one before it, and has a file."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -47,8 +48,30 @@ def _file_of(cell: str, number: int) -> Path | None:
         return None
     named = os.environ.get("TUTORIAL_RUNS_DIR")
     folder = Path(named) if named else platformdirs.user_data_path("tutorial_lib", False) / "runs"
-    digest = hashlib.sha256(f"{notebook} {cell} {number}".encode()).hexdigest()
-    return folder / f"{Path(notebook).stem}-{digest[:12]}.run"
+    parts = _digest(f"{cell} {number}"), _digest(notebook), Path(notebook).stem[:40]
+    return folder / f"{'-'.join(parts)}.run"
+
+
+def files_elsewhere(file: Path) -> list[Path]:
+    """Return the files of the same panel in other notebooks, the newest first.
+
+    A cell keeps its id when its notebook is renamed or copied. So a renamed notebook finds its
+    run, and a copied one that of its original, over which it does not write.
+    """
+    cell = file.name.split("-")[0]
+    found = (path for path in file.parent.glob(f"{cell}-*.run") if path != file)
+    with contextlib.suppress(OSError):  # one may vanish meanwhile
+        return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    return []
+
+
+def notebook_of(file: Path) -> str:
+    """Return the name of the notebook that a panel's own file is of."""
+    return file.stem.split("-", 2)[-1]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _forget_output(shell: Any, panel: widgets.Widget) -> None:

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
@@ -27,7 +26,7 @@ from tutorial_lib.engine import (
 )
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import controls
-from tutorial_lib.panels.autosave import Autosave
+from tutorial_lib.panels.autosave import Autosave, named_file, own_autosave
 from tutorial_lib.panels.code_box import CodeShelf
 from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
@@ -45,8 +44,8 @@ class TrainingPanel(LivePanel):
 
     Every Train begins from a fresh model, so that runs differ by their settings alone. Learning
     rate, momentum and batch size may be changed while it runs; each change is marked on the curve.
-    One run trains at a time in a kernel: starting another one pauses it. What Train starts is
-    saved every few seconds and at each pause and stop; Restore takes it up, after a restart too.
+    One run trains at a time in a kernel: starting another one pauses it. The run is saved every
+    few seconds and at each pause and stop; Restore takes it up, after a restart too.
 
     Args:
         data: From `load_digits`.
@@ -57,12 +56,14 @@ class TrainingPanel(LivePanel):
             `partial(TrainingRun, update=my_update)` your own step is taken.
         settings: Where the controls stand at first. Of its fields those without a control hold
             for every run.
-        save_to: The file that keeps the last run. By default each panel of a notebook in
-            JupyterLab has its own, and outside JupyterLab nothing is saved.
+        save_to: The file that keeps the last run; ~ is the home folder. A run that stands there
+            from before moves to a name beside it. By default each panel of a notebook in
+            JupyterLab has a file of its own, and outside JupyterLab nothing is saved.
 
     Raises:
-        TypeError: data is not what `load_digits` returns, or new_model or new_run cannot be called.
-        ValueError: batch_size exceeds the training set.
+        TypeError: data is not what `load_digits` returns, new_model or new_run cannot be called,
+            or save_to is no path.
+        ValueError: batch_size exceeds the training set, or save_to is no place for a run.
     """
 
     from_code = "run() trains and picture() shows it"
@@ -88,9 +89,14 @@ class TrainingPanel(LivePanel):
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
         self._display = RunsOnDisplay(data)
+        self._holds_kernel = False  # whether `run` is waiting
+        self._has_looked = False  # at what could be restored
+        file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
-        self._autosave = Autosave(Path(save_to) if save_to is not None else self.own_file)
-        self._autosave.look()
+        on_save = self.later(self._show)
+        own = own_autosave(self.own_file, on_save)
+        self._autosave = own if file is None else Autosave(file, moves_aside=True, on_save=on_save)
+        self._look()
         self._draw()
         self._show()
         if not _warm.is_set():
@@ -140,7 +146,7 @@ class TrainingPanel(LivePanel):
     def train(self) -> None:
         """Start a run with the settings of the controls; returns at once."""
         if not self._busy():
-            self._begin(self.settings, keep=True)
+            self._begin(self.settings)
             self.watch()
 
     def pause(self) -> None:
@@ -166,7 +172,7 @@ class TrainingPanel(LivePanel):
             if self.last_run is not None and _is_same(self.last_run, run):
                 self._display.drop_last()
             self.choose(run.hyperparameters)
-            self._take_up(run, keep=True)
+            self._take_up(run)
             self._draw()
             if run.step_number == run.num_steps:
                 self._session.start()
@@ -178,16 +184,18 @@ class TrainingPanel(LivePanel):
             return
         self._display.clear()
         self._session = None
-        self._autosave.look()
+        self._autosave.end()
+        self._has_looked = False
+        self._look()
         self._draw()
         self._show()
 
     def run(self, **settings: Any) -> TrainingRun:
         """Train here and now, drawing as it goes; returns when the run has ended.
 
-        The same as Train, for scripts and for cells that should wait; it is not saved. An
-        interrupt of the kernel ends the run gracefully, and so does a loss that is no longer a
-        number.
+        The same as Train, for scripts and for cells that should wait, so Pause and Stop are not
+        heard. An interrupt of the kernel ends the run gracefully, and so does a loss that is no
+        longer a number.
 
         Args:
             settings: Fields of Hyperparameters; the others are as the controls say.
@@ -196,9 +204,14 @@ class TrainingPanel(LivePanel):
             The run; its `model` is the trained network, its `history` the records.
         """
         before = self.settings
-        self._begin(before.replace(**settings), keep=False)
-        self._wait()
-        self._end()
+        self._holds_kernel = True
+        try:
+            self._begin(before.replace(**settings))
+            self._wait()
+            self._end()
+        finally:
+            self._holds_kernel = False
+            self._show()
         self.choose(before)
         error = self._session.error
         if error is not None and not isinstance(error, Diverged):
@@ -234,7 +247,7 @@ class TrainingPanel(LivePanel):
         """End the run and give the widgets back."""
         if self._session is not None:
             self._session.stop()
-            self._autosave.end(save=self._session.join(CLOSE_SECONDS) != "running")
+            self._autosave.end(at_rest=self._session.join(CLOSE_SECONDS) != "running")
             self._close_run_soon()
         super().close()
 
@@ -243,13 +256,13 @@ class TrainingPanel(LivePanel):
     def _busy(self) -> bool:
         return self.state in ("running", "paused")
 
-    def _begin(self, settings: Hyperparameters, *, keep: bool) -> None:
+    def _begin(self, settings: Hyperparameters) -> None:
         with hold_other_session(self._session):
             run = self._make_run(settings)  # refuses before anything ends
             self._end(draw=False)
-            self._autosave.notice = ""
+            self._autosave.said, self._has_looked = "", True
             self.choose(settings)
-            self._take_up(run, keep=keep)
+            self._take_up(run)
             self._session.start()
         self._draw()  # a whole picture, while the first steps are taken
         self._show()
@@ -257,26 +270,38 @@ class TrainingPanel(LivePanel):
     def _make_run(self, settings: Hyperparameters) -> TrainingRun:
         return self._new_run(make_model(self.new_model, settings.seed), self.data, settings)
 
-    def _take_up(self, run: TrainingRun, *, keep: bool) -> None:
+    def _look(self) -> None:
+        """See what could be restored, once torch is loaded: to try it takes a run."""
+        if not self._has_looked and (_warm.is_set() or self._main_thread.loop is None):
+            self._has_looked = True
+            self._autosave.look(self._make_run)
+
+    def _take_up(self, run: TrainingRun) -> None:
         """Put a run on the panel, new or restored, with its session ready to start."""
         self.last_run = self._open_run = run
         self._display.begin(run)
         self.show_script("")  # the script there is of the run before
-        records = self._autosave.begin(run, with_accuracy(run, self.data.test), keep=keep)
+        records = self._autosave.begin(run, with_accuracy(run, self.data.test))
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
     def is_active(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
         return super().is_active() or not _warm.is_set()
 
+    def cure(self) -> str:
+        """Say what helps when the kernel has ended."""
+        kept = self._autosave.step_saved is not None
+        return super().cure() + ("; Restore takes up the run where it was saved" if kept else "")
+
     def refresh(self, *, draw: bool = True) -> None:
         """Take in what is new, and draw it."""
+        self._look()
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
             if self._display.follow(self._session) and draw:
                 self._draw()
             if state in ("paused", "stopped", "failed"):
-                self._autosave.save_soon()
+                self._autosave.save_soon(state)
             if state in ("stopped", "finished", "failed"):
                 self._close_run_soon()
         self._show(state)
@@ -317,22 +342,22 @@ class TrainingPanel(LivePanel):
             state,
             progress,
             error=session.error if session else None,
-            offer=str(saved.offer or ""),
+            offer=saved.offer,
             warm=_warm.is_set(),
             waits_for=self.last_run.waits_for if self.last_run else "",
             wanted=session.wanted if session else "running",
         )
-        if saved.offer and session is not None and not saved.keeps_run:
-            text += f" Restore takes up what was saved here: {saved.offer}."
-        self.say(headline, f"{text} {saved.notice}".strip())
         busy = state in ("running", "paused")
+        if busy and self._holds_kernel:
+            text += " This cell waits for it: an interrupt of the kernel ends it."
+        self.say(headline, f"{text} {saved.in_words(state, idle=session is None)}".strip())
         taken_up = session is not None and state == "ready"  # a saved run waits for Resume
         waits = state == "paused" or taken_up
         for button in (self.train_button, self.clear_button, self.optimizer, self.epochs):
             button.disabled = busy
         self._rest_momentum()
-        self.stop_button.disabled = not busy
-        self.pause_button.disabled = not (busy or taken_up)
+        self.stop_button.disabled = self._holds_kernel or not busy
+        self.pause_button.disabled = self._holds_kernel or not (busy or taken_up)
         self.pause_button.description = "Resume" if waits else "Pause"
         self.pause_button.icon = "play" if waits else "pause"
         self.restore_button.disabled = busy or not saved.can_restore
