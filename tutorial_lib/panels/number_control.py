@@ -36,7 +36,7 @@ class NumberControl(widgets.HBox):
         TypeError, ValueError: The value is not among those allowed.
     """
 
-    value = traitlets.Any(allow_none=False, help="int or float")
+    value = traitlets.TraitType(0.0, help="int or float")  # unlike Any, it checks None
     disabled = traitlets.Bool(help="whether hands can set it")
     refusal = traitlets.Unicode(help="why what was typed was not taken; or nothing")
     note = traitlets.Unicode(help="why it is disabled; or nothing")
