@@ -117,7 +117,7 @@ def test_a_real_ctrl_c_ends_with_the_command_that_goes_on():
         rest = process.stdout.read().splitlines()
     assert process.returncode == 130
     step = int(re.fullmatch(r"Stopped at step (\d+) of 800\.", rest[-3])[1])
-    assert rest[-2] == "The run is saved as training.run. To go on with it:"
+    assert rest[-2] == f"The run is saved as training.run, at step {step}. To go on with it:"
     assert rest[-1].endswith("train --resume training.run --per-print-times 1")
     assert checkpoint.load("training.run").step_number == step
 
@@ -129,11 +129,11 @@ def test_ctrl_c_ends_all_processes_of_torchrun_and_one_goes_on(sample, capsys):
         rest = torchrun.stdout.read().splitlines()
     print(f"two processes had ended {seconds:.1f} s after Ctrl-C")
     assert seconds < 10
+    step = checkpoint.load("a.run").step_number
     assert [line for line in rest if line.startswith("The run is saved")] == [
-        "The run is saved as a.run. To go on with it:"
+        f"The run is saved as a.run, at step {step}. To go on with it:"
     ]
     assert "--nproc-per-node=2 -m tutorial_lib train --resume a.run" in rest[-1]
-    step = checkpoint.load("a.run").step_number
     assert f"Stopped at step {step} of 800." in rest
     assert len([line for line in rest if line.startswith("Epoch:")]) < step  # of one rank alone
 
@@ -240,7 +240,7 @@ def test_a_run_that_is_over_says_how_it_gets_more(capsys):
         (["--batch-size", "4001"], "batch_size must be a whole number, from 1 to 4,000"),
         (["--per-print-times", "0"], "per_print_times must be a whole number, 1 or more; got 0"),
         (["--curve", "loss.jpg"], "curve must name a .png file; got 'loss.jpg'"),
-        (["--save", "."], "save must name a file; '.' is a folder"),
+        (["--save", "."], "cannot be saved as .: that is a folder; name a file in it"),
         (["--resume", "missing.run"], "there is no checkpoint missing.run"),
     ],
 )

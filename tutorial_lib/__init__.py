@@ -1,8 +1,14 @@
 """Train real neural networks in a notebook, and watch them learn."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from tutorial_lib import interrupts
+
+if sys.argv[:1] == ["-m"]:  # python -m tutorial_lib, on its way to the command line
+    interrupts.exit_at_once()  # while torch is loading
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split, load_digits

@@ -2,14 +2,12 @@
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,13 +33,16 @@ from tutorial_lib.engine import (
     monitor,
 )
 from tutorial_lib.evaluation import evaluate
-from tutorial_lib.files import replacing
+from tutorial_lib.files import free_names
+from tutorial_lib.interrupts import BROKEN_PIPE, Interrupts, ignore, silence
 from tutorial_lib.losses import LOSSES
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.pictures.curve_file import check_curve, save_curve
 
 PROGRAM = "python -m tutorial_lib"
-SUCCESS, FAILURE, MISUSE, INTERRUPTED = 0, 1, 2, 130
+SUCCESS, FAILURE, MISUSE = 0, 1, 2
+_ending = Interrupts()  # what asks this call of `main` to end
 
 
 class _Unchecked(Hyperparameters):
@@ -89,49 +90,83 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say, and return the exit status.
 
     Returns:
-        0: done. 1: the training diverged, or the doctor found something broken. 2: the arguments
-        are wrong, and nothing was touched. 130: interrupted by Ctrl-C.
+        0: done. 1: the training diverged, its end or its curve is not on the disk, or the doctor
+        found something broken. 2: the arguments are wrong, and nothing was touched. Ended early,
+        with the run saved if steps were taken: 129 as its terminal was closed (SIGHUP), 130 by
+        Ctrl-C (SIGINT), 141 as nobody reads what it prints (SIGPIPE), 143 by SIGTERM.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
+    global _ending
+    _ending = Interrupts(patient=distributed.started_by_torchrun())
+    with contextlib.suppress(AttributeError):  # a name of a file may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        if isinstance(command, Train):
-            return _train(command, arguments[1:])
-        findings = examine()
-        print(report(findings))
-        return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        with _ending:
+            try:
+                return _do(arguments)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+    except KeyboardInterrupt as end:
+        _warn("Interrupted.")
+        return _status(end)
+    except BrokenPipeError:
+        silence(sys.stdout)
+        return 128 + BROKEN_PIPE
+
+
+def _do(arguments: Sequence[str]) -> int:
+    command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
+    if isinstance(command, Train):
+        return _train(command, arguments[1:])
+    findings = examine()
+    print(report(findings))
+    return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
+
+
+def _status(end: KeyboardInterrupt) -> int:
+    return 128 + getattr(end, "number", signal.SIGINT)
 
 
 # ---- before the first step: everything that can be wrong ----
 
 
 def _train(command: Train, arguments: Sequence[str]) -> int:
-    prepare = partial(_prepare, command, arguments)
     if not distributed.started_by_torchrun():
-        return _prepare_and_drive(command, prepare)
+        return _prepare_and_drive(command, arguments, lambda make_run: make_run())
     with distributed.process_group() as rank:
         if rank == 0:
-            return _prepare_and_drive(command, partial(distributed.lead, prepare))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides when to end
+            return _prepare_and_drive(command, arguments, distributed.lead)
+        ignore()  # rank 0 decides when to end
         distributed.follow()
         return SUCCESS  # what there is to say, rank 0 says
 
 
-def _prepare_and_drive(command: Train, prepare: Callable[[], TrainingRun]) -> int:
+def _prepare_and_drive(
+    command: Train,
+    arguments: Sequence[str],
+    lead: Callable[[Callable[[], TrainingRun]], TrainingRun],
+) -> int:
+    """Train, where `lead` returns the run to be trained of one that is ready."""
+    savers: list[checkpoint.Saver] = []
+
+    def make_run() -> TrainingRun:
+        run, *savers[:] = _prepare(command, arguments)
+        return run
+
     try:
-        run = prepare()
+        run = lead(make_run)
     except (CheckpointError, DataUnavailable, TypeError, ValueError) as error:
-        print(f"{PROGRAM} train: {error}", file=sys.stderr)
+        _warn(f"{PROGRAM} train: {error}")
         return MISUSE
-    return _drive(run, command)
+    for saver in savers:
+        saver.run = run
+    return _drive(run, command, *savers)
 
 
 def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint) -> Train:
     """Read the arguments again: what they leave open is as in the run that was saved."""
-    name, _ = saved.state["data"]
+    name, *_ = saved.state["data"]
     check_choice(f"the data that {saved.path} learned from", name, DOWNLOADED | {"sample": None})
     defaults = Train(
         hyperparameters=_Unchecked(**dataclasses.asdict(saved.hyperparameters)),
@@ -141,30 +176,37 @@ def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint)
     return tyro.cli(Train, args=arguments, default=defaults, prog=f"{PROGRAM} train")
 
 
-def _prepare(command: Train, arguments: Sequence[str]) -> TrainingRun:
-    """Return the run, ready for its next step, or refuse what is wrong; no file is written."""
+def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
+    """Return the run, ready for its next step, and the Saver that keeps it, if one does.
+
+    What is wrong is refused, and then no file has been written.
+    """
     saved = checkpoint.load(command.resume) if command.resume else None
     if saved is not None:
         command = _with_saved_defaults(arguments, saved)
     settings = Hyperparameters(**dataclasses.asdict(command.hyperparameters))
     if command.per_print_times is not None:
         check_whole("per_print_times", command.per_print_times, low=1)
-    if command.curve is not None and command.curve.suffix != ".png":
-        raise ValueError(f"curve must name a .png file; got {str(command.curve)!r}")
-    if command.save is not None and command.save.is_dir():
-        raise ValueError(f"save must name a file; {str(command.save)!r} is a folder")
+    save = command.save or command.resume
+    if save is not None:
+        checkpoint.check_place(checkpoint.as_path(save))
+    if command.curve is not None:
+        check_curve(command.curve, beside=[path for path in (save, command.resume) if path])
     device = distributed.rank_device() if distributed.started_by_torchrun() else "auto"
     model = make_model(partial(LeNet5, init=command.init), settings.seed)
     run = TrainingRun(model, load_digits(command.data, device), settings)
-    going_on = ""
+    said = [run.data.notice]
     if saved is not None:
         saved = checkpoint.restore(run, saved)
         _change(run, settings)
-        going_on = f"Going on from {saved}. {saved.notice}".strip()
+        said.append(f"Going on from {saved}. {saved.notice}".strip())
         if run.step_number == run.num_steps:
-            going_on = f"That run is over, at step {run.num_steps:,}; --epochs gives it more."
-    _say(f"{run.data.notice}\n{going_on}".strip())
-    return run
+            said[-1] = f"That run is over, at step {run.num_steps:,}; --epochs gives it more."
+    made = (run,) if save is None else (run, checkpoint.Saver(run, save, sink=_warn))
+    if save is not None and made[-1].notice:
+        said.append(made[-1].notice)
+    _say("\n".join(said))
+    return made
 
 
 def _change(run: TrainingRun, settings: Hyperparameters) -> None:
@@ -181,41 +223,32 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
 # ---- the training ----
 
 
-def _drive(run: TrainingRun, command: Train) -> int:
-    save = command.save or command.resume
+def _drive(run: TrainingRun, command: Train, saver: checkpoint.Saver | None = None) -> int:
+    """Take the steps that are left, and see that they are saved; return the exit status."""
     records = monitor(iterate_for_device(run), per_print_times=command.per_print_times, sink=_say)
-    if save is not None:
-        records = checkpoint.autosaved(records, run, save, sink=_warn)
-    diverged, interrupted = None, False
+    diverged = None
+    with _ending.held():
+        try:
+            _take_steps(run, records if saver is None else saver.saving(records))
+        except Diverged as error:
+            diverged = error
+        if _ending.number:
+            run.close()
+            saver = saver or _new_saver(run)
+        if saver is not None and saver.step_saved != run.step_number:
+            saver.save()
     try:
-        interrupted = _take_steps(run, records)
-    except Diverged as error:
-        diverged = error
-    if command.curve is not None and run.history:
-        _draw_curve(run, command.curve)
-    if diverged is not None:
-        _warn(f"The training diverged: {diverged}")
-        if save is not None and checkpoint.try_to_save(run, save, _warn):
-            _warn(f"{save} has the last good weights, those of step {run.step_number:,}.")
-        return FAILURE
-    if interrupted:
-        run.close()
-        save = save or _free_file()
-        _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
-        if checkpoint.try_to_save(run, save, _warn):
-            _say(f"The run is saved as {save}. To go on with it:")
-            _say(f"  {_command_to_go_on(command, save)}")
-        return INTERRUPTED
-    score = evaluate(run.model, run.data.test)
-    right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
-    _say(f"Held-out pictures: {right}, mean cross-entropy {score.loss:.3f}.")
-    if save is not None:
-        _say(f"The run is saved as {save}.")
-    return SUCCESS
+        return _conclude(run, command, saver, diverged)
+    except KeyboardInterrupt as end:  # all steps that were to be taken have been
+        with _ending.held():
+            saver = saver or _new_saver(run)
+            if saver is not None and (saver.step_saved == run.step_number or saver.save()):
+                _say_how_to_go_on(command, saver)
+            return _status(end)
 
 
-def _take_steps(run: TrainingRun, records: Iterator[Any]) -> bool:
-    """Take all steps with a progress bar; return whether Ctrl-C ended them early."""
+def _take_steps(run: TrainingRun, records: Iterator[Any]) -> None:
+    """Take all steps with a progress bar, or those until something asks to end."""
     bar = tqdm(
         total=run.num_steps,
         initial=run.step_number,
@@ -224,32 +257,55 @@ def _take_steps(run: TrainingRun, records: Iterator[Any]) -> bool:
         leave=False,
         dynamic_ncols=True,
     )
-    with _interrupts() as interrupted, bar:
+    with bar:
         for record in records:
             bar.update()
-            at_rest = is_synchronized(run, record) and run.step_number < run.num_steps
-            if interrupted.is_set() and at_rest:
-                return True
-    return False
+            if _ending.number and is_synchronized(run, record):
+                return
 
 
-@contextlib.contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """Turn a first Ctrl-C into an event, so that no step is cut in two; a second acts as ever."""
-    interrupted = threading.Event()
+def _conclude(
+    run: TrainingRun, command: Train, saver: checkpoint.Saver | None, diverged: Diverged | None
+) -> int:
+    """Say what has become of the run, which is at rest; return the exit status."""
+    saved = saver is not None and saver.step_saved == run.step_number
+    drawn = _draw_curve(run, command.curve) if command.curve and run.history else True
+    if diverged is not None:
+        _warn(f"The training diverged: {diverged}")
+    elif _ending.number:
+        _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
+        if saved:
+            _say_how_to_go_on(command, saver)
+    else:
+        score = evaluate(run.model, run.data.test)
+        right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
+        _say(f"Held-out pictures: {right}, mean cross-entropy {score.loss:.3f}.")
+    if saver is not None and not saved:
+        held = "nothing of it" if saver.step_saved is None else f"step {saver.step_saved:,}"
+        _warn(f"The run is not saved at step {run.step_number:,}: {saver.path} holds {held}.")
+    elif diverged is not None and saved:
+        _warn(f"{saver.path} has the last good weights, those of step {saver.step_saved:,}.")
+    elif saved and not _ending.number:
+        _say(f"The run is saved as {saver.path}, at step {saver.step_saved:,}.")
+    if _ending.number:
+        return 128 + _ending.number
+    on_disk = drawn and (saver is None or saved)
+    return SUCCESS if on_disk and diverged is None else FAILURE
 
-    def on_interrupt(*_: Any) -> None:
-        interrupted.set()
-        if (
-            not distributed.started_by_torchrun()
-        ):  # the other ranks would wait for a step cut in two
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGINT, on_interrupt)
+def _say_how_to_go_on(command: Train, saver: checkpoint.Saver) -> None:
+    _say(f"The run is saved as {saver.path}, at step {saver.step_saved:,}. To go on with it:")
+    _say(f"  {_command_to_go_on(command, saver.path)}")
+
+
+def _new_saver(run: TrainingRun) -> checkpoint.Saver | None:
+    """Return what saves a run for which no file was named: training.run, training-2.run ..."""
+    free = (path for path in free_names(Path("training.run")) if not checkpoint.exists(path))
     try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
+        return checkpoint.Saver(run, next(free), sink=_warn)
+    except CheckpointError as error:
+        _warn(str(error))
+        return None
 
 
 def _command_to_go_on(command: Train, save: Path) -> str:
@@ -279,38 +335,21 @@ def _program() -> list[str]:
     return [*words, f"--nproc-per-node={os.environ['LOCAL_WORLD_SIZE']}"]
 
 
-def _free_file() -> Path:
-    """Return a name in this folder that no earlier run has: training.run, training-2.run ..."""
-    names = itertools.chain(["training.run"], (f"training-{n}.run" for n in itertools.count(2)))
-    return next(path for path in map(Path, names) if not checkpoint.exists(path))
-
-
-def _draw_curve(run: TrainingRun, path: Path) -> None:
-    import matplotlib.style  # slow, and not always needed
-    from matplotlib.figure import Figure
-
-    from tutorial_lib.pictures import STYLE, draw_runs
-
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")
-        label = labels_by_difference([run.hyperparameters])[0]
-        axes = figure.add_subplot(title="Loss: each batch faint, smoothed bold")
-        draw_runs(axes, {label: run.history})
-        try:
-            with replacing(path) as file:
-                figure.savefig(file, format="png")
-        except OSError as error:
-            _warn(f"The curve cannot be written to {path}: {error.strerror or error}.")
-        else:
-            _say(f"The curve is in {path}.")
+def _draw_curve(run: TrainingRun, path: Path) -> bool:
+    """Draw the loss into a picture; return whether it is there."""
+    try:
+        save_curve(path, {labels_by_difference([run.hyperparameters])[0]: run.history})
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        _warn(f"The curve cannot be written to {path}: {words}.")
+        return False
+    _say(f"The curve is in {path}.")
+    return True
 
 
 def _say(line: str) -> None:
-    """Print a line at once, above the progress bar if there is one."""
-    with tqdm.external_write_mode(file=sys.stdout):
-        print(line, flush=True)
+    _ending.say(line)
 
 
 def _warn(line: str) -> None:
-    with tqdm.external_write_mode(file=sys.stderr):
-        print(line, file=sys.stderr, flush=True)
+    _ending.warn(line)

@@ -4,6 +4,11 @@ What lies in the file is in `frames`, how values become bytes in `packing`, what
 `schema`.
 """
 
-from tutorial_lib.engine.checkpoint.places import CheckpointError, previous_of
+from tutorial_lib.engine.checkpoint.places import (
+    CheckpointError,
+    as_path,
+    check_place,
+    previous_of,
+)
 from tutorial_lib.engine.checkpoint.reading import Checkpoint, exists, load, restore
 from tutorial_lib.engine.checkpoint.saver import Saver, autosaved, save, try_to_save

@@ -1,0 +1,76 @@
+"""The loss of runs as a picture in a file, which never takes the place of another picture."""
+
+import os
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tutorial_lib.files import check_folder, obstacle, replacing
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MADE_BY = {"Software": "tutorial_lib"}  # stands in the file, near its start
+
+
+def check_curve(path: Path, *, beside: Iterable[Path]) -> Path:
+    """Refuse a path where no curve can be drawn; nothing is changed.
+
+    Args:
+        beside: Files that are written, too, or read.
+
+    Returns:
+        The file that is meant: a user's folder for ~, what a link points to for a link.
+
+    Raises:
+        ValueError: It says why.
+    """
+    if path.suffix != ".png":
+        raise ValueError(f"curve must name a .png file; got {str(path)!r}")
+    try:
+        there = Path(os.path.realpath(path.expanduser()))
+        if any(_is_same_file(there, other) for other in beside):
+            raise ValueError("that is the file of the run; name another one")
+        check_folder(there)
+        if words := obstacle(there, _is_ours):
+            raise ValueError(f"that is {words}, which stays as it is; name another file")
+        if not os.access(next(f for f in there.parents if f.exists()), os.W_OK):
+            raise ValueError("its folder cannot be written to")
+    except (OSError, RuntimeError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        raise ValueError(f"the curve cannot be drawn into {path}: {words}") from error
+    return there
+
+
+def save_curve(path: Path, runs: Mapping[str, Sequence[Any]]) -> None:
+    """Draw the losses of runs, each by its label, into a PNG.
+
+    Raises:
+        ValueError: Something stands there that is not ours.
+        OSError: It cannot be written.
+    """
+    import matplotlib.style  # slow, and not always needed
+    from matplotlib.figure import Figure
+
+    from tutorial_lib.pictures import STYLE, draw_runs
+
+    there = check_curve(path, beside=[])
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(9, 4), dpi=100, layout="constrained")
+        axes = figure.add_subplot(title="Loss: each batch faint, smoothed bold")
+        draw_runs(axes, runs)
+        with replacing(there, start=SIGNATURE) as file:
+            figure.savefig(file, format="png", metadata=MADE_BY)
+
+
+def _is_ours(content: bytes) -> bool:
+    mark = b"tEXt" + b"\0".join(word.encode() for pair in MADE_BY.items() for word in pair)
+    return content.startswith(SIGNATURE) and mark in content
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Say whether two names mean one file, on some system at least: R.png and r.png do on macOS."""
+    names = {
+        unicodedata.normalize("NFC", os.path.realpath(path.expanduser())).casefold()
+        for path in (one, other)
+    }
+    return len(names) == 1 or (one.exists() and other.exists() and one.samefile(other))
