@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import inspect
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.random_state import seeded
 
 INITS = ("torch", "mindspore")
+_PLAIN = {bool, int, float, str, type(None)}
 _OF_EVERY_MODULE = set(nn.Module().__dict__)
 
 
@@ -89,31 +91,34 @@ class Kept:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._parts = [(part, part.training, part._buffers.copy()) for part in model.modules()]
-        self._attributes = [(part, plain_attributes(part)) for part, *_ in self._parts]
+        self._parts = list(model.modules())
+        self._modes = [part.training for part in self._parts]
+        self._buffers = [(part, part._buffers.copy()) for part in self._parts if part._buffers]
+        self._attributes = [
+            (part, attributes) for part in self._parts if (attributes := plain_attributes(part))
+        ]
         self._extra = [
             (part, copy.deepcopy(part.get_extra_state()))
-            for part, *_ in self._parts
-            if has_extra_state(part)
-        ]
-        # Parameters and buffers themselves: whoever wants to put back what they hold copies it.
-        self.parameters = [
-            weights
-            for part, *_ in self._parts
-            for weights in part._parameters.values()
-            if weights is not None
-        ]
-        self.buffers = [
-            buffer
-            for *_, buffers in self._parts
-            for buffer in buffers.values()
-            if buffer is not None
+            for part in self._parts
+            if has_extra_state(type(part))
         ]
 
+    @property
+    def buffers(self) -> list[Tensor]:
+        """The buffers; what they hold now, whoever wants to put it back has to copy."""
+        kept = [buffer for _, buffers in self._buffers for buffer in buffers.values()]
+        return [buffer for buffer in kept if buffer is not None]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the parameters, shared ones once for each part that has them."""
+        own = [weights for part in self._parts for weights in part._parameters.values()]
+        return [weights for weights in own if weights is not None]
+
     def put_back(self) -> None:
-        """Let all of it be as it was, but for what the buffers hold."""
-        for part, is_training, buffers in self._parts:
+        """Let all of it be as it was, but for what buffers and parameters hold."""
+        for part, is_training in zip(self._parts, self._modes, strict=True):
             part.training = is_training
+        for part, buffers in self._buffers:
             part._buffers.update(buffers)
         for part, attributes in self._attributes:
             part.__dict__.update(attributes)
@@ -123,15 +128,36 @@ class Kept:
 
 def plain_attributes(part: nn.Module) -> dict[str, Any]:
     """Return numbers and words that a part of a network, not of a class of torch, has by itself."""
-    if type(part).__module__.startswith("torch."):
+    if _is_of_torch(type(part)):
         return {}
     return {
         name: value
         for name, value in part.__dict__.items()
-        if type(value) in (bool, int, float, str, type(None)) and name not in _OF_EVERY_MODULE
+        if type(value) in _PLAIN and name not in _OF_EVERY_MODULE
     }
 
 
-def has_extra_state(part: nn.Module) -> bool:
-    """Say whether a part of a network tells what it keeps by `get_extra_state`."""
-    return type(part).get_extra_state is not nn.Module.get_extra_state
+def runs_known_code_alone(model: nn.Module) -> bool:
+    """Say whether only code of torch and of this library runs when a network answers."""
+    return all(
+        _is_known(type(part))
+        and not (part._forward_hooks or part._forward_pre_hooks)
+        and "forward" not in part.__dict__
+        for part in model.modules()
+    )
+
+
+@functools.cache
+def _is_known(kind: type[nn.Module]) -> bool:
+    return kind.__module__.startswith(("torch.", "tutorial_lib."))
+
+
+@functools.cache
+def _is_of_torch(kind: type[nn.Module]) -> bool:
+    return kind.__module__.startswith("torch.")
+
+
+@functools.cache
+def has_extra_state(kind: type[nn.Module]) -> bool:
+    """Say whether parts of a network of this class tell what they keep by `get_extra_state`."""
+    return kind.get_extra_state is not nn.Module.get_extra_state

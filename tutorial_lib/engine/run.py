@@ -13,9 +13,10 @@ from tutorial_lib.data import Digits
 from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
-from tutorial_lib.engine.snapshot import Snapshot
+from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
+from tutorial_lib.models import runs_known_code_alone
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.random_state import call_seeded, draws_at_random, seed_of_step, seeded
 
@@ -63,6 +64,7 @@ class Run:
         self.pending_changes: deque[tuple[dict[str, Any], bool]] = deque()  # from any thread
         self._is_prepared = False  # whether `prepare` has settled what the next step is
         self._before = Snapshot(with_gradients=update is not None)
+        self.signals = WaitingSignals()  # held while the weights are being changed
         self.first_digest = ""  # of the training set that the first step saw
 
     def __repr__(self) -> str:
@@ -184,14 +186,22 @@ class Run:
     def call_seeded(self, action: Callable[[], Result], ahead: int = 0) -> Result:
         """Return what an action of a step returns; what it draws depends on (seed, step) alone."""
         seed = seed_of_step(self.hyperparameters.seed, self.step_number + ahead)
-        return call_seeded(action, seed, self.data.device)
+        known = (
+            self.update is None
+            and runs_known_code_alone(self.model)
+            and self.loss_function.__module__.startswith(("torch.", "tutorial_lib."))
+        )
+        return call_seeded(action, seed, self.data.device, torch_alone=known)
 
     def whole_or_not(self, action: Callable[[], Result]) -> Result:
         """Return what an action returns that changes the run, or take back what it did.
 
         It is taken back if it ends in any exception; an interrupt, at any moment, is one.
         """
-        self._before.take(self.model, self.optimizer, self.batches, self.history)
+        with_weights = not self._update_is_safe()
+        self._before.take(
+            self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
+        )
         try:
             return action()
         except BaseException:
@@ -202,6 +212,12 @@ class Run:
                 except KeyboardInterrupt:  # one more; the first is raised below
                     continue
             raise
+        finally:
+            self.signals.release()
+
+    def _update_is_safe(self) -> bool:
+        """Say whether the action of `whole_or_not` cannot end halfway through an update."""
+        return self.update is None and bool(self.optimizer.state) and update_is_safe(self.optimizer)
 
     @property
     def has_drawn(self) -> bool:

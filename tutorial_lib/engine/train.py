@@ -69,6 +69,7 @@ class TrainingRun(Run):
         self.check_loss(value)
         self.optimizer.zero_grad()
         loss.backward()
+        self.signals.hold()  # until the step is recorded
         self.optimizer.step()
         return value
 
