@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, check_whole
@@ -66,6 +67,7 @@ class Run:
         self._before = Snapshot(with_gradients=update is not None)
         self.signals = WaitingSignals()  # held while the weights are being changed
         self.first_digest = ""  # of the training set that the first step saw
+        self.thread_counts: set[int] = set()  # with which torch took the steps
 
     def __repr__(self) -> str:
         done = f"{self.step_number:,} of {self.num_steps:,} steps"
@@ -142,6 +144,7 @@ class Run:
         if not self._is_prepared:
             self.apply_changes()
         self._is_prepared = False
+        self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
         if not self.history:
             self.first_digest = self.data.train.digest
         if not self.batches.num_left(self.hyperparameters.batch_size):
@@ -193,12 +196,15 @@ class Run:
         )
         return call_seeded(action, seed, self.data.device, torch_alone=known)
 
-    def whole_or_not(self, action: Callable[[], Result]) -> Result:
+    def whole_or_not(self, action: Callable[[], Result], *, with_weights: bool = True) -> Result:
         """Return what an action returns that changes the run, or take back what it did.
 
         It is taken back if it ends in any exception; an interrupt, at any moment, is one.
+
+        Args:
+            with_weights: Whether it may leave the weights, or what the optimizer remembers,
+                changed when it does.
         """
-        with_weights = not self._update_is_safe()
         self._before.take(
             self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
         )
@@ -215,8 +221,8 @@ class Run:
         finally:
             self.signals.release()
 
-    def _update_is_safe(self) -> bool:
-        """Say whether the action of `whole_or_not` cannot end halfway through an update."""
+    def update_is_safe(self) -> bool:
+        """Say whether an update of the weights cannot end halfway, for signals are held there."""
         return self.update is None and bool(self.optimizer.state) and update_is_safe(self.optimizer)
 
     @property

@@ -50,7 +50,7 @@ class TrainingRun(Run):
         """
         self.begin_step()
         try:
-            return self.whole_or_not(self._take_step)
+            return self.whole_or_not(self._take_step, with_weights=not self.update_is_safe())
         except Diverged as error:  # weights and position are those before the step again
             raise self.divergence(error.loss) from None
 
