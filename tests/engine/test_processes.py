@@ -9,16 +9,19 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import pytest
 import torch
 
-from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib import Diverged, Hyperparameters, LeNet5, Session, TrainingRun
+from tutorial_lib.engine import ranks
 from tutorial_lib.engine.processes import ProcessesEnded, ProcessesRun
 
 SETTINGS = Hyperparameters(epochs=1)
 # With momentum 0.9 a change of a weight in its last digit grows to 0.6 of loss in a hundred steps;
 # so slow a descent leaves it where it is.
 CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
+needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 
 
 @pytest.fixture
@@ -92,50 +95,117 @@ def test_one_process_takes_the_very_same_steps_and_ends_with_its_run(sample):
     alone = TrainingRun(LeNet5(), sample, SETTINGS)
     run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1)
     assert [next(run).loss for _ in range(6)] == [next(alone).loss for _ in range(6)]
-    torchrun = run._ranks._torchrun
+    processes = processes_of(run)
     del run  # forgotten, not closed
-    assert torchrun.wait(10) is not None
+    assert [process.wait(10) for process in processes] == [0]
 
 
-def ranks_of(run):
-    """Return the process ids of the ranks: torchrun's children."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(run._ranks._torchrun.pid)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return [int(line) for line in listed.stdout.split()]
+def processes_of(run):
+    return run._ranks._processes
 
 
-def alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes with Linux's ps")
-def test_a_killed_process_ends_all_and_the_run_goes_on_from_what_was_fetched(sample, start):
+@needs_signals
+def test_a_killed_process_is_named_and_the_run_goes_on_from_what_was_fetched(sample, start):
     alone, run = TrainingRun(LeNet5(), sample, SETTINGS), start(2)
     list(islice(alone, 6))
     run.load_state_dict(alone.state_dict())  # begun by one process
-    list(islice(run, 3))
-    run.state_dict()  # brings the weights of step 9 here
-    list(islice(run, 2))
-    torchrun, ranks = run._ranks._torchrun, ranks_of(run)
-    assert len(ranks) == 2
-    os.kill(max(ranks), signal.SIGKILL)
-    killed = time.perf_counter()
-    with pytest.raises(ProcessesEnded, match="a process of the run has ended"):
-        list(run)
-    torchrun.wait(10)
-    print(f"all had ended {time.perf_counter() - killed:.1f} s after one was killed")
-    assert not any(alive(pid) for pid in ranks)
-    assert run.step_number == 9
-    list(islice(run, 5))  # by new processes
-    list(islice(alone, 8))
+    for rank, step in ((1, 9), (0, 12)):
+        list(islice(run, 3))  # by new processes
+        run.state_dict()  # brings the weights here
+        list(islice(run, 2))
+        processes = processes_of(run)
+        processes[rank].kill()
+        killed = time.perf_counter()
+        words = (
+            rf"^process {rank + 1} of 2 was ended by signal 9 \(SIGKILL\); "
+            f"the run stands at step {step}, where its weights were last brought here$"
+        )
+        with pytest.raises(ProcessesEnded, match=words):
+            list(run)
+        print(f"said {time.perf_counter() - killed:.1f} s after process {rank + 1} was killed")
+        assert all(process.poll() is not None for process in processes)
+        assert run.step_number == step
+    list(islice(alone, 6))
     losses = [record.loss for record in alone.history]
     assert [record.loss for record in run.history] == pytest.approx(losses, abs=1e-5)
+
+
+@needs_signals
+def test_a_stopped_process_is_named_and_all_end(sample, start, monkeypatch):
+    monkeypatch.setattr(ranks, "STOPPED_SECONDS", 1.0)
+    run = start(2)
+    next(run)
+    processes = processes_of(run)
+    processes[1].send_signal(signal.SIGSTOP)
+    words = r"^process 2 of 2 has been stopped by a signal \(as SIGSTOP\) for 1 seconds; "
+    with pytest.raises(ProcessesEnded, match=f"{words}the run stands at step 0, "):
+        Session(run).start().wait(60)
+    assert all(process.poll() is not None for process in processes)
+
+
+@needs_signals
+def test_a_process_that_stands_still_for_a_moment_or_takes_long_goes_on(sample, monkeypatch):
+    """A step of 2 seconds is longer than a process may stand still here."""
+
+    def slow_step(run, inputs, targets):
+        loss = run.loss_function(run.model(inputs), targets)
+        loss.backward()
+        run.optimizer.step()
+        time.sleep(2)  # the step that is waited for
+        return loss
+
+    monkeypatch.setattr(ranks, "STOPPED_SECONDS", 1.0)
+    run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1, update=slow_step)
+    next(run)
+    for process in processes_of(run):
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGCONT)
+    assert next(run).step == 2
+    run.close()
+
+
+def test_an_error_in_a_process_is_told_with_its_words(sample):
+    def failing_step(run, inputs, targets):
+        raise ValueError(f"no {len(inputs)} images, please")
+
+    run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=2, update=failing_step)
+    with pytest.raises(ProcessesEnded, match=r"of 2 ended with ValueError: no 16 images, please"):
+        next(run)
+    assert run.step_number == 0
+
+
+@needs_signals
+def test_closing_ends_what_was_stopped_meanwhile(start):
+    run = start(2)
+    next(run)
+    run.state_dict()
+    processes = processes_of(run)
+    processes[0].send_signal(signal.SIGSTOP)
+    run.close()
+    assert all(process.poll() is not None for process in processes)
+    assert run.step_number == 1
+
+
+PARENT = """
+import os, signal
+from tutorial_lib import Hyperparameters, LeNet5, ProcessesRun, load_digits
+run = ProcessesRun(LeNet5(), load_digits("sample", "cpu"), Hyperparameters(), processes=2)
+next(run)
+print(*(process.pid for process in run._ranks._processes), flush=True)
+os.kill(run._ranks._processes[1].pid, signal.SIGSTOP)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@needs_signals
+def test_the_processes_do_not_outlive_a_killed_parent():
+    command = [sys.executable, "-c", PARENT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        pids = [int(word) for word in parent.stdout.readline().split()]
+    assert (parent.returncode, len(pids)) == (-signal.SIGKILL, 2)
+    os.kill(pids[1], signal.SIGCONT)  # nothing but a SIGKILL reaches one that stands still
+    _, alive = psutil.wait_procs([psutil.Process(p) for p in pids if psutil.pid_exists(p)], 15)
+    assert alive == []
 
 
 @pytest.mark.parametrize(

@@ -407,12 +407,13 @@ def test_several_processes_are_driven_like_one_and_end_with_their_run(sample, tm
         panel._session.wait(0.01)
     panel.pause()
     finish(panel)
-    torchrun = panel.last_run._ranks._torchrun
-    assert (panel.state, torchrun.poll()) == ("paused", None)  # they wait
+    processes = panel.last_run._ranks._processes
+    assert panel.state == "paused"
+    assert [process.poll() for process in processes] == [None, None]  # they wait
     assert "2 processes shared each step" in panel.code()
     panel.stop()
     wait_for_the_thread()
-    assert torchrun.poll() == 0
+    assert [process.poll() for process in processes] == [0, 0]
     stood_at = panel.last_run.step_number
     panel.restore()  # starts no processes before Resume
     assert (panel.last_run.step_number, panel.last_run.processes) == (stood_at, 2)

@@ -35,15 +35,25 @@ def rank_device() -> str:
 
 
 @contextlib.contextmanager
-def process_group() -> Iterator[int]:
-    """Join the ranks of this run, and leave them at the end; yields this process's rank."""
+def process_group(store: dist.Store | None = None) -> Iterator[int]:
+    """Join the ranks of this run, and leave them at the end; yields this process's rank.
+
+    Args:
+        store: Where they find each other; None: where `torchrun` says.
+    """
     device = torch.device(rank_device())
     if device.type == "cuda":
         torch.cuda.set_device(device)
     # What rank 0 decides goes from CPU to CPU: a GPU would be busy with waiting for it.
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     # A run may be paused for days, and nobody hears of it before the next step.
-    dist.init_process_group(backend, timeout=timedelta(days=30))
+    dist.init_process_group(
+        backend,
+        store=store,
+        timeout=timedelta(days=30),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+    )
     try:
         yield dist.get_rank()
     finally:

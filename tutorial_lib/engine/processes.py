@@ -1,32 +1,26 @@
 """A run on several processes, held from this one: as if it were a run here.
 
-`ProcessesRun` starts `torchrun` and asks rank 0 for one step after the other, over a connection
-on this machine. Not asking is stopping, so a Session can pause it and a panel can show it like any
-other.
+`ProcessesRun` starts the processes and asks rank 0 for one step after the other. Not asking is
+stopping, so a Session can pause it and a panel can show it like any other.
 """
 
 import contextlib
+import copy
 import io
 import os
 import pickle
-import re
-import secrets
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
 import threading
-import time
-import weakref
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, answer_challenge, deliver_challenge
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from joblib import wrap_non_picklable_objects
-from torch import nn
+from torch import Tensor, nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
@@ -38,19 +32,15 @@ from tutorial_lib.engine.distributed import (
     process_group,
     rank_device,
 )
+from tutorial_lib.engine.network_state import load_network_state, network_state
+from tutorial_lib.engine.ranks import FOLDER, LINE, ProcessesEnded, Ranks, end_with_parent
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.random_state import draws_at_random
 
-CONTROL = "TUTORIAL_CONTROL"  # the variable that tells rank 0 whom to call: port:key
-STATE = "state"  # the question for the weights
-START_SECONDS = 120.0  # so long the processes may take to load torch
-END_SECONDS = 10.0  # so long they may take to end once nobody asks any more
-
-
-class ProcessesEnded(RuntimeError):
-    """A process of the run ended before its time; the run stands where it was last fetched."""
+STATE = "state"  # the question for the weights, which are then in the file of that name
 
 
 class ProcessesRun(TrainingRun):
@@ -58,41 +48,54 @@ class ProcessesRun(TrainingRun):
 
     They start with the first step, and end with the run, with `close`, or when this process ends.
     The weights are brought here when somebody asks for the model or the state. Where a process is
-    killed, or a step interrupted, all end, and the run goes back to the last weights brought here.
+    killed or stopped, or a step interrupted, all end, and the run goes back to the last weights
+    brought here. What is done to the model in between, by hand, counts from the next step on.
 
     Args:
         model: Of a class that the processes can import, so not one defined in a notebook.
         update: As in DistributedRun; it may well be defined in a notebook.
         data: From `load_digits`: the processes load it by its name.
         processes: 1 or more; batch_size is that of all together.
+        exact: Whether a network is refused whose steps are not those of one process, since each
+            process sees its share of a batch alone.
 
     Raises:
         TypeError: The model cannot be sent to another process.
-        ValueError: The data are not from `load_digits`, or batch_size is less than processes.
+        ValueError: The data are not those of `load_digits`, batch_size is less than processes, or
+            the network draws at random or looks at a whole batch.
     """
 
     def __init__(
-        self, model: nn.Module, data: Digits, *settings: Any, processes: int = 2, **options: Any
+        self,
+        model: nn.Module,
+        data: Digits,
+        *settings: Any,
+        processes: int = 2,
+        exact: bool = True,
+        **options: Any,
     ) -> None:
-        check_whole("processes", processes, low=1)
-        self.processes = processes
-        self._ranks: _Ranks | None = None
+        self.processes = check_whole("processes", processes, low=1)
+        self._ranks: Ranks | None = None
         self._behind = False  # whether the ranks' weights are newer than those here
+        self._handed_out = False  # whether somebody may have changed the model here since
         self._kept: dict[str, Any] = {}  # the state with the last weights that were brought here
+        self._kept_steps = 0  # how many had been taken then
         self._lock = threading.RLock()  # the model may be asked for while a step is being taken
-        if data.name != "sample" and data.name not in DOWNLOADED:
-            raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
+        check_origin(data)
         super().__init__(model, data, *settings, **options)
-        update = self.update and wrap_non_picklable_objects(self.update)  # a notebook may define it
-        try:
-            self._packed = pickle.dumps((model, update))
-        except (AttributeError, TypeError, pickle.PicklingError) as error:
-            raise TypeError(f"the model cannot be sent to another process: {error}") from error
+        self._packed()
+        why = why_not_shared(self.model, data.train.images[:8]) if exact and processes > 1 else ""
+        if why:
+            raise ValueError(
+                f"{self.processes} processes do not take the steps of one with this network: {why}."
+                " exact=False trains it all the same"
+            )
 
     @property
     def model(self) -> nn.Module:
         """The network, with the weights of the last step."""
         self._fetch()
+        self._handed_out = True
         return self._model
 
     @model.setter
@@ -108,178 +111,206 @@ class ProcessesRun(TrainingRun):
         """Take up the run whose `state_dict` this is; see TrainingRun.load_state_dict."""
         self.close()
         super().load_state_dict(state)
+        self._kept = {}
 
     def close(self) -> None:
         """Bring the model here and end the processes; another step would start them again."""
         with self._lock:
-            self._fetch()
-            if self._ranks is not None:
-                self._ranks.close()
-                self._ranks = None
+            try:
+                self._fetch()
+            finally:
+                self._end_ranks()
 
     def step(self) -> StepRecord:
-        """Take one optimizer step on all processes together; see TrainingRun.step."""
+        """Take one optimizer step on all processes together; see TrainingRun.step.
+
+        Raises:
+            ProcessesEnded: One of them was killed, stopped, or met with an error; it says which.
+        """
         with self._lock:
             try:
-                self.begin_step()
-                if self._ranks is None:
-                    self._start()
-                settings = {name: getattr(self.hyperparameters, name) for name in ADJUSTABLE}
-                value, seconds = self._ask(settings)
-                if seconds is None:
-                    raise self.divergence(value)
+                with self._back_on_error():
+                    return self._step()
             except (Diverged, StopIteration):
                 self.close()
                 raise
-            self._behind = True
-            return self.record_step(value, seconds)
 
     def take(self, count: int) -> list[StepRecord]:
         """Take one step, whatever the count: the processes wait to be asked for each."""
         return [self.step()]
 
+    def _step(self) -> StepRecord:
+        if self._ranks is not None and self._handed_out and self._was_changed():
+            self._end_ranks()
+        if self._ranks is None:
+            self._keep()
+        self._handed_out = False
+        self.begin_step()
+        if self._ranks is None:
+            self._start()
+        settings = {name: getattr(self.hyperparameters, name) for name in ADJUSTABLE}
+        value, seconds = self._ranks.ask(settings)
+        if seconds is None:
+            raise self.divergence(value)
+        self._behind = True
+        return self.record_step(value, seconds)
+
     def _start(self) -> None:
-        self._kept = state_of(self)
+        check_origin(self.data)
         threads = max(1, self.threads // self.processes)
-        # As bytes: tensors sent over a connection would be shared, and belong to this process.
-        order = (self._packed, self.data.name, self.hyperparameters, _packed(self._kept))
+        order = (*self._packed(), self.data.name, self.hyperparameters, as_bytes(state_of(self)))
         self.waits_for = f"{self.processes} processes start and load torch"
         try:
-            self._ranks = _Ranks(self.processes, threads, order)
+            self._ranks = Ranks(self.processes, threads=threads, order=pickle.dumps(order))
         finally:
             self.waits_for = ""
+
+    def _packed(self) -> tuple[bytes, bytes]:
+        """Return the model and the update as they are sent."""
+        try:
+            model = pickle.dumps(self._model)
+            if b"__main__" in model:  # to the processes that is another module
+                raise TypeError("a part of it is defined in a notebook or script, not in a module")
+            # An update may well be: it is sent with its code.
+            update = self.update and wrap_non_picklable_objects(self.update)
+            return model, pickle.dumps(update)
+        except (AttributeError, TypeError, pickle.PicklingError) as error:
+            raise TypeError(f"the model cannot be sent to another process: {error}") from error
 
     def _fetch(self) -> None:
         """Bring weights and the optimizer's memory here, if they are newer there."""
         with self._lock:
             if self._behind:
-                state = _unpacked(self._ask(STATE), self.data.device)
-                self._behind = False
-                self._model.load_state_dict(state["model"])
-                self.optimizer.load_state_dict(state["optimizer"])
-                self._kept = state_of(self)
+                with self._back_on_error():
+                    self._ranks.ask(STATE)
+                    state = from_bytes((self._ranks.folder / STATE).read_bytes(), self.data.device)
+                    self._behind = False
+                    load_network_state(self._model, state)
+                    for name, weights in self._model.named_parameters():
+                        weights.grad = state.get("gradients", {}).get(name)
+                    self.optimizer.load_state_dict(state["optimizer"])
+                    self._keep()
 
-    def _ask(self, question: Any) -> Any:
-        """Return rank 0's answer; without one, go back to the last weights brought here."""
+    def _keep(self) -> None:
+        """Remember the state here; of the history, which only grows, its length."""
+        self._kept_steps = self.step_number
+        self._kept = state_of(self, history_from=self.step_number)
+        self._handed_out = False  # `state_of` only looked
+
+    def _was_changed(self) -> bool:
+        """Say whether the model here is no longer what was brought here."""
+        now = network_state(self._model)
+        return not _equal(now, {name: self._kept[name] for name in now})
+
+    @contextlib.contextmanager
+    def _back_on_error(self) -> Iterator[None]:
+        """End the processes on an error, and let the run stand where it was last brought here."""
         try:
-            return self._ranks.ask(question)
-        except BaseException:  # an interrupt, too: its answer would be taken for the next one
-            self._ranks.close()
-            self._ranks, self._behind = None, False
-            super().load_state_dict(self._kept)
+            yield
+        except (Diverged, StopIteration):
+            raise
+        except BaseException as error:  # an interrupt, too: its answer would be the next one's
+            had_started = self._ranks is not None
+            self._end_ranks()
+            if self._kept:
+                history = self.history[: self._kept_steps]
+                super().load_state_dict(self._kept)
+                self.history = history
+            if had_started and isinstance(error, ProcessesEnded):
+                where = f"the run stands at step {self.step_number:,}"
+                raise ProcessesEnded(
+                    f"{error}; {where}, where its weights were last brought here"
+                ) from None
             raise
 
-
-class _Ranks:
-    """The processes of a run, and the line to rank 0."""
-
-    def __init__(self, number: int, threads: int, order: tuple[Any, ...]) -> None:
-        key = secrets.token_bytes(32)
-        folder = tempfile.TemporaryDirectory(prefix="tutorial_lib_")  # torchrun leaves its own
-        words = Path(folder.name, "words").open("w+b")  # noqa: SIM115 - open as long as they live
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            environment = {
-                **os.environ,
-                CONTROL: f"{server.getsockname()[1]}:{key.hex()}",
-                "OMP_NUM_THREADS": str(threads),
-            }
-            command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-            command += [f"--nproc-per-node={number}", f"--log-dir={folder.name}"]
-            command += ["-m", "tutorial_lib.engine.processes"]
-            self._torchrun = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=words,
-                stderr=words, start_new_session=True,  # an interrupt here is not theirs
-            )  # fmt: skip
-            self._line = self._accept(server, key)
-        self.close = weakref.finalize(self, _end, self._line, self._torchrun, words, folder)
-        if self._line is None:
-            raise ProcessesEnded(f"the processes did not start: {self.close()}")
-        self.ask(order)
-
-    def ask(self, question: Any) -> Any:
-        """Return rank 0's answer.
-
-        Raises:
-            ProcessesEnded: There is none.
-        """
-        try:
-            self._line.send(question)
-            return self._line.recv()
-        except (EOFError, OSError) as error:
-            raise ProcessesEnded(f"a process of the run has ended: {self.close()}") from error
-
-    def _accept(self, server: socket.socket, key: bytes) -> Connection | None:
-        """Wait until rank 0 calls, or the processes have ended."""
-        server.settimeout(0.2)
-        deadline = time.monotonic() + START_SECONDS
-        while self._torchrun.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError, AuthenticationError, EOFError):  # a stranger
-                line = Connection(server.accept()[0].detach())
-                deliver_challenge(line, key)
-                answer_challenge(line, key)
-                return line
-        return None
+    def _end_ranks(self) -> None:
+        if self._ranks is not None:
+            self._ranks.close()
+        self._ranks, self._behind = None, False
 
 
-def _end(
-    line: Connection | None,
-    torchrun: subprocess.Popen,
-    words: BinaryIO,
-    folder: tempfile.TemporaryDirectory,
-) -> str:
-    """Hang up, which ends the processes, see that they do end, and return their last words."""
-    if line is not None:
-        line.close()
-    try:
-        torchrun.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        _kill(torchrun)
-    with folder, words:
-        words.seek(0)
-        return _last_words(words.read().decode(errors="replace"))
+def check_origin(data: Digits) -> None:
+    """Refuse data that are not those which the processes load by their name."""
+    if data.name != "sample" and data.name not in DOWNLOADED:
+        raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
+    if data.train.digest != load_digits(data.name, "cpu").train.digest:
+        raise ValueError(
+            f"data must be as load_digits({data.name!r}) returns it, since each process loads it "
+            "by that name; the training images or labels here are others"
+        )
 
 
-def _last_words(text: str) -> str:
-    """Return the error that a process ended with, from all that they have said."""
-    error = re.compile(r"(?:\[rank\d+\]: ?)?([\w.]*(?:Error|Exception)\b.*)")
-    errors = [match[1] for line in text.splitlines() if (match := error.match(line))]
-    own = [error for error in errors if "ChildFailedError" not in error]  # that one is torchrun's
-    return (own or errors or ["they left no word"])[0].strip()
+def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
+    """Return why processes do not take the steps of one with a model; "" if they do.
+
+    Args:
+        inputs: Some, (B, 1, 32, 32), B 4 or more. Copies of the model answer them.
+    """
+    if draws_at_random(model, inputs):
+        return "it draws at random, and each process would draw the same for its share of a batch"
+    whole, share = copy.deepcopy(model), copy.deepcopy(model)
+    with torch.no_grad():
+        pairs = [(whole(inputs)[::2], share(inputs[::2]))]
+    pairs += zip(whole.buffers(), share.buffers(), strict=True)
+    if all(_close(one, other) for one, other in pairs):
+        return ""
+    return (
+        "what it answers, or keeps, depends on the batch as a whole, as with batch normalisation "
+        "in training mode, and each process sees its share alone"
+    )
 
 
-def _kill(torchrun: subprocess.Popen) -> None:
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(torchrun.pid, signal.SIGKILL)  # it leads a session of its own
-    torchrun.kill()
-    torchrun.wait()
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Say whether tensors are the same but for rounding."""
+    if one.shape != other.shape or not one.is_floating_point():
+        return one.shape == other.shape and torch.equal(one, other)
+    tolerance = min(0.05, 1000 * torch.finfo(one.dtype).eps)
+    largest = one.abs().max().item() if one.numel() else 0.0
+    return torch.allclose(one, other, rtol=0, atol=tolerance * largest, equal_nan=True)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Say whether two states, of tensors and plain values, are the same."""
+    if isinstance(one, Tensor):
+        return isinstance(other, Tensor) and one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_equal(one[name], other[name]) for name in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    return one == other
 
 
 def serve() -> None:
-    """Take steps for a ProcessesRun: what torchrun runs on every rank."""
-    with process_group() as rank:
-        if rank > 0:
-            follow()
-            return
-        port, _, key = os.environ[CONTROL].partition(":")
-        line = Client(("127.0.0.1", int(port)), authkey=bytes.fromhex(key))
-        run = lead(lambda: _ordered(*line.recv()))
-        line.send("ready")
-        _answer(line, run)
+    """Take steps for a ProcessesRun: what each of its processes runs."""
+    end_with_parent()
+    folder, size = Path(os.environ[FOLDER]), int(os.environ["WORLD_SIZE"])
+    with process_group(dist.FileStore(str(folder / "meeting"), size)) as rank:
+        try:
+            if rank > 0:
+                follow()
+                return
+            line = Connection(int(os.environ[LINE]))
+            run = lead(lambda: _ordered(*pickle.loads((folder / "order").read_bytes())))
+            line.send("ready")
+            _answer(line, run, folder / STATE)
+        except BaseException:  # said at once: to take leave of the others may take long
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 def _ordered(
-    packed: bytes, data_name: str, hyperparameters: Hyperparameters, state: bytes
+    model: bytes, update: bytes, data_name: str, hyperparameters: Hyperparameters, state: bytes
 ) -> TrainingRun:
     """Return the run that a ProcessesRun ordered, where it stands."""
-    data, (model, update) = load_digits(data_name, device=rank_device()), pickle.loads(packed)
-    run = TrainingRun(model, data, hyperparameters, update=update)
-    run.load_state_dict(_unpacked(state, data.device))
+    data = load_digits(data_name, device=rank_device())
+    run = TrainingRun(pickle.loads(model), data, hyperparameters, update=pickle.loads(update))
+    run.load_state_dict(from_bytes(state, data.device))
     return run
 
 
-def _answer(line: Connection, run: DistributedRun) -> None:
-    """Do as asked until nobody asks any more."""
+def _answer(line: Connection, run: DistributedRun, path: Path) -> None:
+    """Do as asked until nobody asks any more; the state is written to the path."""
     while True:
         try:
             question = line.recv()
@@ -287,8 +318,8 @@ def _answer(line: Connection, run: DistributedRun) -> None:
             run.close()
             return
         if question == STATE:
-            states = {"model": run.model.state_dict(), "optimizer": run.optimizer.state_dict()}
-            line.send(_packed(states))
+            path.write_bytes(as_bytes(run.state_dict(history_from=run.step_number)))
+            line.send("written")
             continue
         run.adjust(**question)
         try:
@@ -298,14 +329,16 @@ def _answer(line: Connection, run: DistributedRun) -> None:
             line.send((error.loss, None))
 
 
-def _packed(state: dict[str, Any]) -> bytes:
+def as_bytes(state: dict[str, Any]) -> bytes:
+    """Return a run's state as it goes to another process."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
-def _unpacked(packed: bytes, device: torch.device) -> dict[str, Any]:
-    return torch.load(io.BytesIO(packed), map_location=device, weights_only=True)
+def from_bytes(content: bytes, device: torch.device) -> dict[str, Any]:
+    """Return the state that `as_bytes` made these of."""
+    return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
 
 if __name__ == "__main__":
