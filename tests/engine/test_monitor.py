@@ -6,6 +6,7 @@ import re
 import pytest
 import torch
 
+from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.monitor import epoch_line, monitor, monitor_table, step_line
 from tutorial_lib.engine.records import Diverged, StepRecord
 
@@ -140,3 +141,24 @@ def test_a_bad_interval_is_refused_at_once(new_run, value):
         monitor(new_run(), per_print_times=value)
     with pytest.raises((ValueError, TypeError), match="per_print_times"):
         monitor_table([], per_print_times=value)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])  # of three; the last one ends with the run
+def test_an_epoch_that_a_larger_batch_ends_early_has_its_lines(new_run, epoch):
+    run, said = new_run(), []
+    for record in monitor(run, sink=said.append):
+        if record.step == 10 * epoch + 8:
+            run.adjust(batch_size=25)  # 20 images are left
+    assert len([line for line in said if line.startswith("Epoch time")]) == 3
+    assert f"Epoch:[  {epoch}/  3], step:[    8/   10]" in said[2 * epoch]
+    # A list does not tell of the end.
+    assert len(monitor_table(run.history).rows) == 3 - (epoch == 2)
+
+
+def test_an_epoch_ended_early_is_told_of_where_the_records_are_wrapped(new_run):
+    run, said = new_run(epochs=1), []
+    for record in monitor(with_accuracy(run, run.data.test), sink=said.append, run=run):
+        if record.step == 8:
+            run.adjust(batch_size=25)
+    assert len(said) == 2
+    assert [score.step for score in run.scores] == [8]
