@@ -41,3 +41,11 @@ def test_the_panel_shows_the_last_step():
     assert "Step 2" in panel.status.value
     assert "nesterov -0.1355" in panel.status.value
     panel.close()
+
+
+def test_the_gradient_before_rests_while_no_step_comes_before():
+    panel = step_panel()
+    assert panel.controls["earlier"].disabled
+    panel.set(num_earlier=1)
+    assert not panel.controls["earlier"].disabled
+    panel.close()

@@ -169,3 +169,44 @@ def test_heights_beyond_the_picture_are_named_in_their_true_order_and_said():
     assert names == ["momentum", "sgd", "adam", "rmsprop"]
     title = pair[1].get_title(loc="left") or pair[1].get_title()
     assert title == "above 10000: at the top; below 1e-08: at the bottom"
+
+
+def resting(panel):
+    """Return the names of the controls that are disabled."""
+    return {name for name, control in panel.controls.items() if control.disabled}
+
+
+@pytest.mark.parametrize(
+    ("walkers", "rest"),
+    [
+        ({"sgd"}, {"momentum", "adaptive_rate"}),
+        ({"rmsprop"}, {"momentum", "learning_rate"}),
+        ({"nesterov"}, {"adaptive_rate"}),
+        ({"adam"}, {"learning_rate"}),
+        ({"sgd", "adam"}, set()),
+        (
+            set(),
+            {"momentum", "learning_rate", "adaptive_rate", "num_steps", "start_x", "start_y"},
+        ),
+    ],
+)
+def test_what_none_of_the_walkers_heeds_rests_and_says_so(walkers, rest):
+    panel = paths_panel()
+    panel.set(**{f"show_{name}": name in walkers for name in OPTIMIZERS})
+    assert resting(panel) == rest
+    for name in rest & {"momentum", "learning_rate", "adaptive_rate"}:
+        assert f"{panel.controls[name].name} is only for" in panel.children[0].children[-1].value
+    panel.close()
+
+
+def test_a_start_outside_the_surface_is_refused_and_nothing_moves():
+    panel = paths_panel()
+    panel.set(surface="Beale")
+    before = panel.values()
+    low, high = SURFACES["Beale"].xlim
+    with pytest.raises(ValueError, match="start_x must be"):
+        panel.set(num_steps=7, start_x=high + 1)
+    panel.controls["start_x"].field.value = str(low - 1)
+    assert "start, weight 1 must be a number from" in panel.controls["start_x"].refusal
+    assert panel.values() == before
+    panel.close()

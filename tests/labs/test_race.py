@@ -5,10 +5,12 @@ import runpy
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.labs.race import measure as lab
+from tutorial_lib.labs.race.draw import draw_race
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
 from tutorial_lib.labs.race.panel import RacePanel
 from tutorial_lib.labs.race.summary import standings_table
@@ -294,4 +296,63 @@ def test_the_code_of_a_runner_gives_its_losses(sample, tmp_path):
     assert runpy.run_path(str(tmp_path / "script.py"))["losses"] == losses
     code_button.click()
     assert panel.code_shelf.code == ""
+    panel.close()
+
+
+def test_without_runners_race_looks_dead_and_says_why(few):
+    panel = RacePanel(few, {})
+    assert panel.start_button.disabled
+    assert "There is none: add one below." in panel.status.value
+    with pytest.raises(ValueError, match="a race needs a runner"):
+        panel.run()
+    panel.add("one", SHORT)
+    assert not panel.start_button.disabled
+    assert len(panel.run()) > 0
+    panel.remove("one")
+    assert panel.start_button.disabled
+    panel.close()
+
+
+def test_race_looks_dead_while_all_who_have_raced_are_kept(panel):
+    for label in TWO:
+        panel.keep(label)
+    assert not panel.start_button.disabled  # they have not raced
+    panel.run()
+    assert panel.start_button.disabled
+    assert panel.start_button.tooltip == "All are kept; release one"
+    panel.keep("fast", False)
+    assert not panel.start_button.disabled
+
+
+@pytest.mark.parametrize(
+    ("bad", "takes"),
+    [
+        ({"seeds": 7}, "seeds must be a whole number, from 1 to 5; got 7"),
+        ({"seeds": 2.5}, "seeds must be a whole number"),
+        ({"target_loss": 0}, r"target loss must be a finite number in \(0, 100\]; got 0"),
+        ({"target_loss": -1.0}, "target loss"),
+        ({"y": "time"}, "y must be one of loss, accuracy; got 'time'"),
+    ],
+)
+def test_a_race_panel_refuses_what_its_controls_do_not_take(few, bad, takes):
+    with pytest.raises((ValueError, TypeError), match=takes):
+        RacePanel(few, TWO, **bad)
+
+
+@pytest.mark.parametrize("target", [1e-300, 1e-4, 0.01, 0.5, 10, 100])
+def test_any_target_has_its_line_before_anybody_races(target):
+    axes = Figure().add_subplot()
+    draw_race(axes, [], target_loss=target)
+    low, high = axes.get_ylim()
+    assert low < target <= high
+
+
+def test_what_a_race_panel_is_given_stands_on_its_controls_as_it_is(few):
+    settings = SHORT.replace(learning_rate=1e-6, batch_size=33)
+    panel = RacePanel(few, {"one": settings}, seeds=5, target_loss=1e-4)
+    assert (panel.values()["seeds"], panel.values()["target_loss"]) == (5, 1e-4)
+    _, rate, size, add = panel.children[-1].children
+    assert (rate.value, size.value) == (1e-6, 33)
+    add.click()
+    assert settings in list(panel.runners.values())[1:]
     panel.close()

@@ -42,7 +42,7 @@ def draw_race(
     Args:
         x: What lies along the axis: "steps", "images" or "seconds".
         y: "loss", of the training batches, smoothed; or "accuracy", on held-out images.
-        target_loss: Drawn as a line.
+        target_loss: Drawn as a line; above 0, at most MAX_LOSS.
         colours: Label -> colour; without it, the runners get the usual ones in turn.
         x_max: Where the axis ends, if that is known before the race has ended.
         noun: What the held-out images show, in the plural.
@@ -59,6 +59,8 @@ def draw_race(
     if y == "loss":
         axes.set_yscale("log")
         if target_loss is not None:
+            if not by_label:  # matplotlib would put both ends of the axis there
+                axes.set_ylim(target_loss / 10, target_loss * 10)
             axes.axhline(target_loss, color=MUTED, linewidth=1, linestyle=":")
             at, coords = (0, target_loss), ("axes fraction", "data")
             words = note(axes, f"target {target_loss:g}", at, (4, 3), xycoords=coords, color=MUTED)

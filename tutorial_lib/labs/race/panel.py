@@ -31,7 +31,7 @@ from tutorial_lib.labs.race.summary import (
 )
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
-from tutorial_lib.pictures import RUN_COLOURS, run_colours
+from tutorial_lib.pictures import MAX_LOSS, RUN_COLOURS, run_colours
 
 NOBODY = "there is none: add one below"
 
@@ -89,7 +89,7 @@ class RacePanel(MeasurePanel):
         data: From `load_digits`.
         runners: Label -> settings, all with the same seed.
         seeds: How many starts, 1 to 5.
-        target_loss: Above 0.
+        target_loss: Above 0, at most 100.
         y: "loss" or "accuracy": what the picture shows at first.
         new_model: Called with the seed of each start, if it takes one.
     """
@@ -120,7 +120,7 @@ class RacePanel(MeasurePanel):
         narrow = {"width": "115px", "label_width": "50px"}
         looks = {"width": "160px", "label_width": "80px"}
         first = "Who gets there first? Acts at once."
-        losses = controls.Range(0, above=True)
+        losses = controls.Range(0, MAX_LOSS, above=True)
         target = controls.NumberControl("target loss", target_loss, losses, first, **looks)
         by_name = {
             "x": _toggle("along", XS, XS[0], "What lies along the axis"),
