@@ -81,6 +81,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Di
         return replace(digits, notice=f"{digits.notice} {why}")
 
 
+_digests: dict[str, str] = {}  # set -> that of its training images and labels, as last loaded
 _failed_at: dict[str, tuple[float, str]] = {}  # set -> when its download failed, and why
 
 
@@ -112,6 +113,7 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
     if prepared is None:
         prepared = build() if store is None else _cached(store, name, build)
     train, test = (_split(prepared, part, device) for part in ("train", "test"))
+    _digests[name] = train.digest
     return Digits(name, NOTICES[name], train, test, device, NOUNS.get(name, "digits"))
 
 
@@ -120,6 +122,14 @@ def _split(prepared: Prepared, part: str, device: torch.device) -> Split:
     split = Split(images.to(device), labels.to(device))
     split.know_digest(prepared.digests[f"{part}_images"])
     return split
+
+
+def digest_as_loaded(name: str) -> str:
+    """Return the digest of the training set that `load_digits` last gave under a name; "" for none.
+
+    A learner may have changed the images or labels since.
+    """
+    return _digests.get(name, "")
 
 
 def condition(name: str) -> str:

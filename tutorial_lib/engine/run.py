@@ -40,7 +40,8 @@ class Run:
         *,
         update: Update | None = None,
     ) -> None:
-        self.threads = use_available_cores()
+        use_available_cores()
+        self.threads = torch.get_num_threads()
         self.data = data
         self.model = model.to(data.device)
         self.hyperparameters = hyperparameters or Hyperparameters()

