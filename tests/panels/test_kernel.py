@@ -56,9 +56,15 @@ class Kernel:
 
     def move(self, slider: str, value: float) -> None:
         """Send the message that a moved slider sends."""
-        model_id = self.value(f"panel.{slider}.model_id")
+        self._update(f"panel.{slider}.slider", value)
+
+    def write(self, control: str, text: str) -> None:
+        """Send the message that a field sends into which something was typed."""
+        self._update(f"panel.{control}.field", text)
+
+    def _update(self, part: str, value: float | str) -> None:
         data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
-        self._send({"comm_id": model_id, "data": data})
+        self._send({"comm_id": self.value(f"{part}.model_id"), "data": data})
 
     def until(self, expression: str, wanted) -> None:
         """Wait until an expression is worth what is wanted."""
@@ -111,6 +117,20 @@ def test_a_slider_moved_mid_run_acts_and_is_marked(kernel):
     kernel.click("pause_button")
     kernel.until("panel.state", "paused")
     kernel.until("panel.pause_button.description", "Resume")
+    kernel.click("stop_button")
+    kernel.until("panel.state", "stopped")
+
+
+def test_a_number_typed_mid_run_acts_and_anything_else_is_answered(kernel):
+    kernel.execute(SETUP)
+    kernel.click("train_button")
+    kernel.until("len(panel.last_run.history) > 5 if panel.last_run else False", True)
+    kernel.write("learning_rate", "0,002")
+    kernel.until("panel.last_run.history[-1].learning_rate", 0.002)
+    kernel.write("learning_rate", "2 per cent")
+    kernel.until("panel.learning_rate.refusal[:13]", "learning rate")
+    kernel.until("panel.learning_rate.field.value", "0.002")
+    assert kernel.value("[change.field for change in panel.last_run.changes]") == ["learning_rate"]
     kernel.click("stop_button")
     kernel.until("panel.state", "stopped")
 
