@@ -161,7 +161,7 @@ def _prepare_and_drive(
         return MISUSE
     for saver in savers:
         saver.run = run
-    return _drive(run, command, *savers)
+    return _drive(run, command, savers)
 
 
 def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint) -> Train:
@@ -223,28 +223,33 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
 # ---- the training ----
 
 
-def _drive(run: TrainingRun, command: Train, saver: checkpoint.Saver | None = None) -> int:
-    """Take the steps that are left, and see that they are saved; return the exit status."""
+def _drive(run: TrainingRun, command: Train, savers: list[checkpoint.Saver]) -> int:
+    """Take the steps that are left, and see that they are saved; return the exit status.
+
+    Args:
+        savers: The one that keeps the run, if one does.
+    """
     records = monitor(iterate_for_device(run), per_print_times=command.per_print_times, sink=_say)
     diverged = None
-    with _ending.held():
-        try:
-            _take_steps(run, records if saver is None else saver.saving(records))
-        except Diverged as error:
-            diverged = error
-        if _ending.number:
-            run.close()
-            saver = saver or _new_saver(run)
-        if saver is not None and saver.step_saved != run.step_number:
-            saver.save()
-    try:
-        return _conclude(run, command, saver, diverged)
-    except KeyboardInterrupt as end:  # all steps that were to be taken have been
+    with contextlib.ExitStack() as open_savers:
+        open_savers.callback(lambda: [saver.close() for saver in savers])
         with _ending.held():
-            saver = saver or _new_saver(run)
-            if saver is not None and (saver.step_saved == run.step_number or saver.save()):
-                _say_how_to_go_on(command, saver)
-            return _status(end)
+            try:
+                _take_steps(run, savers[0].saving(records) if savers else records)
+            except Diverged as error:
+                diverged = error
+            if _ending.number:
+                run.close()
+                _save_for_later(run, savers)
+            elif savers and savers[0].step_saved != run.step_number:
+                savers[0].save()
+        try:
+            return _conclude(run, command, savers, diverged)
+        except KeyboardInterrupt as end:  # all steps that were to be taken have been
+            with _ending.held():
+                if _save_for_later(run, savers):
+                    _say_how_to_go_on(command, savers[0])
+                return _status(end)
 
 
 def _take_steps(run: TrainingRun, records: Iterator[Any]) -> None:
@@ -265,32 +270,33 @@ def _take_steps(run: TrainingRun, records: Iterator[Any]) -> None:
 
 
 def _conclude(
-    run: TrainingRun, command: Train, saver: checkpoint.Saver | None, diverged: Diverged | None
+    run: TrainingRun, command: Train, savers: list[checkpoint.Saver], diverged: Diverged | None
 ) -> int:
     """Say what has become of the run, which is at rest; return the exit status."""
-    saved = saver is not None and saver.step_saved == run.step_number
     drawn = _draw_curve(run, command.curve) if command.curve and run.history else True
+    missing = [saver for saver in savers if saver.step_saved != run.step_number]
     if diverged is not None:
         _warn(f"The training diverged: {diverged}")
     elif _ending.number:
         _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
-        if saved:
-            _say_how_to_go_on(command, saver)
     else:
         score = evaluate(run.model, run.data.test)
         right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
         _say(f"Held-out pictures: {right}, mean cross-entropy {score.loss:.3f}.")
-    if saver is not None and not saved:
-        held = "nothing of it" if saver.step_saved is None else f"step {saver.step_saved:,}"
-        _warn(f"The run is not saved at step {run.step_number:,}: {saver.path} holds {held}.")
-    elif diverged is not None and saved:
-        _warn(f"{saver.path} has the last good weights, those of step {saver.step_saved:,}.")
-    elif saved and not _ending.number:
-        _say(f"The run is saved as {saver.path}, at step {saver.step_saved:,}.")
+    for saver in savers:
+        step = f"step {run.step_number:,}"
+        if missing:
+            held = "nothing of it" if saver.step_saved is None else f"step {saver.step_saved:,}"
+            _warn(f"The run is not saved at {step}: {saver.path} holds {held}.")
+        elif diverged is not None:
+            _warn(f"{saver.path} has the last good weights, those of {step}.")
+        elif _ending.number:
+            _say_how_to_go_on(command, saver)
+        else:
+            _say(f"The run is saved as {saver.path}, at {step}.")
     if _ending.number:
         return 128 + _ending.number
-    on_disk = drawn and (saver is None or saved)
-    return SUCCESS if on_disk and diverged is None else FAILURE
+    return SUCCESS if drawn and not missing and diverged is None else FAILURE
 
 
 def _say_how_to_go_on(command: Train, saver: checkpoint.Saver) -> None:
@@ -298,14 +304,15 @@ def _say_how_to_go_on(command: Train, saver: checkpoint.Saver) -> None:
     _say(f"  {_command_to_go_on(command, saver.path)}")
 
 
-def _new_saver(run: TrainingRun) -> checkpoint.Saver | None:
-    """Return what saves a run for which no file was named: training.run, training-2.run ..."""
+def _save_for_later(run: TrainingRun, savers: list[checkpoint.Saver]) -> bool:
+    """Save a run that ends early, where no file was named as training.run; say if that worked."""
     free = (path for path in free_names(Path("training.run")) if not checkpoint.exists(path))
     try:
-        return checkpoint.Saver(run, next(free), sink=_warn)
+        savers[:] = savers or [checkpoint.Saver(run, next(free), sink=_warn)]
     except CheckpointError as error:
         _warn(str(error))
-        return None
+        return False
+    return savers[0].step_saved == run.step_number or savers[0].save()
 
 
 def _command_to_go_on(command: Train, save: Path) -> str:
