@@ -1,6 +1,6 @@
 """What a learner does in JupyterLab, in a few words."""
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 RUN_ALL = "() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 SAVE = """([name, notebook]) => window.jupyterapp.serviceManager.contents.save(
@@ -68,12 +68,29 @@ def status(panel: Locator) -> str:
 
 
 def turn_learning_rate(panel: Locator, presses: int) -> tuple[str, str]:
-    """Press arrow keys on the slider; return its readout before and after."""
-    row = panel.locator(".widget-hslider", has_text="learning rate")
-    readout = row.locator(".widget-readout")
-    before = readout.inner_text()
-    press_arrow(row.locator(".noUi-handle"), presses)
-    return before, readout.inner_text()
+    """Press arrow keys on the slider; return what its field shows before and after."""
+    field = number_field(panel, "learning rate")
+    before = field.input_value()
+    press_arrow(number_control(panel, "learning rate").locator(".noUi-handle"), presses)
+    expect(field).not_to_have_value(before)
+    return before, field.input_value()
+
+
+def number_control(panel: Locator, label: str) -> Locator:
+    """Return the slider with this label, and the field beside it."""
+    return panel.locator(".number-control", has_text=label)
+
+
+def number_field(panel: Locator, label: str) -> Locator:
+    """Return the field into which a number is typed."""
+    return number_control(panel, label).locator("input[type=text]")
+
+
+def write_number(panel: Locator, label: str, text: str) -> None:
+    """Type into the field."""
+    field = number_field(panel, label)
+    field.fill(text)
+    field.press("Enter")
 
 
 def press_arrow(handle: Locator, presses: int) -> None:
@@ -85,9 +102,7 @@ def press_arrow(handle: Locator, presses: int) -> None:
 
 def set_epochs(panel: Locator, epochs: int) -> None:
     """Type a number of epochs."""
-    field = panel.locator(".widget-text", has_text="epochs").locator("input")
-    field.fill(str(epochs))
-    field.press("Enter")
+    write_number(panel, "epochs", str(epochs))
 
 
 def restart_kernel(page: Page) -> None:
