@@ -92,6 +92,19 @@ def test_what_is_said_to_be_saved_is_on_the_disk(new_panel, tmp_path):
         assert step == panel.last_run.step_number
 
 
+def test_a_run_that_was_just_stopped_is_restored_with_its_last_step(new_panel, tmp_path):
+    panel = new_panel(settings=SETTINGS.replace(epochs=1000), save_to=tmp_path / "a.run")
+    panel.train()
+    until(lambda: panel._autosave.step_saved)
+    until(lambda: panel.last_run.step_number > panel._autosave.step_saved)
+    panel.stop()
+    panel._session.join(PATIENCE)
+    step = panel.last_run.step_number
+    panel.restore()  # before the training thread has saved it
+    assert panel.last_run.step_number == step
+    assert f"Saved at step {step:,}." in panel.status.value
+
+
 def test_two_panels_on_one_path_keep_both_runs(new_panel, tmp_path):
     one = new_panel(save_to=tmp_path / "a.run")
     two = new_panel(settings=SETTINGS.replace(learning_rate=0.02), save_to=tmp_path / "a.run")

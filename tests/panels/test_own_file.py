@@ -41,19 +41,19 @@ def kernel(runs: Path) -> Iterator[Kernel]:
     kernel.manager.shutdown_kernel(now=True)
 
 
-def of_notebook(runs: Path, name: str) -> Path:
-    (file,) = runs.glob(f"*-{name}.run")
-    return file
+def of_notebook(runs: Path, name: str) -> list[Path]:
+    return sorted(runs.glob(f"*-{name[:40].replace('[', '[[]')}.run"))
 
 
 def test_a_run_of_run_is_in_the_panels_own_file(kernel, runs):
     kernel.until("'Saved at step 20.' in panel.status.value", True)
-    assert checkpoint.load(of_notebook(runs, "04_training")).step_number == 20
+    (file,) = of_notebook(runs, "04_training")
+    assert checkpoint.load(file).step_number == 20
 
 
 @pytest.mark.parametrize("name", ["renamed", "a copy [1] of *", "n" * 300])
 def test_a_cell_finds_its_run_in_a_notebook_of_another_name(kernel, runs, name):
-    first = of_notebook(runs, "04_training")
+    (first,) = of_notebook(runs, "04_training")
     before = first.read_bytes()
     kernel.execute(RENAME.format(name=name))
     kernel.execute(PANEL)
@@ -62,10 +62,35 @@ def test_a_cell_finds_its_run_in_a_notebook_of_another_name(kernel, runs, name):
     kernel.execute("panel.restore()")
     assert kernel.value("panel.last_run.step_number") == 20
     kernel.execute("run = panel.run(learning_rate=0.02)")
+    kernel.execute("panel.train()")
+    kernel.until("panel.state", "finished")
+    kernel.execute("panel.close()")
     assert first.read_bytes() == before
-    (own,) = runs.glob(f"*-{name[:40].replace('[', '[[]')}.run")
-    assert checkpoint.load(own).hyperparameters.learning_rate == 0.02
-    own.unlink()
+    rates = {checkpoint.load(own).hyperparameters.learning_rate for own in of_notebook(runs, name)}
+    assert rates == {0.01, 0.02}
+    for own in of_notebook(runs, name):
+        own.unlink()
+
+
+def test_a_run_from_code_replaces_none_that_a_hand_started(kernel, runs):
+    """So it is after a restart: all cells run again, and one of them trains."""
+    kernel.execute(RENAME.format(name="by_hand"))
+    kernel.execute(PANEL)
+    kernel.execute("panel.epochs.value = 1000; panel.train()")
+    kernel.until("panel.last_run.step_number > 30", True)
+    kernel.execute("panel.pause()")
+    kernel.until("panel.state", "paused")
+    step = kernel.value("panel.last_run.step_number")
+    kernel.execute(PANEL)
+    kernel.execute("run = panel.run()")
+    assert f"Restore takes up what was saved here: step {step}," in kernel.value(
+        "panel.status.value"
+    )
+    kernel.execute("panel.restore()")
+    assert kernel.value("panel.last_run.step_number") == step
+    kernel.execute("panel.close()")
+    for own in of_notebook(runs, "by_hand"):
+        own.unlink()
 
 
 def test_another_cell_is_offered_nothing(kernel):

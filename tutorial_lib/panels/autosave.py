@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import CheckpointError, TrainingRun, checkpoint, in_background
 from tutorial_lib.engine.checkpoint import Checkpoint
 from tutorial_lib.engine.checkpoint.places import as_path, check_place
 from tutorial_lib.engine.state import state_differences
-from tutorial_lib.panels.cells import files_elsewhere, notebook_of
+from tutorial_lib.panels.cells import file_for_code, files_elsewhere, notebook_of
 
 NewRun = Callable[[Hyperparameters], TrainingRun]  # makes a run of the panel with these settings
 
@@ -20,6 +20,7 @@ class Autosave:
 
     Args:
         path: The file. None keeps nothing.
+        path_for_code: The file of runs from code, if it is another one.
         moves_aside: Whether a run that stood there before the panel moves to a name beside it.
         others: Files of the same cell in other notebooks, the newest first.
         on_save: Called in the training thread after a save that was asked for here.
@@ -30,12 +31,14 @@ class Autosave:
         self,
         path: Path | None,
         *,
+        path_for_code: Path | None = None,
         moves_aside: bool = False,
         others: Sequence[Path] = (),
         on_save: Callable[[], object] = lambda: None,
         problem: str = "",
     ) -> None:
-        self.path, self._problem = path, problem
+        self._paths = {"hand": path, "code": path_for_code or path}
+        self._problem = problem
         self.said = ""  # what is to be known of the last look or restoring, in words
         self._moves_aside, self._others, self._on_save = moves_aside, others, on_save
         self._offer: Checkpoint | None = None  # what is in the file, if it fits
@@ -43,6 +46,11 @@ class Autosave:
         self._began_at = 0  # the step that it began at, here
         self._asked: Any = None  # at which state and step of the run a save was asked for
         self._trouble: tuple[str, int | None] | None = None  # why saving failed, with step_saved
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a file."""
+        return self._paths["hand"] is not None
 
     @property
     def offer(self) -> str:
@@ -55,7 +63,7 @@ class Autosave:
 
     @property
     def can_restore(self) -> bool:
-        """Whether there is something to restore, be it the run that is kept, as it was saved."""
+        """Whether there is something to restore, if only the run that is kept, as it was saved."""
         return self._offer is not None or self.step_saved is not None
 
     @property
@@ -80,36 +88,45 @@ class Autosave:
         return " ".join(filter(None, words))
 
     def look(self, new_run: NewRun) -> None:
-        """See what could be restored: only what fits the runs of this panel."""
-        self._offer, self.said = None, ""
-        for path in () if self.path is None else (self.path, *self._others):
-            if not checkpoint.exists(path):
-                continue
-            try:
-                saved = checkpoint.load(path)
-                why = "; ".join(_differences(saved, new_run))
-            except CheckpointError as error:
-                why = str(error)
-            if not why:
-                self._offer, self.said = saved, saved.notice or self.said
-                return
-            if path == self.path:
-                self.said = f"What was saved here is not offered: {why}."
+        """See what could be restored: only what fits the runs of this panel.
 
-    def begin(self, run: TrainingRun, records: Iterable[Any]) -> Iterable[Any]:
+        Of the panel's two files that one is offered whose run has steps left, or else the newer.
+        """
+        self._offer, self.said = None, ""
+        tried = [_try(path, new_run) for path in self._own_paths if checkpoint.exists(path)]
+        whys = [why for _, why in tried if why]
+        fitting = [saved for saved, why in tried if not why]
+        elsewhere = (_try(path, new_run) for path in self._others if checkpoint.exists(path))
+        if fitting:
+            self._offer = max(fitting, key=lambda saved: (not _is_over(saved), saved.saved_at))
+            self.said = self._offer.notice
+        else:
+            self.said = f"What was saved here is not offered: {'; '.join(whys)}." if whys else ""
+            self._offer = next((saved for saved, why in elsewhere if not why), None)
+
+    @property
+    def _own_paths(self) -> list[Path]:
+        return list(dict.fromkeys(filter(None, self._paths.values())))
+
+    def begin(
+        self, run: TrainingRun, records: Iterable[Any], *, started_by: Literal["hand", "code"]
+    ) -> Iterable[Any]:
         """Return the run's records; it is saved as they are taken, if that can be."""
         self.end()
         self._trouble, self._asked, self._began_at = None, None, run.step_number
-        if self.path is None:
+        asked, aside, sink = self._paths[started_by], self._moves_aside, self._complain
+        if asked is None:
             return records
-        aside, sink = self._moves_aside, self._complain
         try:
-            self._saver = checkpoint.Saver(run, self.path, move_aside=aside, sink=sink)
+            self._saver = checkpoint.Saver(run, asked, move_aside=aside, sink=sink)
         except CheckpointError as error:
             self._complain(str(error))
             return records
+        if self._offer and self._offer.path in (asked, checkpoint.previous_of(asked)):
+            self._offer = None  # it will be replaced
         # From here on what stands there is the panel's own, and the last run's.
-        self.path, self._moves_aside, self._offer = self._saver.path, False, None
+        path, self._moves_aside = self._saver.path, False
+        self._paths = {by: path if there == asked else there for by, there in self._paths.items()}
         return self._saver.saving(records)
 
     def save_soon(self, state: str) -> None:
@@ -134,8 +151,10 @@ class Autosave:
 
     def restore(self, new_run: NewRun) -> TrainingRun | None:
         """Return the run that was saved, where it stood, or None and a notice why not."""
+        self._save(self._saver)  # the run at rest, whose last steps may not be on the disk yet
         try:
-            saved = checkpoint.load(self.path if self._offer is None else self._offer.path)
+            there = self._offer or self._saver  # each has a path
+            saved = checkpoint.load(there.path if there else self._paths["hand"])
             run = new_run(saved.hyperparameters)
             self.said = checkpoint.restore(run, saved).notice
         except Exception as error:  # the learner's own network or run may fail in any way
@@ -177,7 +196,8 @@ def own_autosave(file: Path | None, on_save: Callable[[], object]) -> Autosave:
         return Autosave(None)
     try:
         file = _place(file)
-        return Autosave(file, others=files_elsewhere(file), on_save=on_save)
+        paths = {"path_for_code": file_for_code(file), "others": files_elsewhere(file)}
+        return Autosave(file, **paths, on_save=on_save)
     except CheckpointError as error:
         return Autosave(None, problem=f"Runs are not saved: {error}.")
 
@@ -189,13 +209,24 @@ def _place(path: str | os.PathLike[str]) -> Path:
     return place
 
 
-def _differences(saved: Checkpoint, new_run: NewRun) -> list[str]:
-    """Say in what a saved run is another one than the panel can train."""
+def _try(path: Path, new_run: NewRun) -> tuple[Checkpoint | None, str]:
+    """Return what a file holds, and in words why the panel cannot take it up, or ""."""
+    try:
+        saved = checkpoint.load(path)
+    except CheckpointError as error:
+        return None, str(error)
     try:
         run = new_run(saved.hyperparameters)
-        return state_differences(saved.state, run, saved.hyperparameters)
+        return saved, "; ".join(state_differences(saved.state, run, saved.hyperparameters))
     except Exception as error:  # the learner's own network or run may fail in any way
-        return [f"no run can be made to take it up ({_words(error)})"]
+        return None, f"no run can be made to take it up ({_words(error)})"
+
+
+def _is_over(saved: Checkpoint) -> bool:
+    """Say whether a saved run has taken its last step."""
+    last = {name: column[-1] for name, column in saved.state["history"].items() if column}
+    epochs = saved.hyperparameters.epochs
+    return bool(last) and last["epoch"] + 1 >= epochs and last["epoch_step"] >= last["epoch_steps"]
 
 
 def _words(error: Exception) -> str:

@@ -52,6 +52,12 @@ def _file_of(cell: str, number: int) -> Path | None:
     return folder / f"{'-'.join(parts)}.run"
 
 
+def file_for_code(file: Path) -> Path:
+    """Return a panel's second file: of runs from code, which replace none that a hand started."""
+    cell, notebook, name = file.name.split("-", 2)
+    return file.with_name(f"{cell}-{_digest(f'{notebook} code')}-{name}")
+
+
 def files_elsewhere(file: Path) -> list[Path]:
     """Return the files of the same panel in other notebooks, the newest first.
 
@@ -59,7 +65,8 @@ def files_elsewhere(file: Path) -> list[Path]:
     run, and a copied one that of its original, over which it does not write.
     """
     cell = file.name.split("-")[0]
-    found = (path for path in file.parent.glob(f"{cell}-*.run") if path != file)
+    own = file, file_for_code(file)
+    found = (path for path in file.parent.glob(f"{cell}-*.run") if path not in own)
     with contextlib.suppress(OSError):  # one may vanish meanwhile
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
     return []

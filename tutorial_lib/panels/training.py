@@ -165,7 +165,7 @@ class TrainingPanel(LivePanel):
 
     def restore(self) -> None:
         """Take up the run that was saved here, where it stood; `pause` then lets it go on."""
-        if self._busy() or self._autosave.path is None:
+        if self._busy() or not self._autosave.keeps:
             return
         run = self._autosave.restore(self._make_run)
         if run is not None:
@@ -281,7 +281,9 @@ class TrainingPanel(LivePanel):
         self.last_run = self._open_run = run
         self._display.begin(run)
         self.show_script("")  # the script there is of the run before
-        records = self._autosave.begin(run, with_accuracy(run, self.data.test))
+        records = with_accuracy(run, self.data.test)
+        by = "code" if self._holds_kernel else "hand"
+        records = self._autosave.begin(run, records, started_by=by)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
     def is_active(self) -> bool:
