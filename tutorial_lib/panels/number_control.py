@@ -11,7 +11,7 @@ from tutorial_lib.panels.main_thread import MainThread
 from tutorial_lib.panels.typed_numbers import Range, written
 
 CLASS = "number-control"  # of its element in the page
-WIDE = {"flex": "1 1 auto", "width": "auto"}  # takes what room there is
+WIDE = {"flex": "1 1 0", "width": "auto", "min_width": "0"}  # takes what room there is
 MOST_POWERS = 300  # of ten, up and down: as far as a logarithmic slider goes
 
 
