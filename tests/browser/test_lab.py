@@ -56,6 +56,8 @@ def test_copy_as_code_puts_the_script_into_the_clipboard(notebook: Page, live: L
     assert re.match(r"# LeNet5 on 4,000 images. Its [\d,]+ losses are", script)
     assert len(script.splitlines()) <= 40
 
+    shown_at = notebook.evaluate("() => performance.now()")  # a double click would be one click
+    notebook.wait_for_function("start => performance.now() > start + 500", arg=shown_at)
     press(live, "Hide the code")
     expect(box).to_have_count(0)
 

@@ -96,7 +96,7 @@ class TrainingPanel(LivePanel):
         on_save = self.later(self._show)
         own = own_autosave(self.own_file, on_save)
         self._autosave = own if file is None else Autosave(file, moves_aside=True, on_save=on_save)
-        self._look()
+        self._look(is_loaded=_warm.is_set() or self._main_thread.loop is None)
         self._draw()
         self._show()
         if not _warm.is_set():
@@ -260,7 +260,8 @@ class TrainingPanel(LivePanel):
         with hold_other_session(self._session):
             run = self._make_run(settings)  # refuses before anything ends
             self._end(draw=False)
-            self._autosave.said, self._has_looked = "", True
+            self._look()
+            self._autosave.said = ""
             self.choose(settings)
             self._take_up(run)
             self._session.start()
@@ -270,9 +271,9 @@ class TrainingPanel(LivePanel):
     def _make_run(self, settings: Hyperparameters) -> TrainingRun:
         return self._new_run(make_model(self.new_model, settings.seed), self.data, settings)
 
-    def _look(self) -> None:
-        """See what could be restored, once torch is loaded: to try it takes a run."""
-        if not self._has_looked and (_warm.is_set() or self._main_thread.loop is None):
+    def _look(self, *, is_loaded: bool = True) -> None:
+        """See once what could be restored, when torch is loaded: to try it takes a run."""
+        if is_loaded and not self._has_looked:
             self._has_looked = True
             self._autosave.look(self._make_run)
 
@@ -297,7 +298,7 @@ class TrainingPanel(LivePanel):
 
     def refresh(self, *, draw: bool = True) -> None:
         """Take in what is new, and draw it."""
-        self._look()
+        self._look(is_loaded=_warm.is_set())
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
             if self._display.follow(self._session) and draw:
