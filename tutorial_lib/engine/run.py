@@ -145,7 +145,6 @@ class Run:
         if not self._is_prepared:
             self.apply_changes()
         self._is_prepared = False
-        self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
         if not self.history:
             self.first_digest = self.data.train.digest
         if not self.batches.num_left(self.hyperparameters.batch_size):
@@ -209,12 +208,15 @@ class Run:
         self._before.take(
             self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
         )
+        thread_counts, with_gradients = self.thread_counts.copy(), torch.is_grad_enabled()
         try:
             return action()
         except BaseException:
             while True:
                 try:
                     self._before.put_back()
+                    self.thread_counts = thread_counts
+                    torch.set_grad_enabled(with_gradients)  # an optimizer's step switches them off
                     break
                 except KeyboardInterrupt:  # one more; the first is raised below
                     continue
@@ -274,6 +276,7 @@ class Run:
             mean_loss=at.total_loss / at.steps,
             seconds=seconds,
         )
+        self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
         self.history.append(record)
         return record
 

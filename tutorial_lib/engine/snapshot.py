@@ -88,11 +88,11 @@ class Snapshot:
             one is other and one.dtype == copy.dtype and one.shape == copy.shape
             for one, other, copy in zip(tensors, self._tensors, self._copies, strict=True)
         )
-        with torch.no_grad():
-            if not as_before:
-                self._copies = [tensor.clone() for tensor in tensors]
-            elif tensors:
-                torch._foreach_copy_(self._copies, tensors)  # one kernel on a GPU, not many
+        values = [tensor.detach() for tensor in tensors]
+        if not as_before:
+            self._copies = [value.clone() for value in values]
+        elif values:
+            torch._foreach_copy_(self._copies, values)  # one kernel on a GPU, not many
         self._tensors = tensors
 
 

@@ -1,0 +1,214 @@
+"""A run is exact for any network: stopped, scored, diverged, interrupted or in bursts, it is equal.
+
+`TUTORIAL_THOROUGH=10` interrupts at every line of a step, not at some.
+"""
+
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_exact import disturb, same, through_a_file, through_memory
+from test_exact import outcome as outcome_of
+from zoo import DRAWS, ZOO
+
+import tutorial_lib
+from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
+from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.engine.drive import with_accuracy
+from tutorial_lib.models import make_model
+
+TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
+RATES = {"momentum": 0.02, "adam": 2e-3}
+STEPS = 8
+
+
+@pytest.fixture(scope="module")
+def tiny(sample) -> Digits:
+    """Return 33 training digits: 4 steps of 8 in an epoch, one left out."""
+    train = Split(sample.train.images[:33], sample.train.labels[:33])
+    return Digits("tiny", "For tests.", train, train, torch.device("cpu"))
+
+
+@pytest.fixture(params=ZOO)
+def kind(request) -> str:
+    return request.param
+
+
+@pytest.fixture(params=RATES)
+def optimizer(request) -> str:
+    return request.param
+
+
+def new_run(tiny, kind, optimizer="momentum", *, seed=0, update=None) -> TrainingRun:
+    rate = RATES[optimizer]
+    settings = Hyperparameters(epochs=2, batch_size=8, optimizer=optimizer, learning_rate=rate)
+    return TrainingRun(make_model(ZOO[kind], seed), tiny, settings, update=update)
+
+
+def whole(tiny, kind, optimizer="momentum", **options) -> TrainingRun:
+    run = new_run(tiny, kind, optimizer, **options)
+    list(run)
+    assert run.step_number == STEPS
+    return run
+
+
+def outcome(run: TrainingRun) -> dict:
+    """Return all that a run is; the end of an epoch and the start of the next one are the same."""
+    state = outcome_of(run)
+    epoch, _, taken, _ = state["position"]
+    if taken == 32:
+        state["position"] = [epoch + 1, 0, 0, 0.0]
+    return state
+
+
+def random_states():
+    return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
+
+
+def test_the_zoo_knows_who_draws(tiny, kind):
+    run = new_run(tiny, kind)
+    if kind == "late noise":
+        assert not run.has_drawn
+        run.model.calls = 4
+    assert run.has_drawn == (kind in DRAWS)
+
+
+@pytest.mark.parametrize("resume", [through_memory, through_a_file])
+def test_stopped_and_taken_up_it_is_equal(tiny, tmp_path, kind, optimizer, resume):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+    for stop in (0, 1, 3, 4, 7, STEPS):
+        for _ in range(stop - run.step_number):
+            disturb()
+            before = random_states()
+            next(run)
+            assert random_states() == before
+        earlier, run = run, new_run(tiny, kind, optimizer, seed=1)
+        resume(earlier, run, tmp_path)
+    assert next(run, None) is None
+    assert same(outcome(run), outcome(expected))
+
+
+def test_scored_after_every_step_it_is_equal(tiny, kind, optimizer):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+    before = random_states()
+    while True:
+        assert evaluate(run.model, tiny.test) == evaluate(run.model, tiny.test, chunk=33)
+        if next(run, None) is None:
+            break
+    assert same(outcome(run), outcome(expected))
+    assert random_states() == before
+
+
+def test_its_scores_are_a_function_of_seed_and_step(tiny, kind):
+    one, other = new_run(tiny, kind), new_run(tiny, kind)
+    list(with_accuracy(one, tiny.test))
+    for _ in with_accuracy(other, tiny.test):
+        disturb()
+    assert same(outcome(one), outcome(other))
+
+
+@pytest.mark.parametrize("in_burst", [False, True])
+def test_a_step_that_diverges_leaves_it_as_it_was(tiny, kind, optimizer, in_burst):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+    usual = run.loss_function
+    for step in range(STEPS):
+        run.loss_function = lambda *batch: usual(*batch) * torch.nan
+        before = outcome(run)
+        with pytest.raises(Diverged, match=f"at step {step + 1} "):
+            run.take(3) if in_burst else run.step()
+        assert same(outcome(run), before)
+        run.loss_function = usual
+        next(run)
+    assert same(outcome(run), outcome(expected))
+
+
+def test_in_bursts_it_is_equal(tiny, kind, optimizer):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+    for _ in range(4):
+        run.take(3)  # 3, 1, 3, 1
+    assert same(outcome(run), outcome(expected))
+
+
+# ---- interrupted ----
+
+OURS = str(Path(tutorial_lib.__file__).parent), str(Path(torch.optim.__file__).parent), "zoo.py"
+
+
+class At:
+    """Raises KeyboardInterrupt at a line of ours, of torch.optim or of the zoo, counted from 1."""
+
+    def __init__(self, line: float) -> None:
+        self.line, self.lines = line, 0
+
+    def __enter__(self) -> "At":
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame, event, argument):
+        name = frame.f_code.co_filename
+        if not (name.startswith(OURS[:2]) or name.endswith(OURS[2])):
+            return None
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.line:
+                raise KeyboardInterrupt
+        return self._trace
+
+
+def test_interrupted_at_any_line_a_step_is_whole_or_not_at_all(tiny, kind, optimizer):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+    counting = new_run(tiny, kind, optimizer)
+    draw = random.Random(0)
+    for _ in range(STEPS):
+        with At(float("inf")) as counted:
+            next(counting)
+        lines = range(1, counted.lines + 1)
+        before, states = outcome(run), random_states()
+        for line in lines if TIMES > 1 else draw.sample(lines, 4):
+            try:
+                with At(line):
+                    next(run)
+            except KeyboardInterrupt:
+                pass
+            assert random_states() == states
+            if run.step_number != len(before["history"]["step"]):
+                break  # it was whole
+            assert same(outcome(run), before), f"line {line} of {counted.lines}"
+        else:
+            next(run)
+        assert same(outcome(run), outcome(counting))
+    assert same(outcome(run), outcome(expected))
+
+
+@pytest.mark.parametrize("kind", ["LeNet", "batch normalisation", "extra state", "late noise"])
+def test_ctrl_c_at_any_moment_costs_no_more_than_the_step(tiny, kind, optimizer):
+    expected, run = whole(tiny, kind, optimizer), new_run(tiny, kind, optimizer)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    usual, interrupts, draw = signal.signal(signal.SIGALRM, interrupt), 0, random.Random(0)
+    try:
+        while run.step_number < STEPS:
+            steps = run.step_number
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-6, 4e-3))
+                next(run)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupts += 1
+            assert run.step_number in (steps, steps + 1)
+            if interrupts < 20 * TIMES and run.step_number == STEPS:
+                run = new_run(tiny, kind, optimizer)  # once more
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    assert same(outcome(run), outcome(expected))
