@@ -89,4 +89,4 @@ def labels_by_difference(settings: Sequence[Hyperparameters]) -> list[str]:
 def _short(value: Any) -> str:
     if isinstance(value, str):
         return value.replace("_", " ")
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

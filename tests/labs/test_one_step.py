@@ -46,6 +46,7 @@ def test_the_panel_shows_the_last_step():
 def test_the_gradient_before_rests_while_no_step_comes_before():
     panel = step_panel()
     assert panel.controls["earlier"].disabled
+    assert "There are no steps before." in panel.children[0].children[-1].value
     panel.set(num_earlier=1)
     assert not panel.controls["earlier"].disabled
     panel.close()

@@ -86,3 +86,12 @@ def test_the_panel_answers_each_slider_and_keeps_its_frame():
         assert panel.image.value != before
     assert panel._figure.frames_rendered == 1
     panel.close()
+
+
+def test_the_words_name_the_rate_that_is_drawn():
+    panel = descent_panel()
+    panel.set(learning_rate=1.995)
+    assert "With 1.995 the ball" in panel.status.value
+    panel.controls["learning_rate"].field.value = "2"
+    assert "With 2 the ball" in panel.status.value
+    panel.close()

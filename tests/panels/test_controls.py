@@ -124,6 +124,13 @@ def test_a_measurement_goes_on_where_the_values_of_the_next_are_refused():
     panel.close()
 
 
+def test_a_run_is_named_by_the_rate_that_it_has(panel):
+    for rate in (2.0, 1.995):
+        panel.run(learning_rate=rate, epochs=1)
+    labels = [series.label for series in panel._display.curve.runs]
+    assert labels == ["lr 2", "lr 1.995"]
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_momentum_rests_under_an_optimizer_that_has_none(panel, name):
     panel.optimizer.value = name

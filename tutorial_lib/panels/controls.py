@@ -11,7 +11,7 @@ from IPython import get_ipython
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
-from tutorial_lib.panels.number_control import NumberControl
+from tutorial_lib.panels.number_control import LABEL_WIDTH, NumberControl
 from tutorial_lib.panels.typed_numbers import Range
 
 NOT_ADAPTIVE = names_in_words(lambda optimizer: not optimizer.is_adaptive)
@@ -26,22 +26,6 @@ DOUBLE_CLICK_SECONDS = 0.4
 ALERT_COLOUR = "var(--jp-error-color1, #c62828)"  # readable in the dark theme, too
 NOTE_COLOUR = "var(--jp-ui-font-color2, #616161)"
 ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "max_width": "900px"}
-
-
-def labelled(
-    kind: Callable[..., Any],
-    description: str,
-    value: Any,
-    tooltip: str,
-    *,
-    width: str = "430px",
-    label_width: str = "98px",
-    **traits: Any,
-) -> Any:
-    """Return a control of this kind, of ipywidgets, with a label and the look that all share."""
-    style, layout = {"description_width": label_width}, {"width": width}
-    looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
-    return kind(value=value, **looks, **traits)
 
 
 def play_slider(
@@ -132,8 +116,9 @@ def dropdown(
     description: str, options: Iterable[Any], value: Any, tooltip: str, *, width: str = "215px"
 ) -> widgets.Dropdown:
     """Return a choice among a few."""
-    choices = list(options)
-    return labelled(widgets.Dropdown, description, value, tooltip, options=choices, width=width)
+    style, layout = {"description_width": LABEL_WIDTH}, {"width": width}
+    looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
+    return widgets.Dropdown(options=list(options), value=value, **looks)
 
 
 def optimizer_dropdown(value: str) -> widgets.Dropdown:
@@ -195,7 +180,7 @@ def row(*children: widgets.Widget) -> widgets.HBox:
     box = widgets.HBox(children, layout=ROW_LAYOUT)
     numbers = [child for child in children if isinstance(child, NumberControl)]
 
-    def show(_: object) -> None:
+    def show(_: object = None) -> None:
         for old in box.children[len(children) :]:
             close_all(old)
         refusals = [_words(number.refusal, ALERT_COLOUR, "alert") for number in numbers]
@@ -207,6 +192,7 @@ def row(*children: widgets.Widget) -> widgets.HBox:
 
     for number in numbers:
         number.observe(show, ["refusal", "note"])
+    show()
     return box
 
 

@@ -11,6 +11,7 @@ from tutorial_lib.panels.main_thread import MainThread
 from tutorial_lib.panels.typed_numbers import Range, written
 
 CLASS = "number-control"  # of its element in the page
+LABEL_WIDTH = "98px"  # of all controls, so that they stand in columns
 WIDE = {"flex": "1 1 0", "width": "auto", "min_width": "0"}  # takes what room there is
 MOST_POWERS = 300  # of ten, up and down: as far as a logarithmic slider goes
 
@@ -50,7 +51,7 @@ class NumberControl(widgets.HBox):
         *,
         slider: type[widgets.Widget] | None = None,
         width: str = "430px",
-        label_width: str = "98px",
+        label_width: str = LABEL_WIDTH,
         **traits: Any,
     ) -> None:
         value = allowed.check(description, value)

@@ -180,7 +180,7 @@ class LiveCurve:
         last_x, last_text = series.marks[-1] if series.marks else (-1.0, "")
         if last_text.startswith(name) and x - last_x < 0.02 * series.epochs:
             series.marks.pop()  # the same knob, turned further
-        series.marks.append((x, f"{name} {change.after:.3g}"))
+        series.marks.append((x, f"{name} {change.after:g}"))
         live = [(x, text, series.colour) for x, text in series.marks[self._num_kept :]]
         if 0 < len(live) <= MAX_LIVE_MARKS:
             _remove(self._live_marks)

@@ -30,7 +30,7 @@ def inside_panel(data: Digits) -> MeasurePanel:
         figure: Figure, records: Records, init: str, learning_rate: float, num_steps: int
     ) -> str:
         grid = figure.subplots(2, 2).reshape(4, 1)
-        draw_inside(grid, {f"init {init}, learning rate {learning_rate:.2g}": records})
+        draw_inside(grid, {f"init {init}, learning rate {learning_rate:g}": records})
         for axes in grid.flat:
             axes.set_xlim(0, num_steps)  # the run grows within fixed axes
         return describe(records)

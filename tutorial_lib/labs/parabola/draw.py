@@ -50,7 +50,7 @@ def draw_descent(
     border = highest_rate(curvature, momentum)
     factor = factor_per_step(learning_rate, **settings)
     return (
-        f"With {learning_rate:.3g} the ball {words}: in the long run each step multiplies its "
+        f"With {learning_rate:g} the ball {words}: in the long run each step multiplies its "
         f"distance by {factor:.3g}. It diverges from {border:.3g} on."
     )
 
