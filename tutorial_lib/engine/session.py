@@ -8,12 +8,16 @@ another one can train meanwhile.
 import atexit
 import contextlib
 import itertools
+import os
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 HOLD_SECONDS = 1.0  # so long a step that is being taken is waited for
+FORK_SECONDS = 5.0  # the same, before this process forks
+LEAVE_SECONDS = 30.0  # so long the thread may take to come to rest before the interpreter ends
 STATES = ("ready", "running", "paused", "stopped", "finished", "failed")
 
 
@@ -42,6 +46,7 @@ class Session:
         self._wanted = "running"  # what the thread should go to, at the next step
         self._has_thread = False  # whether the thread is taking steps of this session now
         self._changed = threading.Condition()
+        _sessions.add(self)
 
     def __repr__(self) -> str:
         return f"Session({self.state}, {len(self._records):,} records)"
@@ -138,7 +143,9 @@ class Session:
             if self._state != "running":  # paused or stopped before its turn came
                 return
             self._has_thread = True
-        _current = self
+        _current = self  # first: whoever lets the thread come to rest sees it, or is seen
+        if _worker.is_leaving:
+            self.stop()
         outcome = self._take_records()
         _current = None
         with self._changed:
@@ -156,7 +163,8 @@ class Session:
             while self._wanted == "running" or (
                 self._records and not self._can_pause(self._records[-1])
             ):
-                self._records.append(next(self._iterator))
+                with _at_work:
+                    self._records.append(next(self._iterator))
         except StopIteration:
             return "finished"
         except BaseException as error:  # whatever it is belongs to whoever waits
@@ -173,24 +181,39 @@ class _Worker:
     """One daemon thread that runs what it is given, one after the other."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.is_leaving = False  # whether the interpreter ends, so that nothing new may begin
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def submit(self, job: Callable[[], None]) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
+                if self.is_leaving:  # no thread starts any more
+                    return
                 self._thread = threading.Thread(target=self._run, name="training", daemon=True)
                 self._thread.start()
-        self._jobs.put(job)
+            self._jobs.put(job)
+
+    def leave(self, seconds: float) -> None:
+        """Run what was given so far, sessions aside, and end, in so many seconds at most."""
+        with self._lock:
+            self.is_leaving = True
+            self._jobs.put(None)
+        if _current is not None:
+            _current.stop()
+        if self._thread is not None:
+            self._thread.join(seconds)
 
     def _run(self) -> None:
-        while True:
-            self._jobs.get()()
+        while (job := self._jobs.get()) is not None:
+            job()
 
 
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _worker = _Worker()
 _current: Session | None = None
+_at_work = threading.RLock()  # held while a record is taken or a job is done: a fork waits for it
 
 
 def current_session() -> Session | None:
@@ -221,15 +244,47 @@ def in_background(job: Callable[[], None]) -> None:
     """Run a short job in the training thread, in its turn; an exception in it ends it silently."""
 
     def quietly() -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), _at_work:
             job()
 
     _worker.submit(quietly)
 
 
+# ---- the ends of a process, and its children ----
+
+
 @atexit.register
 def _leave_quietly() -> None:
-    """Let a session end its step before the interpreter takes torch apart."""
-    if _current is not None:
-        _current.stop()
-        _current.wait(timeout=5)
+    """Let the thread come to rest before the interpreter takes apart what it works with."""
+    with contextlib.suppress(KeyboardInterrupt):
+        _worker.leave(LEAVE_SECONDS)
+
+
+_waited_for: list[bool] = []  # whether the thread was between two steps when the process forked
+
+
+def _before_fork() -> None:
+    _waited_for.append(_at_work.acquire(timeout=FORK_SECONDS))  # else half a step would be copied
+
+
+def _after_fork() -> None:
+    if _waited_for.pop():
+        _at_work.release()
+
+
+def _begin_anew() -> None:
+    """Let a child of a fork, which has a copy of all but the thread, use sessions of its own."""
+    global _worker, _current, _at_work
+    _worker, _current, _at_work = _Worker(), None, threading.RLock()
+    _waited_for.clear()
+    for session in list(_sessions):
+        session._changed = threading.Condition()
+        session._has_thread = False
+        if session._state == "running":
+            session._state = session._wanted = "stopped"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_begin_anew
+    )
