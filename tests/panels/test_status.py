@@ -37,11 +37,3 @@ def test_the_same_holds_while_a_run_is_held(few):
         panel.refresh()
         assert loss_in_words(panel) == loss_text(panel._display.curve.runs[-1].smoothed[-1])
     panel.close()
-
-
-def test_a_tiny_loss_is_not_called_nothing(few):
-    panel = TrainingPanel(few, settings=Hyperparameters(epochs=60, batch_size=10, optimizer="adam"))
-    run = panel.run(learning_rate=0.003)
-    assert run.history[-1].loss < 0.0005
-    assert 0 < float(loss_in_words(panel)) < 0.01
-    panel.close()
