@@ -1,6 +1,11 @@
 """The doctor names what is there and what is broken, each with its cure, on one screen."""
 
 import gzip
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 from tiny_digits import serving, tiny_files
@@ -83,6 +88,60 @@ def test_what_the_tutorial_requires_is_read_from_its_own_metadata():
     assert "torch>=2.6" in requirements
     assert not any("pytest" in requirement for requirement in requirements)
     assert doctor.requirements_of("no-such-package") == []
+
+
+RUBBISH = {
+    "torch-0.1.dist-info": "Name: torch\nVersion: 0.1\n",  # of another Python, and before ours
+    "anywidget-x.dist-info": "Name: anywidget\nVersion: rubbish\n",
+    "nameless.dist-info": "Version: 1.0\n",
+    "versionless.dist-info": "Name: versionless\n",
+    "binary.dist-info": "\0\1\2",
+    "empty.dist-info": None,
+}
+
+
+@pytest.fixture
+def rubbish(tmp_path):
+    for name, words in RUBBISH.items():
+        (tmp_path / name).mkdir()
+        if words is not None:
+            (tmp_path / name / "METADATA").write_text(words)
+    return tmp_path
+
+
+def test_packages_of_another_python_are_said_and_end_nothing(rubbish, monkeypatch):
+    monkeypatch.setenv("TUTORIAL_OFFLINE", "1")
+    genuine = doctor.installed_versions()
+    monkeypatch.setenv("PYTHONPATH", f"{rubbish}{os.pathsep}{rubbish / 'not there'}")
+    monkeypatch.syspath_prepend(str(rubbish))
+    assert doctor.installed_versions() == genuine | {"torch": "0.1"}  # it is imported first
+    problems = [finding for finding in doctor.examine() if finding.kind == "problem"]
+    cure = "unset PYTHONPATH"
+    words = f"PYTHONPATH takes packages from {rubbish} first"
+    assert Finding("problem", words, cure) in problems
+    assert any(finding.text == "torch 0.1 is too old" for finding in problems)
+
+
+def test_a_folder_of_modules_and_our_own_packages_are_no_problem(tmp_path):
+    own = sysconfig.get_path("purelib")
+    assert doctor.look_at_other_packages([str(tmp_path), "", own, "/nowhere"]) == []
+
+
+@pytest.mark.parametrize("command", ["doctor", "train"])
+def test_what_cannot_even_be_loaded_is_said_in_words(tmp_path, command):
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('of another Python')")
+    path = os.pathsep.join([str(tmp_path), str(Path(doctor.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-m", "tutorial_lib", command],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "problem  The tutorial cannot be loaded (ImportError: of another Python).",
+        f"         PYTHONPATH lets Python look for packages in {path} first.",
+        "         Cure: unset PYTHONPATH",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tutorial_lib import interrupts
+from tutorial_lib import checks, interrupts
 
 if sys.argv[:1] == ["-m"]:  # python -m tutorial_lib, on its way to the command line
     interrupts.exit_at_once()  # while torch is loading
+    checks.suspect_other_packages()
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split, load_digits

@@ -2,7 +2,10 @@
 
 import math
 import numbers
+import os
+import sys
 from collections.abc import Callable, Iterable
+from types import TracebackType
 from typing import Any
 
 LARGEST = 2**63 - 1  # of whole numbers: what torch takes for a seed, and a file gives back
@@ -66,3 +69,25 @@ def shown(value: Any) -> str:
     if len(text) <= SHOWN_LETTERS:
         return text
     return f"{text[:SHOWN_LETTERS]}... ({len(text):,} letters)"
+
+
+def suspect_other_packages() -> None:
+    """Let a command that cannot be loaded say in words, not by a traceback, what may be why.
+
+    That is so where PYTHONPATH is set: it puts packages of another Python, say, before our own.
+    """
+    folders = os.environ.get("PYTHONPATH")
+
+    def say(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        is_loaded = hasattr(sys.modules.get("tutorial_lib.cli"), "main")
+        if not folders or is_loaded or not issubclass(kind, Exception):
+            sys.__excepthook__(kind, error, trace)
+            return
+        print(
+            f"problem  The tutorial cannot be loaded ({kind.__name__}: {error}).\n"
+            f"         PYTHONPATH lets Python look for packages in {folders} first.\n"
+            "         Cure: unset PYTHONPATH",
+            file=sys.stderr,
+        )
+
+    sys.excepthook = say

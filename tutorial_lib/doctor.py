@@ -1,8 +1,10 @@
 """What a teacher needs to know of a machine: what is there, what is broken, and its cure."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+import sysconfig
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 import joblib
-import psutil  # comes with ipykernel
+import psutil
 import torch
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tutorial_lib.data import DOWNLOADED, condition, data_folder, fetch, writable_folder
+from tutorial_lib.data import DOWNLOADED, condition, fetch, writable_folder
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
@@ -53,10 +55,11 @@ TROUBLES = {  # versions that misbehave -> how, and the cure
 
 def examine() -> list[Finding]:
     """Look at everything, in a few seconds at most."""
-    versions = installed_versions()
+    versions, path = installed_versions(), os.environ.get("PYTHONPATH", "")
     conditions = {name: condition(name) for name in DOWNLOADED}
     return [
         *look_at_versions(versions, requirements_of("tutorial_lib")),
+        *look_at_other_packages(path.split(os.pathsep) if path else []),
         *look_for_troubles(versions),
         *look_at_widgets(versions),
         *look_at_torchvision(versions, requirements_of("torchvision")),
@@ -86,12 +89,28 @@ def report(findings: Iterable[Finding]) -> str:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return package -> version of all that this Python has installed, names in small letters."""
-    return {
-        distribution.name.lower().replace("-", "_"): distribution.version
-        for distribution in importlib.metadata.distributions()
-        if distribution.name
-    }
+    """Return package -> version of all that this Python finds, names in small letters.
+
+    Of a package that is there twice, Python imports the first one. What does not say its name and
+    version is left out.
+    """
+    versions: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        with contextlib.suppress(Exception):  # whatever a file says that is not one of a package
+            name = distribution.metadata["Name"].lower().replace("-", "_")
+            versions.setdefault(name, str(Version(distribution.version)))
+    return versions
+
+
+def look_at_other_packages(folders: Iterable[str]) -> list[Finding]:
+    """Name the folders of PYTHONPATH in which packages are installed: they come first."""
+    own = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    return [
+        Finding("problem", f"PYTHONPATH takes packages from {folder} first", "unset PYTHONPATH")
+        for folder in folders
+        if folder and Path(folder).resolve() not in own
+        if any(importlib.metadata.distributions(path=[folder]))
+    ]
 
 
 def requirements_of(package: str) -> list[str]:
@@ -248,7 +267,7 @@ def look_at_data(
         findings.insert(0, Finding("fine", f"Data, here and whole: {', '.join(here)}{kept}"))
     if folder is None:
         cure = "name a folder in TUTORIAL_DATA_DIR"
-        text = f"{data_folder()} cannot be written to: no data is kept"
+        text = "No folder for data can be written to: none is kept"
         findings.append(Finding("problem", text, cure))
     return findings
 
