@@ -137,6 +137,12 @@ def test_a_huge_answer_is_described_in_a_line(kind, said):
     assert len(words) < 250
 
 
+@pytest.mark.parametrize("name", [Prickly(), None, 3 * "lion_step"], ids=["thing", "none", "long"])
+def test_an_odd_name_is_no_exercise(name):
+    with pytest.raises(ValueError, match="there is no exercise named"):
+        check(name, 1)
+
+
 # ---- what never ends ----
 
 

@@ -117,6 +117,28 @@ def test_reading_leaves_a_model_in_training_as_it_is(mnist):
     assert model.training
 
 
+@pytest.mark.parametrize(
+    ("digit", "words"),
+    [
+        (np.zeros((32, 32)), r"must be of shape \(28, 28\); got \(32, 32\)"),
+        (np.full((28, 28), -1.0), "got -1 to -1"),
+    ],
+)
+def test_the_network_is_asked_for_digits_alone(digit, words):
+    with pytest.raises(ValueError, match=words):
+        read_digit(LeNet5(), digit)
+
+
+def test_a_digit_of_0_to_1_is_no_empty_paper(mnist):
+    digit = mnist[0][0]
+    assert torch.equal(as_input(digit / 255), as_input(digit))
+
+
+def test_a_network_that_gives_more_or_fewer_than_ten_logits_is_named(mnist):
+    with pytest.raises(ValueError, match=r"must give ten logits.*it gave \(1, 26\)"):
+        read_digit(nn.Sequential(nn.Flatten(), nn.Linear(1024, 26)), mnist[0][0])
+
+
 def test_a_diverged_network_is_named(mnist):
     model = LeNet5()
     nn.init.constant_(model.fc3.bias, float("nan"))

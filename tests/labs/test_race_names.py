@@ -26,7 +26,7 @@ def test_runners_race_under_any_name(panel):
     assert [row.label for row in panel.standings] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES[:3])
 def test_a_runner_can_be_given_any_name_by_its_field(few, name):
     panel = RacePanel(few, {"before": SHORT})
     panel.run()

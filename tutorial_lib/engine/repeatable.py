@@ -96,7 +96,7 @@ def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_lenet: bool)
         return "Its batches were replaced"
     if _replaced(run) or _replaced(run.batches):
         return "A method of the run was replaced"
-    if run.processes == 1 and run.loss_function is not loss_function(run.hyperparameters.loss):
+    if not _has_usual_loss(run):
         return "Its loss function was replaced"
     if _is_changed(run.optimizer, run):
         return "Its optimizer was changed by hand"
@@ -110,6 +110,11 @@ def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_lenet: bool)
         if not _first_losses_come_again(run, start):
             return "Its first losses do not come again"
     return ""
+
+
+def _has_usual_loss(run: TrainingRun) -> bool:
+    weighted = getattr(run.loss_function, "__self__", None) is run  # by its process's share
+    return weighted or run.loss_function is loss_function(run.hyperparameters.loss)
 
 
 def _is_ours(thing: object) -> bool:

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any
 
 from tutorial_lib.exercises import losses, optimizers, scaling, steps, training
-from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, is_nothing
+from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, described, is_nothing
 from tutorial_lib.table import shortened
 
 EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
@@ -80,8 +80,9 @@ def _find(name: str) -> Exercise:
     exercises = {key: value for some in EXERCISES.values() for key, value in some.items()}
     if isinstance(name, str) and name in exercises:
         return exercises[name]
-    near = difflib.get_close_matches(str(name), exercises, n=1, cutoff=0)[0]
-    raise ValueError(f'there is no exercise named {name!r}; the nearest name is "{near}"')
+    given = shortened(repr(name)) if isinstance(name, str) else described(name)
+    near = difflib.get_close_matches(given, exercises, n=1, cutoff=0)[0]
+    raise ValueError(f'there is no exercise named {given}; the nearest name is "{near}"')
 
 
 def _in_words(error: BaseException) -> str:

@@ -83,23 +83,36 @@ def _first_pixel(mass: np.ndarray) -> int:
 
 
 def as_input(digit: np.ndarray) -> Tensor:
-    """Return a digit (28, 28) uint8 as the network wants it: (1, 1, 32, 32), normalised."""
-    return normalise(torch.from_numpy(np.array(digit, np.uint8))[None])
+    """Return a digit (28, 28) as the network wants it: (1, 1, 32, 32), normalised.
+
+    Args:
+        digit: 0 is paper, 255 is ink; of booleans, and where no number is above 1, 1 is ink.
+
+    Raises:
+        ValueError: It is of another shape or range.
+    """
+    levels = grey_levels(digit)
+    if levels.shape != (FIELD, FIELD):
+        raise ValueError(f"a digit must be of shape (28, 28); got {levels.shape}")
+    return normalise(torch.from_numpy(levels)[None])
 
 
 def read_digit(model: nn.Module, digit: np.ndarray) -> tuple[float, ...]:
-    """Return the ten probabilities that a model gives to a digit (28, 28) uint8.
+    """Return the ten probabilities that a model gives to a digit (28, 28), as of `as_input`.
 
     A copy of the model answers, so that one that is being trained in another thread is neither
     held up nor switched out of training mode.
 
     Raises:
-        ValueError: The model answers with something that is no number.
+        ValueError: The model answers with something that is no number, or not with ten.
     """
     reader = copy.deepcopy(model)
     device = next(reader.parameters()).device
     with evaluating(reader):
         logits = reader(as_input(digit).to(device))  # (1, 10)
+    if logits.shape != (1, 10):
+        shape = tuple(logits.shape)
+        raise ValueError(f"the network must give ten logits, of shape (1, 10); it gave {shape}")
     if not logits.isfinite().all():
         raise ValueError("the network's logits are no numbers: has its training diverged?")
     return tuple(logits.softmax(dim=1)[0].tolist())
