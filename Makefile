@@ -10,8 +10,17 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
-ifdef TUTORIAL_DATA_DIR  # the kernels of the notebooks start in another folder
-export TUTORIAL_DATA_DIR := $(abspath $(TUTORIAL_DATA_DIR))
+# The kernels of the notebooks start in another folder. A name may have spaces; Python expands a ~.
+absolute = $(if $(filter /% ~%,$(firstword $(value $1))),,$(CURDIR)/)$(value $1)
+
+ifdef TUTORIAL_DATA_DIR
+override TUTORIAL_DATA_DIR := $(call absolute,TUTORIAL_DATA_DIR)
+export TUTORIAL_DATA_DIR
+endif
+
+ifdef TUTORIAL_RUNS_DIR
+override TUTORIAL_RUNS_DIR := $(call absolute,TUTORIAL_RUNS_DIR)
+export TUTORIAL_RUNS_DIR
 endif
 
 unexport PYTHONDONTWRITEBYTECODE  # else every kernel compiles PyTorch anew, for seconds
@@ -24,7 +33,7 @@ help:  ## show this list
 
 lab: $(READY)  ## open the tutorial in JupyterLab (more flags: LAB_FLAGS=--no-browser)
 	@echo "Starting JupyterLab; Ctrl-C here, twice, stops it."
-	@$(BIN)/python -m jupyterlab --ServerApp.ip=$(LAB_IP) --log-level=WARN \
+	@$(BIN)/python -m jupyterlab --ServerApp.ip="$(LAB_IP)" --log-level=WARN \
 	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
 	  $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
 
@@ -42,7 +51,7 @@ notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOK
 	$(BIN)/python tools/save_notebooks.py $(NOTEBOOKS)
 
 publish: $(READY)  ## write Binder and Colab buttons: REPO=owner/name
-	$(BIN)/python tools/publish.py $(REPO)
+	$(BIN)/python tools/publish.py "$(REPO)"
 
 venv: $(READY)  ## set up .venv with what requirements.lock names
 
@@ -61,11 +70,11 @@ $(READY): rebuild
 endif
 
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "This needs Python 3.11 or newer, which $(PYTHON) is not; name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 	  exit 1; }
 	@echo "Setting up $(VENV); the first time this downloads PyTorch, which takes minutes."
-	$(PYTHON) -m venv $(if $(filter rebuild,$^),--clear) $(VENV)
+	"$(PYTHON)" -m venv $(if $(filter rebuild,$^),--clear) $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -58,6 +59,54 @@ def status_once_it_listens(address: str) -> int:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)  # between two looks at the condition
+
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+SHOW = """include {makefile}
+show:
+\t@printf '%s\\n' "$$TUTORIAL_DATA_DIR" "$$TUTORIAL_RUNS_DIR"
+"""
+
+
+@needs_make
+@pytest.mark.parametrize("how", ["environment", "argument"])
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("/tmp/my data", "/tmp/my data"),
+        ("/tmp/two  spaces/and 'quotes\"", "/tmp/two  spaces/and 'quotes\""),
+        ("~/my data", "~/my data"),  # Python expands it
+        ("~somebody/data", "~somebody/data"),
+        ("my data", "{here}/my data"),
+        ("data", "{here}/data"),
+        ("../data", "{here}/../data"),
+    ],
+)
+def test_a_folder_that_make_is_told_reaches_the_kernels_whole(tmp_path, how, named, told):
+    (tmp_path / "show.mk").write_text(SHOW.format(makefile=ROOT / "Makefile"))
+    variables = {"TUTORIAL_DATA_DIR": named, "TUTORIAL_RUNS_DIR": named}
+    arguments = [f"{name}={value}" for name, value in variables.items()]
+    done = subprocess.run(
+        ["make", "--silent", "-f", "show.mk", "show", *(arguments if how == "argument" else [])],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env=os.environ | (variables if how == "environment" else {}),
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [told.format(here=tmp_path)] * 2
+
+
+@needs_make
+def test_a_python_with_a_space_in_its_path_sets_up(tmp_path):
+    python = tmp_path / "my python"
+    python.symlink_to(sys.executable)
+    for name in ("requirements.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    done = subprocess.run(
+        ["make", "-n", "-f", ROOT / "Makefile", ".venv/.ready", f"PYTHON={python}"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    check = next(line for line in done.stdout.splitlines() if "sys.version_info" in line)
+    subprocess.run(check.partition(" 2>/dev/null")[0], shell=True, check=True)
+    assert f'"{python}" -m venv' in done.stdout
 
 
 @pytest.mark.skipif(
