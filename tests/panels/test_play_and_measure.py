@@ -90,6 +90,29 @@ def test_a_measurement_is_run_drawn_and_returned(measure):
     assert measure.run(until=3) == (0, 1, 2)
 
 
+def test_stop_looks_dead_while_run_holds_the_kernel():
+    said, has_said = [], threading.Event()
+
+    def until_it_is_said(until):
+        yield 0
+        assert has_said.wait(60)
+
+    def listen(change):
+        if change.new.startswith("<b>Measuring:"):
+            said.append((live.HELD in change.new, panel.stop_button.disabled))
+            has_said.set()
+
+    controls = {"until": widgets.IntSlider(value=1)}
+    panel = MeasurePanel("count", until_it_is_said, draw_numbers, lambda until: until, controls)
+    panel.status.observe(listen, "value")
+    for run in (panel.run, panel.start):
+        has_said.clear(), run(), panel._session.join(60)
+    assert {*said[:-1]} == {(True, True)}
+    assert said[-1] == (False, False)
+    assert live.HELD not in panel.status.value
+    panel.close()
+
+
 def test_what_is_measured_is_what_the_controls_say_afterwards(measure):
     measure.run(until=3)
     assert measure.controls["until"].value == 3

@@ -2,10 +2,11 @@
 
 import asyncio
 import base64
+import contextlib
 import html
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import ipywidgets as widgets
@@ -25,6 +26,7 @@ WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
     "until that has ended. The kernel's interrupt ends it early."
 )
+HELD = "This cell waits for it: an interrupt of the kernel ends it."
 
 # The page itself waits, as a kernel that has ended says nothing: these words show themselves unless
 # others take their place before, be it the same ones with another number.
@@ -55,6 +57,7 @@ class LivePanel(widgets.VBox):
     from_code = "refresh() draws"  # what works without controls; for subclasses
     _session: Session | None = None  # what is followed, if anything
     _poll: asyncio.Task[None] | None = None
+    holds_kernel = False  # whether a cell waits for what goes on
 
     def __init__(
         self,
@@ -105,7 +108,9 @@ class LivePanel(widgets.VBox):
     def say(self, headline: str, text: str) -> None:
         """Write the line of words; while something goes on, with those for a kernel that ends."""
         words = f"<b>{html.escape(headline)}</b> {html.escape(text)}"
-        self.status.value = words + (self._sign_of_life() if self.is_active() else "")
+        if self.is_active():
+            words += f" {HELD}" * self.holds_kernel + self._sign_of_life()
+        self.status.value = words
 
     def _sign_of_life(self) -> str:
         """Return HTML, new every few seconds, that shows itself when it is not replaced in time."""
@@ -134,6 +139,20 @@ class LivePanel(widgets.VBox):
 
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
+
+    @contextlib.contextmanager
+    def holding_kernel(self) -> Iterator[None]:
+        """Let buttons that cannot be heard look dead, while a cell waits within."""
+        self.holds_kernel = True
+        try:
+            yield
+        finally:
+            self.holds_kernel = False
+            self.refresh()
+
+    def is_deaf(self) -> bool:
+        """Say whether a click to end what goes on is heard only after its end, if at all."""
+        return self.holds_kernel or (self._waits and self.state == "running")
 
     def is_active(self) -> bool:
         """Say whether there is more to come."""

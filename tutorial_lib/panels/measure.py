@@ -71,13 +71,15 @@ class MeasurePanel(LivePanel):
     def run(self, **values: Any) -> Sequence[Any]:
         """Measure here and now, drawing as it goes; returns the records.
 
-        An interrupt of the kernel ends it gracefully; an error in the measurement is raised.
+        Stop is not heard meanwhile; an interrupt of the kernel ends it gracefully. An error in
+        the measurement is raised.
         """
         controls.check_all(self.controls, values)
-        self.stop()
-        self._wait()
-        self.start(**values)
-        self._wait()
+        with self.holding_kernel():
+            self.stop()
+            self._wait()
+            self.start(**values)
+            self._wait()
         if self._session.error is not None:
             raise self._session.error
         return self.records
@@ -101,7 +103,7 @@ class MeasurePanel(LivePanel):
 
     def _show(self) -> None:
         self.start_button.disabled = self.is_active()
-        self.stop_button.disabled = not self.is_active()
+        self.stop_button.disabled = self.is_deaf() or not self.is_active()
         self.progress_bar.max = max(1, self._count(**self._values))
         self.progress_bar.value = len(self.records)
         headline = {

@@ -14,12 +14,18 @@ class RunsOnDisplay:
     """Reads a session's records as they come, into the curve and the progress."""
 
     def __init__(self, data: Digits) -> None:
+        self._run: TrainingRun | None = None  # the last one
         self.curve = LiveCurve(len(data.train), len(data.test), noun=data.noun)
         self._held_out = f"{len(data.test):,} held-out {data.noun}"
         self.clear()
 
     def begin(self, run: TrainingRun) -> None:
-        """Give a run a curve of its own, with what it has done already, if it was restored."""
+        """Give a run a curve of its own, with what it has done already, if it was restored.
+
+        It takes the place of its own earlier or later part, if that is the last one there.
+        """
+        if self._run is not None and _is_same(self._run, run):
+            self.drop_last()
         self._run, self._ended = run, False
         self._num_records = self._num_changes = 0  # taken in so far
         self.curve.begin("", run.hyperparameters.epochs)
@@ -60,3 +66,9 @@ class RunsOnDisplay:
         for change in changes:
             self.curve.mark(change)
         return bool(records or changes)
+
+
+def _is_same(one: TrainingRun, other: TrainingRun) -> bool:
+    """Say whether one of two runs is the other one at a later step."""
+    steps = min(one.step_number, other.step_number)
+    return steps > 0 and one.history[:steps] == other.history[:steps]

@@ -89,7 +89,6 @@ class TrainingPanel(LivePanel):
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
         self._display = RunsOnDisplay(data)
-        self._holds_kernel = False  # whether `run` is waiting
         self._has_looked = False  # at what could be restored
         file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
@@ -169,8 +168,6 @@ class TrainingPanel(LivePanel):
             return
         run = self._autosave.restore(self._make_run)
         if run is not None:
-            if self.last_run is not None and _is_same(self.last_run, run):
-                self._display.drop_last()
             self.choose(run.hyperparameters)
             self._take_up(run)
             self._draw()
@@ -204,14 +201,10 @@ class TrainingPanel(LivePanel):
             The run; its `model` is the trained network, its `history` the records.
         """
         before = self.settings
-        self._holds_kernel = True
-        try:
+        with self.holding_kernel():
             self._begin(before.replace(**settings))
             self._wait()
             self._end()
-        finally:
-            self._holds_kernel = False
-            self._show()
         self.choose(before)
         error = self._session.error
         if error is not None and not isinstance(error, Diverged):
@@ -283,7 +276,7 @@ class TrainingPanel(LivePanel):
         self._display.begin(run)
         self.show_script("")  # the script there is of the run before
         records = with_accuracy(run, self.data.test)
-        by = "code" if self._holds_kernel else "hand"
+        by = "code" if self.holds_kernel else "hand"
         records = self._autosave.begin(run, records, started_by=by)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
@@ -351,24 +344,16 @@ class TrainingPanel(LivePanel):
             wanted=session.wanted if session else "running",
         )
         busy = state in ("running", "paused")
-        if busy and self._holds_kernel:
-            text += " This cell waits for it: an interrupt of the kernel ends it."
         self.say(headline, f"{text} {saved.in_words(state, idle=session is None)}".strip())
         taken_up = session is not None and state == "ready"  # a saved run waits for Resume
         waits = state == "paused" or taken_up
         for button in (self.train_button, self.clear_button, self.optimizer, self.epochs):
             button.disabled = busy
         self._rest_momentum()
-        self.stop_button.disabled = self._holds_kernel or not busy
-        self.pause_button.disabled = self._holds_kernel or not (busy or taken_up)
+        self.stop_button.disabled = self.is_deaf() or not busy
+        self.pause_button.disabled = self.is_deaf() or not (busy or taken_up)
         self.pause_button.description = "Resume" if waits else "Pause"
         self.pause_button.icon = "play" if waits else "pause"
         self.restore_button.disabled = busy or not saved.can_restore
         self.progress_bar.max = max(1, progress.num_steps)
         self.progress_bar.value = progress.step
-
-
-def _is_same(one: TrainingRun, other: TrainingRun) -> bool:
-    """Say whether one of two runs is the other one at a later step."""
-    steps = min(one.step_number, other.step_number)
-    return steps > 0 and one.history[:steps] == other.history[:steps]
