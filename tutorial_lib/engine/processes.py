@@ -40,6 +40,7 @@ from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.random_state import draws_at_random
 
+PASSES = 5  # of what a network may count or gather, before it draws or looks at it
 STATE = "state"  # the question for the weights, which are then in the file of that name
 
 
@@ -174,7 +175,7 @@ class ProcessesRun(TrainingRun):
             # An update may well be: it is sent with its code.
             update = self.update and wrap_non_picklable_objects(self.update)
             return model, pickle.dumps(update)
-        except (AttributeError, TypeError, pickle.PicklingError) as error:
+        except (AttributeError, RuntimeError, TypeError, pickle.PicklingError) as error:
             raise TypeError(f"the model cannot be sent to another process: {error}") from error
 
     def _fetch(self) -> None:
@@ -246,11 +247,13 @@ def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
     Args:
         inputs: Some, (B, 1, 32, 32), B 4 or more. Copies of the model answer them.
     """
-    if draws_at_random(model, inputs):
-        return "it draws at random, and each process would draw the same for its share of a batch"
     whole, share = copy.deepcopy(model), copy.deepcopy(model)
-    with torch.no_grad():
-        pairs = [(whole(inputs)[::2], share(inputs[::2]))]
+    pairs: list[tuple[Tensor, Tensor]] = []
+    for _ in range(PASSES):
+        if draws_at_random(whole, inputs):
+            return "it draws at random, and each process would draw the same for its own share"
+        with torch.no_grad():
+            pairs.append((whole(inputs)[::2], share(inputs[::2])))
     pairs += zip(whole.buffers(), share.buffers(), strict=True)
     if all(_close(one, other) for one, other in pairs):
         return ""

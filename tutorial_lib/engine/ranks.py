@@ -6,6 +6,7 @@ Nobody else can speak to them: the line to rank 0 is inherited, and they find ea
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,17 +49,16 @@ class Ranks:
     """
 
     def __init__(self, number: int, *, threads: int, order: bytes) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="tutorial_lib_")
-        self.folder = Path(folder.name)
-        (self.folder / "order").write_bytes(order)
+        self.folder = Path(tempfile.mkdtemp(prefix="tutorial_lib_"))
         self._line, theirs = Pipe()
         self._owner = os.getpid()
         self._processes: list[subprocess.Popen] = []
         self._words: list[BinaryIO] = []  # what each of them says
         self._still_since: dict[int, float] = {}  # rank -> when it was first seen standing still
         self.close = weakref.finalize(
-            self, _end, self._owner, self._line, self._processes, self._words, folder
+            self, _end, self._owner, self._line, self._processes, self._words, self.folder
         )
+        (self.folder / "order").write_bytes(order)
         with theirs:
             for rank in range(number):
                 self._start(rank, number, threads, theirs)
@@ -172,7 +172,7 @@ def _end(
     line: Connection,
     processes: list[subprocess.Popen],
     words: list[BinaryIO],
-    folder: tempfile.TemporaryDirectory,
+    folder: Path,
 ) -> None:
     """Hang up, which ends the processes, and see that they do end."""
     line.close()
@@ -188,7 +188,7 @@ def _end(
         process.wait()
     for file in words:
         file.close()
-    folder.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,166 @@
+"""Several processes train what they are given as one would, or refuse it in words."""
+
+import dataclasses
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from keeps_all import KeepsAll
+from torch import nn
+from zoo import ZOO
+
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib.data import Split
+from tutorial_lib.engine.processes import ProcessesEnded, ProcessesRun, why_not_shared
+
+CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
+SHARED_EXACTLY = {"LeNet", "tied", "float64", "spectral norm"}
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Let other processes import what lies beside this file."""
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
+def weights(run):
+    return torch.cat([weight.detach().flatten() for weight in run.model.parameters()])
+
+
+# ---- the network ----
+
+
+@pytest.mark.parametrize("kind", ZOO)
+def test_a_network_that_several_processes_would_train_otherwise_is_known(sample, kind):
+    model = ZOO[kind]()
+    inputs = sample.train.images[:8]
+    model(inputs[:2])  # lazy layers take their shape
+    before = {
+        name: value.clone() for name, value in model.state_dict().items() if "_extra" not in name
+    }
+    why = why_not_shared(model, inputs)
+    assert (why == "") == (kind in SHARED_EXACTLY), why
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (lambda: nn.Sequential(LeNet5(), nn.Dropout()), "it draws at random"),
+        (lambda: nn.Sequential(LeNet5(), nn.BatchNorm1d(10)), "depends on the batch as a whole"),
+    ],
+)
+def test_it_is_refused_unless_that_is_wanted(sample, model, why):
+    words = f"2 processes do not take the steps of one with this network: .*{why}.* exact=False"
+    with pytest.raises(ValueError, match=words):
+        ProcessesRun(model(), sample, CALM)
+    assert ProcessesRun(model(), sample, CALM, exact=False).processes == 2
+    assert ProcessesRun(model().eval(), sample, CALM).processes == 2
+    assert ProcessesRun(model(), sample, CALM, processes=1).processes == 1
+
+
+@pytest.mark.parametrize("kind", ["tied", "float64"])
+def test_others_are_trained_as_by_one(sample, importable, kind):
+    torch.manual_seed(0)
+    alone = TrainingRun(ZOO[kind](), sample, CALM)
+    together = ProcessesRun(ZOO[kind](), sample, CALM, processes=2)
+    together.load_state_dict(alone.state_dict())
+    gaps = [abs(next(alone).loss - next(together).loss) for _ in range(20)]
+    assert max(gaps) < 1e-5
+    assert (weights(alone) - weights(together)).abs().max() < 1e-5
+    together.close()
+
+
+def test_all_that_a_network_keeps_travels_there_and_back(sample, importable):
+    """Of one process, so that every bit is the same."""
+    torch.manual_seed(0)
+    alone = TrainingRun(KeepsAll(), sample, CALM)
+    there = ProcessesRun(KeepsAll(), sample, CALM, processes=1)
+    there.load_state_dict(alone.state_dict())
+    for _ in range(2):  # with a look at it in between
+        list(islice(alone, 3)), list(islice(there, 3))
+        assert there.model.calls == alone.model.calls > 0
+        assert torch.equal(there.model.mean, alone.model.mean)
+        assert torch.equal(there.model.seen["mean"], alone.model.seen["mean"])
+        assert torch.equal(weights(there), weights(alone))
+        assert [part.training for part in there.model.modules()] == [True, True, True, False]
+    assert [record.loss for record in there.history] == [record.loss for record in alone.history]
+    for run in (alone, there):  # a change by hand counts from the next step on
+        with torch.no_grad():
+            run.model.out.weight.zero_()
+        run.model.norm.train()
+    assert next(there).loss == next(alone).loss
+    assert torch.equal(there.model.norm.running_mean, alone.model.norm.running_mean)
+    there.close()
+
+
+def test_a_network_of_a_notebook_is_refused(sample, monkeypatch):
+    class Net(LeNet5):
+        __module__, __qualname__ = "__main__", "Net"
+
+    monkeypatch.setattr(sys.modules["__main__"], "Net", Net, raising=False)
+    with pytest.raises(TypeError, match="cannot be sent to another process: a part of it is defi"):
+        ProcessesRun(nn.Sequential(Net()), sample, CALM)
+
+
+@pytest.mark.parametrize("kind", ["spectral norm", "hook"])
+def test_a_network_that_cannot_be_pickled_is_refused(sample, kind):
+    with pytest.raises(TypeError, match="cannot be sent to another process"):
+        ProcessesRun(ZOO[kind](), sample, CALM)
+
+
+# ---- the data ----
+
+
+def with_labels(sample):
+    return Split(sample.train.images, sample.train.labels.roll(1))
+
+
+def with_one_pixel(sample):
+    images = sample.train.images.clone()
+    images[7, 0, 16, 16] += 1e-3
+    return Split(images, sample.train.labels)
+
+
+def fewer(sample):
+    return Split(sample.train.images[:3999], sample.train.labels[:3999])
+
+
+@pytest.mark.parametrize("change", [with_labels, with_one_pixel, fewer])
+def test_data_that_only_bear_the_name_are_refused(sample, change):
+    data = dataclasses.replace(sample, train=change(sample))
+    with pytest.raises(ValueError, match=r"data must be as load_digits\('sample'\) returns it"):
+        ProcessesRun(LeNet5(), data, CALM)
+
+
+def test_labels_changed_before_the_first_step_are_refused_then(sample):
+    train = Split(sample.train.images, sample.train.labels.clone())
+    run = ProcessesRun(LeNet5(), dataclasses.replace(sample, train=train), CALM)
+    train.labels[0] = 9 - train.labels[0]
+    with pytest.raises(ValueError, match=r"data must be as load_digits\('sample'\) returns it"):
+        next(run)
+    assert (run.step_number, run._ranks) == (0, None)
+
+
+# ---- this process ----
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's, of any fork
+def test_a_child_of_a_fork_leaves_the_processes_alone(sample):
+    run = ProcessesRun(LeNet5(), sample, CALM, processes=1)
+    next(run)
+    child = os.fork()
+    if child == 0:
+        try:
+            next(run)
+        except ProcessesEnded as error:
+            os._exit("belong to the one that this one was forked from" not in str(error))
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert next(run).step == 2  # here they go on
+    run.close()
