@@ -42,7 +42,7 @@ def check_place(path: Path) -> None:
     """
     refusal = f"the run cannot be saved as {path}"
     try:
-        if path.is_dir():
+        if path.is_dir() or path.name in ("", ".."):
             raise CheckpointError(f"{refusal}: that is a folder; name a file in it")
         check_folder(previous_of(path))
         for place in (path, previous_of(path)):
