@@ -355,11 +355,20 @@ def test_what_was_done_by_hand_is_not_passed_over(kind, own_few):
 @pytest.mark.parametrize("kind", ON_ITS_WAY)
 def test_what_was_done_on_the_way_is_not_passed_over(kind, own_few):
     run = TrainingRun(LeNet5(), own_few, SETTINGS)
-    run.step(), run.step()
+    run.step(), run.step(), run.step()
     assert "losses are those" in first_line(script_of(run, LeNet5()))
     ON_ITS_WAY[kind](run)
     run.step()
     assert first_line(script_of(run, LeNet5())).endswith(BY_HAND)
+
+
+def test_layers_frozen_late_are_seen_where_losses_compare_up_to_rounding(few):
+    run = TrainingRun(LeNet5(), few, SETTINGS.replace(learning_rate=1e-6))
+    run.step()
+    run.model.fc1.requires_grad_(False)
+    run.step()
+    run.thread_counts = {1, 2}
+    assert "Layers were frozen on its way." in first_line(script_of(run, LeNet5()))
 
 
 def test_layers_that_were_frozen_at_first_are_not_passed_over(few):
