@@ -55,6 +55,7 @@ function render({ model, el }) {
   el.addEventListener("keydown", (event) => event.stopPropagation()); // nor its notebook's
   el.innerHTML = MARKUP;
   const paper = el.querySelector(".digit-pad-paper");
+  const clear = el.querySelector(".digit-pad-clear");
   const preset = el.querySelector(".digit-pad-preset");
   const seen = el.querySelector(".digit-pad-seen");
   const words = el.querySelector(".digit-pad-words");
@@ -105,7 +106,7 @@ function render({ model, el }) {
       down = NO_PEN;
       send(inkOf(paper));
     });
-  el.querySelector(".digit-pad-clear").addEventListener("click", () => {
+  clear.addEventListener("click", () => {
     preset.value = "";
     send(new DataView(new ArrayBuffer(0)));
   });
@@ -116,6 +117,7 @@ function render({ model, el }) {
   const followers = {
     drawing: () => {
       if (down === NO_PEN) show(paper, model.get("drawing")); // never under a moving pen
+      clear.disabled = !model.get("drawing").byteLength;
     },
     seen: () => show(seen, model.get("seen")),
     words: () => {
