@@ -80,6 +80,20 @@ def test_grey_paper_is_paper():
     assert as_ink(photo).max() == 178
 
 
+def test_the_grain_of_a_photograph_is_no_ink():
+    draw = np.random.default_rng(0)
+    large = np.kron(INK, np.ones((8, 8)))
+    photo = (200 - 0.7 * large + draw.normal(0, 5, large.shape)).clip(0, 255).astype(np.uint8)
+    seen, clean = (as_mnist(as_ink(picture)).astype(float) for picture in (photo, large))
+    assert np.abs(seen * 255 / seen.max() - clean).mean() < 5
+
+
+def test_a_picture_cut_close_keeps_its_strokes():
+    rows, columns = INK.nonzero()
+    cut = INK[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert np.abs(as_ink(cut).astype(int) - cut).max() <= 64
+
+
 def test_a_white_card_on_clear_ground_is_its_digits_paper():
     card = Image.fromarray(255 - RGB)
     alpha = np.zeros((56, 56), np.uint8)

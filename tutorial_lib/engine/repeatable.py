@@ -41,6 +41,7 @@ def is_plain_lenet(model: nn.Module) -> bool:
         len(ours) == len(theirs)
         and all(_are_same_parts(*pair) for pair in zip(ours, theirs, strict=True))
         and _tensors(model) == _tensors(fresh)
+        and all(weights.dtype is torch.float32 for weights in model.parameters())
     )
 
 

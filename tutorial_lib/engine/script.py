@@ -109,7 +109,8 @@ class _Parts:
     """What of a run a script can write, and what is the learner's own."""
 
     run: TrainingRun
-    start: nn.Module
+    start: nn.Module  # as the model was before the first step
+    model: nn.Module  # as it is now; of a run on several processes, the start
     settings: Hyperparameters  # of the first step
     is_lenet: bool  # whether the model is a plain LeNet5
     update: str  # the name of the learner's own; "" for the usual step
@@ -138,7 +139,7 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     model = run.model if run.processes == 1 else start
     is_lenet = is_plain_lenet(start) and is_plain_lenet(model)
     update = update_name(run.update)
-    parts = _Parts(run, start, run.first_hyperparameters, is_lenet, update)
+    parts = _Parts(run, start, model, run.first_hyperparameters, is_lenet, update)
     threads = max(threads_of(run))
     blocks = [
         f"torch.set_num_threads({threads})  # another number may change the last digits\n"
@@ -171,7 +172,7 @@ def _top(parts: _Parts, *, has_own: bool) -> str:
         claim += f" The steps had {listed} threads, here all have as many: the last digits differ."
     if by_hand := what_was_done_by_hand(run, parts.start, is_lenet=parts.is_lenet):
         claim = f"{by_hand}. It takes the usual steps: what was done besides these is not in it."
-    top = f"# {_name(parts.start)} on {num_images:,} images. {claim}\n"
+    top = f"# {_name(parts.model)} on {num_images:,} images. {claim}\n"
     if run.processes > 1:
         top += f"# There, {run.processes} processes shared each step. This is one: "
         top += "the last digits differ.\n"
@@ -216,15 +217,14 @@ def _read(data: Digits) -> str:
 def _model(parts: _Parts) -> str:
     start = parts.start
     if not parts.is_lenet:
-        return _OWN_MODEL.format(name=_name(start))
+        return _OWN_MODEL.format(name=_name(parts.model))
     original = start.init == "mindspore"
     own_weights = "" if _is_as_made(start) else "  # that run began with other weights: load them"
     text = _LENET.format(
         seed=start.seed, own_weights=own_weights, bias=", bias=False" if original else ""
     )
     text += _INIT_AS_MINDSPORE if original else ""
-    names = frozen_parts(start if parts.run.processes > 1 else parts.run.model)
-    if names:
+    if names := frozen_parts(parts.model):
         layers = (name.partition(".") for name in names)
         frozen = [f"model[{_LAYERS[layer]}]{dot}{weights}" for layer, dot, weights in layers]
         text += _line(_FREEZE.format(parts=", ".join(frozen) + "," * (len(frozen) == 1)))
