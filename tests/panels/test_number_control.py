@@ -131,6 +131,15 @@ def test_the_stops_of_a_batch_size_are_powers_of_two():
     controls.close_all(control)
 
 
+@pytest.mark.parametrize(("largest", "powers"), [(1, None), (2, 1), (3, 1), (100, 6), (60_000, 10)])
+def test_a_slider_of_batch_sizes_goes_as_far_as_the_data(largest, powers):
+    control = controls.batch_size_slider(1, largest)
+    assert (control.slider and control.slider.max) == powers
+    control.field.value = str(largest)
+    assert control.value == largest
+    controls.close_all(control)
+
+
 def test_a_hand_on_a_slider_gives_round_numbers():
     control = controls.play_slider("error", 0.0, -3, 3, "")
     control.slider.value = 0.30000000000000004

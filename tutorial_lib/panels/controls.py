@@ -4,7 +4,7 @@ import html
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 from IPython import get_ipython
@@ -81,7 +81,8 @@ def batch_size_slider(
     """
     powers = min(largest.bit_length() - 1, 10)
     traits = {"min": 0, "max": powers, "step": 1, "base": 2} | ON_RELEASE
-    slider, sizes = widgets.FloatLogSlider, Range(1, largest, whole=True)
+    slider = widgets.FloatLogSlider if powers else None  # one image: there is nothing to slide
+    sizes = Range(1, largest, whole=True)
     return NumberControl("batch size", value, sizes, tooltip, slider=slider, **traits)
 
 
@@ -130,17 +131,30 @@ class Button(widgets.Button):
     """A button whose double click is one click, so that the second does not undo the first.
 
     Clicks that waited for a busy kernel are one, too: nobody has seen yet what the first one did.
+    Where a click takes its button away, the second one falls on the one like it that moves up.
     `click()`, from code, always clicks.
     """
 
     _sent = _done = -math.inf  # when the last click was made, and when it had been answered
+    _gone: ClassVar[
+        dict[str, tuple[float, float]]
+    ] = {}  # the same, of those closed by their click, by text
 
     def _handle_button_msg(self, widget: Any, content: Any, buffers: Any) -> None:
-        arrived, (before, self._sent) = time.monotonic(), (self._sent, _time_sent())
-        is_double = abs(self._sent - before) < DOUBLE_CLICK_SECONDS
-        if not is_double and arrived - self._done >= DOUBLE_CLICK_SECONDS:
+        arrived, sent = time.monotonic(), _time_sent()
+        befores = (self._sent, self._done), self._gone.get(self.description, (-math.inf,) * 2)
+        self._sent, self._done = sent, arrived
+        if all(
+            abs(sent - made) >= DOUBLE_CLICK_SECONDS and arrived - done >= DOUBLE_CLICK_SECONDS
+            for made, done in befores
+        ):
             super()._handle_button_msg(widget, content, buffers)
-        self._done = time.monotonic()
+            self._done = time.monotonic()
+
+    def leave(self) -> None:
+        """Remember the click that has just been made, as it closes the button."""
+        if time.monotonic() - self._done < DOUBLE_CLICK_SECONDS:
+            self._gone[self.description] = self._sent, self._done
 
 
 def _time_sent() -> float:
@@ -248,4 +262,6 @@ def close_all(widget: widgets.Widget) -> None:
     for part in (*getattr(widget, "children", ()), *looks):
         if isinstance(part, widgets.Widget):
             close_all(part)
+    if isinstance(widget, Button):
+        widget.leave()
     widgets.Widget.close(widget)
