@@ -11,4 +11,4 @@ from tutorial_lib.engine.checkpoint.places import (
     previous_of,
 )
 from tutorial_lib.engine.checkpoint.reading import Checkpoint, exists, load, restore
-from tutorial_lib.engine.checkpoint.saver import Saver, autosaved, save, try_to_save
+from tutorial_lib.engine.checkpoint.saver import Saver, save

@@ -213,28 +213,6 @@ def save(run: TrainingRun, path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def autosaved(records, run, path, *, seconds=5.0, sink=warnings.warn):  # going
-    """Go through a Saver instead."""
-    try:
-        saver = Saver(run, path, move_aside=False, sink=sink)
-    except CheckpointError as error:
-        sink(str(error))
-        yield from records
-        return
-    with saver:
-        yield from saver.saving(records, seconds=seconds)
-
-
-def try_to_save(run, path, sink):  # going
-    """Go through a Saver instead."""
-    try:
-        save(run, path)
-    except CheckpointError as error:
-        sink(str(error))
-        return False
-    return True
-
-
 def content_of(run: TrainingRun, start: int, last_row: Any) -> tuple[Any, bytes]:
     """Return a run as its file holds it: its records from `start` on, and all the rest.
 
