@@ -32,9 +32,11 @@ def new_run() -> TrainingRun:
 
 def save_for_ever(run: TrainingRun, path: Path, pipe: int) -> None:
     """Take a step, save, say so; again and again."""
+    saver = checkpoint.Saver(run, path)
+    assert saver.path == path
     while True:
         run.step()
-        checkpoint.save(run, path)
+        assert saver.save()
         os.write(pipe, run.step_number.to_bytes(4, "big"))
 
 
@@ -77,7 +79,7 @@ def main(kills: int, seed: int = 0) -> dict[str, int]:
             seen["killed"] += 1
             seen["loadable"] += 1
             seen["lost"] += held.step_number < said
-            seen["while_writing"] += ".run.ckpt.part" in left
+            seen["while_writing"] += ".run.ckpt.part" in left or "is cut short" in held.notice
             seen["between_renames"] += "run.ckpt" not in left
             seen["most_files"] = max(seen["most_files"], len(left))
         run.step()
