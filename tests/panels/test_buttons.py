@@ -3,7 +3,15 @@
 import pytest
 
 from tutorial_lib import Hyperparameters
+from tutorial_lib.labs import RacePanel
 from tutorial_lib.panels import TrainingPanel, controls
+
+
+@pytest.fixture(autouse=True)
+def forget_earlier_clicks():
+    """Forget those of tests before, which are as near as those of a double click."""
+    controls.Button._gone.clear()
+
 
 CLICK = {"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []}
 
@@ -53,4 +61,26 @@ def test_a_double_click_shows_the_code_and_does_not_hide_it(few):
     for _ in range(2):
         panel.code_button._handle_msg(CLICK)
     assert panel.code_shelf.code
+    panel.close()
+
+
+def test_a_double_click_that_takes_a_runner_away_leaves_the_next_one_alone(few):
+    """It moves up, under the pointer."""
+    runners = {name: Hyperparameters(epochs=1, batch_size=8) for name in ("one", "two", "three")}
+    panel = RacePanel(few, runners)
+    first, second, _ = panel._rows.children
+    for row in (first, second):
+        row.remove._handle_msg(CLICK)
+    assert list(panel.runners) == ["two", "three"]
+    panel.close()
+
+
+def test_buttons_of_another_text_hold_nobody_back(few):
+    panel = RacePanel(few, {"one": Hyperparameters(epochs=1, batch_size=8)})
+    (row,) = panel._rows.children
+    row.remove._handle_msg(CLICK)
+    adder = panel.children[-1].children[-1]
+    adder._handle_msg(CLICK)
+    assert len(panel.runners) == 1
+    assert panel.runners.keys() != {"one"}
     panel.close()

@@ -157,7 +157,7 @@ def test_running_a_cell_again_replaces_its_panel(kernel):
     assert kernel.value(count) == first
 
 
-@pytest.mark.parametrize("after", [(0, 0.15), (0, 1.2), (0, 0.2, 0.4)])
+@pytest.mark.parametrize("after", [(-0.15, 0), (-1.2, 0), (-0.4, -0.2, 0)])
 def test_clicks_that_arrive_together_are_one(kernel, after):
     """A double click, and what was clicked again while a busy kernel did not answer."""
     kernel.execute(SETUP)

@@ -136,9 +136,8 @@ class Button(widgets.Button):
     """
 
     _sent = _done = -math.inf  # when the last click was made, and when it had been answered
-    _gone: ClassVar[
-        dict[str, tuple[float, float]]
-    ] = {}  # the same, of those closed by their click, by text
+    # The same of those that their click has closed, by text.
+    _gone: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def _handle_button_msg(self, widget: Any, content: Any, buffers: Any) -> None:
         arrived, sent = time.monotonic(), _time_sent()
