@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tutorial_lib.data.digits import Split
-from tutorial_lib.evaluation import Mistake, hardest_mistakes
+from tutorial_lib.evaluation import Mistake, evaluate, hardest_mistakes
 
 
 class Fixed(nn.Module):
@@ -48,3 +49,48 @@ def test_chunks_change_nothing_and_the_model_stays_as_it_was():
     assert hardest_mistakes(model, split, chunk=2) == hardest_mistakes(model, split)
     assert model.training
     assert all(isinstance(mistake, Mistake) for mistake in hardest_mistakes(model, split))
+
+
+class Always(nn.Module):
+    """Gives the same answer to everything."""
+
+    def __init__(self, answer: int, outputs: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(F.one_hot(torch.tensor(answer), outputs).float())
+
+    def forward(self, images):
+        return self.logits.expand(len(images), -1)
+
+
+class Never(nn.Module):
+    """Answers something else than was asked."""
+
+    def forward(self, images):
+        return torch.zeros(2, 1024)
+
+
+def labelled(labels: list[int]) -> Split:
+    return Split(torch.zeros(len(labels), 1, 32, 32), torch.tensor(labels, dtype=torch.int64))
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 12, 26, 1000])
+def test_any_number_of_classes_is_counted(outputs):
+    labels = [0, 0, 1, 1, 0]
+    wrong = evaluate(Always(outputs - 1, outputs), labelled([0, 0, 0]))
+    right = evaluate(Always(1, outputs), labelled(labels), chunk=2)
+    assert (wrong.accuracy, right.accuracy) == (0, 2 / 5)
+    assert len(wrong.confusion) == len(wrong.confusion[0]) == outputs
+    assert wrong.confusion[0][outputs - 1] == 3
+    assert (right.confusion[0][1], right.confusion[1][1]) == (3, 2)
+
+
+@pytest.mark.parametrize("score", [evaluate, hardest_mistakes])
+def test_a_split_that_does_not_fit_is_refused_in_words(score):
+    with pytest.raises(ValueError, match="must hold at least one image"):
+        score(Always(0, 10), labelled([]))
+    with pytest.raises(ValueError, match=r"labels must lie in 0 to 9.*they go from 3 to 12"):
+        score(Always(0, 10), labelled([12, 3]))
+    with pytest.raises(ValueError, match=r"labels must lie in 0 to 9.*they go from -1 to 3"):
+        score(Always(0, 10), labelled([-1, 3]))
+    with pytest.raises(ValueError, match=r"logits \(images, classes\); got \[2, 1024\] for 3"):
+        score(Never(), labelled([1, 2, 3]))

@@ -31,15 +31,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """
     kept = Kept(model)
     copies = [buffer.clone() for buffer in kept.buffers]
-    model.eval()
+    with_gradients = torch.is_grad_enabled()
     try:
-        with torch.no_grad():  # inference_mode would leave tensors that cannot be trained with
-            yield
+        model.eval()
+        torch.set_grad_enabled(False)  # inference_mode would leave tensors that cannot be trained
+        yield
     finally:
         kept.put_back()
-        with torch.no_grad():
-            for buffer, copy in zip(kept.buffers, copies, strict=True):
-                buffer.copy_(copy)
+        for buffer, copy in zip(kept.buffers, copies, strict=True):
+            buffer.copy_(copy)
+        torch.set_grad_enabled(with_gradients)
 
 
 def _answers(model: nn.Module, split: Split, chunk: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -50,7 +50,12 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
 
 
 def call_seeded(
-    action: Callable[[], Result], seed: int, device: torch.device, *, torch_alone: bool = False
+    action: Callable[[], Result],
+    seed: int,
+    device: torch.device,
+    *,
+    torch_alone: bool = False,
+    on_draw: Callable[[], object] | None = None,
 ) -> Result:
     """Return what an action returns that is called as within `seeded`.
 
@@ -58,13 +63,18 @@ def call_seeded(
 
     Args:
         torch_alone: Leave numpy's and Python's states, which cost more than torch's, as they are.
+        on_draw: Called if the action has drawn anything.
     """
     with RANDOM_STATE:
         before = _states(device, torch_alone=torch_alone)
         try:
             try:
                 _seed(seed, device, torch_alone=torch_alone)
-                return action()
+                at_first = None if on_draw is None else _states(device, torch_alone=True)
+                result = action()
+                if at_first is not None and _has_drawn(seed, device, at_first, torch_alone):
+                    on_draw()
+                return result
             finally:
                 _give_back(before, device)
         except BaseException:
@@ -89,6 +99,22 @@ def _seed(seed: int, device: torch.device, *, torch_alone: bool = False) -> None
         random.seed(seed)
         np.random.set_bit_generator(_FOR_NUMPY)
         np.random.seed(seed % 2**32)  # it takes no more bits
+
+
+def _has_drawn(
+    seed: int, device: torch.device, at_first: tuple[Any, ...], torch_alone: bool
+) -> bool:
+    """Say whether anything was drawn since `_seed`; Python's and numpy's states are used up."""
+    now = _states(device, torch_alone=True)
+    moved = any(
+        state is not None and not torch.equal(state, then)
+        for state, then in zip(now[:2], at_first[:2], strict=True)
+    )
+    if torch_alone or moved:
+        return moved
+    drawn = random.random(), _FOR_NUMPY.random_raw()
+    _seed(seed, device)
+    return drawn != (random.random(), _FOR_NUMPY.random_raw())
 
 
 def _give_back(states: tuple[Any, ...], device: torch.device) -> None:

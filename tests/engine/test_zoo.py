@@ -72,10 +72,11 @@ def random_states():
 
 def test_the_zoo_knows_who_draws(tiny, kind):
     run = new_run(tiny, kind)
-    if kind == "late noise":
-        assert not run.has_drawn
-        run.model.calls = 4
-    assert run.has_drawn == (kind in DRAWS)
+    assert not run.has_drawn
+    if kind != "late noise":
+        assert run.draws() == (kind in DRAWS)
+    list(run)
+    assert run.has_drawn == run.draws() == (kind in DRAWS)
 
 
 @pytest.mark.parametrize("resume", [through_memory, through_a_file])

@@ -67,6 +67,7 @@ class Run:
         self._is_prepared = False  # whether `prepare` has settled what the next step is
         self._before = Snapshot(with_gradients=update is not None)
         self.signals = WaitingSignals()  # held while the weights are being changed
+        self.has_drawn = False  # whether a step has drawn at random
         self.first_digest = ""  # of the training set that the first step saw
         self.thread_counts: set[int] = set()  # with which torch took the steps
 
@@ -194,7 +195,11 @@ class Run:
             and runs_known_code_alone(self.model)
             and self.loss_function.__module__.startswith(("torch.", "tutorial_lib."))
         )
-        return call_seeded(action, seed, self.data.device, torch_alone=known)
+        on_draw = None if self.has_drawn else self._note_draw
+        return call_seeded(action, seed, self.data.device, torch_alone=known, on_draw=on_draw)
+
+    def _note_draw(self) -> None:
+        self.has_drawn = True
 
     def whole_or_not(self, action: Callable[[], Result], *, with_weights: bool = True) -> Result:
         """Return what an action returns that changes the run, or take back what it did.
@@ -205,18 +210,22 @@ class Run:
             with_weights: Whether it may leave the weights, or what the optimizer remembers,
                 changed when it does.
         """
-        self._before.take(
-            self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
-        )
-        thread_counts, with_gradients = self.thread_counts.copy(), torch.is_grad_enabled()
+        with_gradients = torch.is_grad_enabled()  # much of torch switches them off for a while
+        noted = self.thread_counts.copy(), self.has_drawn
+        is_kept = False
         try:
+            self._before.take(
+                self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
+            )
+            is_kept = True
             return action()
         except BaseException:
             while True:
                 try:
-                    self._before.put_back()
-                    self.thread_counts = thread_counts
-                    torch.set_grad_enabled(with_gradients)  # an optimizer's step switches them off
+                    torch.set_grad_enabled(with_gradients)
+                    if is_kept:
+                        self._before.put_back()
+                        self.thread_counts, self.has_drawn = noted
                     break
                 except KeyboardInterrupt:  # one more; the first is raised below
                     continue
@@ -228,10 +237,10 @@ class Run:
         """Say whether an update of the weights cannot end halfway, for signals are held there."""
         return self.update is None and bool(self.optimizer.state) and update_is_safe(self.optimizer)
 
-    @property
-    def has_drawn(self) -> bool:
-        """Whether the network draws at random when it is trained, as dropout does."""
-        return draws_at_random(self.model, self.data.train.images[:2])
+    def draws(self) -> bool:
+        """Say whether a step has drawn at random, as dropout does, or the next one would."""
+        images = self.data.train.images[: self.hyperparameters.batch_size]
+        return self.has_drawn or draws_at_random(self.model, images)
 
     def value_of(self, loss: Tensor) -> float:
         """Return a loss () as a number; waits for the device."""

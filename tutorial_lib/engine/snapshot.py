@@ -134,8 +134,9 @@ class WaitingSignals:
         """Let what comes from now on wait."""
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                if callable(_signal.getsignal(number)):
-                    self._handlers[number] = _signal.signal(number, self._note)
+                if callable(handler := _signal.getsignal(number)):
+                    self._handlers[number] = handler  # first: it may not get lost
+                    _signal.signal(number, self._note)
 
     def release(self) -> None:
         """Let handlers act again, first on what has come."""

@@ -1,0 +1,96 @@
+"""The global random states are lent to one at a time, and given back as they were."""
+
+import os
+import random
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun
+from tutorial_lib.random_state import RANDOM_STATE, draws_at_random, seed_of_step, seeded
+
+
+def draw() -> list[float]:
+    return [torch.rand(()).item(), float(np.random.rand()), random.random(), random.gauss(0, 1)]
+
+
+def test_what_is_drawn_depends_on_the_seed_and_disturbs_nobody():
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    expected = [draw(), draw()]
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    found = [draw()]
+    within = []
+    for seed in (3, 3, 4):
+        with seeded(seed):
+            within.append([draw(), draw()])
+            np.random.seed(0), random.seed(0)
+    found.append(draw())
+    assert found == expected
+    assert within[0] == within[1] != within[2]
+
+
+def test_a_seed_within_a_seed_is_given_back_too():
+    def twice():
+        with seeded(5):
+            first = torch.rand(2), random.random()
+            with seeded(6):
+                draw()
+            return *first, torch.rand(2), random.random()
+
+    assert str(twice()) == str(twice())
+
+
+def test_after_an_exception_the_states_are_as_before():
+    before = torch.get_rng_state().tolist(), random.getstate(), np.random.get_bit_generator()
+    with pytest.raises(ValueError, match="mine"), seeded(1):
+        raise ValueError("mine")
+    after = torch.get_rng_state().tolist(), random.getstate(), np.random.get_bit_generator()
+    assert after == before
+
+
+def test_the_seed_of_a_step_is_what_it_always_was():
+    expected = [int(np.random.default_rng((7, step, 1)).integers(2**63)) for step in range(200)]
+    assert [seed_of_step(7, step) for step in range(200)] == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "draws"),
+    [
+        (nn.Dropout(0.5), True),
+        (nn.Dropout(0.5).eval(), False),
+        (nn.RReLU(), True),
+        (nn.LSTM(8, 8, 2, dropout=0.5), True),
+        (nn.LSTM(8, 8, 2), False),
+        (nn.Linear(8, 8), False),
+    ],
+)
+def test_a_network_that_draws_is_known(part, draws):
+    before = torch.get_rng_state()
+    assert draws_at_random(part, -torch.ones(2, 8)) == draws
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_child_forked_while_a_network_draws_is_not_locked_out(few):
+    net = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(1024, 10))
+    settings = Hyperparameters(epochs=100_000, batch_size=10)
+    session = Session(TrainingRun(net, few, settings)).start()
+    try:
+        for _ in range(20):
+            steps = len(session.records())
+            while len(session.records()) == steps and session.state == "running":
+                pass  # the next step may hold the lock
+            child = os.fork()
+            if child == 0:
+                threading.Timer(20, os._exit, [1]).start()  # as it would wait for ever
+                LeNet5(seed=1)
+                os._exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        session.stop()
+    assert RANDOM_STATE.acquire(timeout=20)
+    RANDOM_STATE.release()
