@@ -1,14 +1,18 @@
 """Hyperparameters refuse bad values at once, and say which."""
 
+import contextlib
+import itertools
 from decimal import Decimal
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 
-from tutorial_lib import Hyperparameters
+from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.config import labels_by_difference
+from tutorial_lib.optimizers import OPTIMIZERS
 
 
 def test_defaults_are_those_of_the_original_tutorial():
@@ -112,6 +116,25 @@ def test_a_value_that_cannot_be_shown_is_refused_all_the_same():
 def test_the_float_that_is_computed_with_lies_in_the_range(field, value):
     with pytest.raises(ValueError, match=f"^{field} must be a finite number in"):
         Hyperparameters(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["learning_rate", "weight_decay"])
+def test_a_number_that_steps_cannot_compute_with_is_refused(field):
+    with pytest.raises(ValueError, match=rf"^{field} must be .* not above 1e\+18; got 1e\+19"):
+        Hyperparameters(**{field: 1e19})
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_largest_and_smallest_numbers_make_steps_or_diverge(few, optimizer):
+    almost_one, smallest = 1 - 2**-53, 5e-324
+    for rate, momentum, decay in itertools.product(
+        (1e18, smallest), (almost_one, 0.0, smallest), (1e18, smallest)
+    ):
+        settings = Hyperparameters(
+            optimizer=optimizer, learning_rate=rate, momentum=momentum, weight_decay=decay
+        )
+        with contextlib.suppress(Diverged):
+            list(islice(TrainingRun(LeNet5(), few, settings), 3))
 
 
 @pytest.mark.parametrize("value", [Fraction(1, 4), np.float16(0.25), np.longdouble(0.25), 2**-2])

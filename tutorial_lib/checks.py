@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
+LARGEST_FLOAT = 1e18  # what an optimizer makes of two such numbers still fits into a float32
 LARGEST = 2**63 - 1  # of whole numbers: what torch takes for a seed, and a file gives back
 SHOWN_LETTERS = 60  # of a value, in a message
 
@@ -17,7 +18,7 @@ def check_number(field: str, value: Any, interval: str, inside: Callable[[float]
 
     Raises:
         TypeError: It is no number.
-        ValueError: It is too large for a float, not finite, or outside.
+        ValueError: It is not finite, above LARGEST_FLOAT, or outside.
     """
     wanted = f"{field} must be a finite number in {interval}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -28,6 +29,8 @@ def check_number(field: str, value: Any, interval: str, inside: Callable[[float]
         number = math.inf
     if not math.isfinite(number) or not inside(number):
         raise ValueError(f"{wanted}; got {shown(value)}")
+    if abs(number) > LARGEST_FLOAT:
+        raise ValueError(f"{wanted}, and not above {LARGEST_FLOAT:g}; got {shown(value)}")
     return number
 
 
