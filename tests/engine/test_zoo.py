@@ -6,6 +6,7 @@
 import os
 import random
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import tutorial_lib
 from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
 from tutorial_lib.data.digits import Digits, Split
 from tutorial_lib.engine.drive import with_accuracy
+from tutorial_lib.engine.processes import why_not_shared
 from tutorial_lib.models import make_model
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
@@ -213,3 +215,28 @@ def test_ctrl_c_at_any_moment_costs_no_more_than_the_step(tiny, kind, optimizer)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
     assert same(outcome(run), outcome(expected))
+
+
+# ---- on several processes ----
+
+SHARED = ["LeNet", "tied", "float64", "spectral norm"]  # no other can be trained share by share
+
+
+def test_what_processes_would_train_otherwise_is_known(tiny, kind):
+    run = new_run(tiny, kind)
+    why = why_not_shared(run.model, tiny.train.images[:8])
+    if kind in DRAWS - {"late noise"}:
+        assert "draws at random" in why
+    elif kind in SHARED:
+        assert why == ""
+    elif kind != "late noise":
+        assert "depends on the batch as a whole" in why
+
+
+def test_two_processes_train_the_others_as_one_does():
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    script = Path(__file__).with_name("zoo_on_ranks.py")
+    done = subprocess.run([*command, script, *SHARED], capture_output=True, text=True, check=True)
+    differences = dict(line.split(":") for line in done.stdout.splitlines())
+    assert list(differences) == SHARED
+    assert all(float(difference) < 2e-6 for difference in differences.values()), differences
