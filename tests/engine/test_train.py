@@ -216,3 +216,32 @@ def test_a_rate_can_be_set_without_a_mark(new_run):
         assert run.step().learning_rate == marked.step().learning_rate == rate
     assert run.history[-1].loss == marked.history[-1].loss
     assert (len(run.changes), len(marked.changes)) == (0, 2)
+
+
+def test_only_a_rate_can_be_changed_without_a_mark(new_run):
+    run = new_run()
+    run.adjust(learning_rate=0.1, momentum=0.5, weight_decay=0.1, mark=False)
+    next(run)
+    assert [change.field for change in run.changes] == ["momentum", "weight_decay"]
+    assert run.history[0].learning_rate == 0.1
+
+
+def test_a_change_is_applied_once_however_often_it_is_cut_short(new_run):
+    run = new_run()
+    for momentum in (0.5, 0.6):
+        run.adjust(momentum=momentum)
+    cut = iter([True, False, True, False])
+
+    class Cut(list):
+        def popleft(self):
+            if next(cut):
+                raise KeyboardInterrupt
+            return self.pop(0)
+
+    run.pending_changes = Cut(run.pending_changes)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run.apply_changes()
+    run.apply_changes()
+    assert [(c.before, c.after) for c in run.changes] == [(0.9, 0.5), (0.5, 0.6)]
+    assert run.hyperparameters.momentum == 0.6

@@ -112,8 +112,8 @@ class Run:
         and change nothing.
 
         Args:
-            mark: Whether to note it in `changes`, and so on the curve. A plan for the rate of every
-                step leaves that out; `history` has each step's rate all the same.
+            mark: Whether to note a new rate in `changes`, and so on the curve. A plan for the rate
+                of every step leaves that out; `history` has each step's rate all the same.
         """
         for name in changes:
             check_choice("the field to adjust", name, ADJUSTABLE)
@@ -175,8 +175,9 @@ class Run:
             adjust_optimizer(self.optimizer, after.optimizer, **after.optimizer_settings)
             marks = [
                 Change(self.step_number + 1, self.images_seen, name, old, new)
-                for name in (ADJUSTABLE if mark else ())
-                if (old := getattr(before, name)) != (new := getattr(after, name))
+                for name in ADJUSTABLE
+                if (mark or name != "learning_rate")
+                and (old := getattr(before, name)) != (new := getattr(after, name))
             ]
             if self.changes[-len(marks) :] != marks:
                 self.changes += marks
