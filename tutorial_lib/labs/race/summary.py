@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.labs.race.measure import Standing, winner
-from tutorial_lib.table import html_table, plain_html, shortened
+from tutorial_lib.table import html_table, loss_text, plain_html, shortened
 
 _REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
 
@@ -25,7 +25,14 @@ def standings_table(
     if not rows:
         return ""
     reached = [] if target_loss is None else [f"steps to {target_loss:g}", "images", "seconds"]
-    heads = ["runner", "what differs", "last loss", "held-out right", *reached, "diverged at step"]
+    heads = [
+        "runner",
+        "what differs",
+        "smoothed loss",
+        "held-out right",
+        *reached,
+        "diverged at step",
+    ]
     lines = []
     for row in rows:
         words = [
@@ -39,7 +46,7 @@ def standings_table(
 def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
     """Return a row's numbers as texts."""
     none = "\N{EN DASH}"
-    loss = none if math.isnan(row.final_loss) else f"{row.final_loss:.3f}"
+    loss = none if math.isnan(row.final_loss) else loss_text(row.final_loss)
     texts = [loss, none if row.accuracy is None else f"{row.accuracy:.1%}"]
     if target and row.steps is None:
         texts += ["never" if row.over else "not reached" if ended else "not yet"] * 3
