@@ -1,9 +1,12 @@
 """Several processes together take the steps that one process takes."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -184,6 +187,52 @@ def test_closing_ends_what_was_stopped_meanwhile(start):
     run.close()
     assert all(process.poll() is not None for process in processes)
     assert run.step_number == 1
+
+
+WORDS = (
+    b"",
+    b"\0\0\0",
+    b"GET / HTTP/1.0\r\n\r\n",
+    bytes(8),
+    b"\1" + bytes(7),
+    b"x" * 999,
+)
+
+
+def pester(over, spoken_to):
+    """Connect to every port that this process and its children listen on, say a word and stay."""
+    with contextlib.ExitStack() as connections:
+        while not over.wait(0.1):
+            here = psutil.Process()
+            for process in (here, *here.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    ports = [
+                        c.laddr for c in process.net_connections("tcp") if c.status == "LISTEN"
+                    ]
+                    for address in ports:
+                        spoken_to.append(process.pid)
+                        for words in WORDS:
+                            with contextlib.suppress(OSError):
+                                line = socket.create_connection(address, timeout=1)
+                                connections.enter_context(line)
+                                line.sendall(words)
+
+
+@needs_signals
+def test_strangers_at_their_ports_neither_hold_nor_end_the_processes(start):
+    over, spoken_to = threading.Event(), []
+    strangers = threading.Thread(target=pester, args=(over, spoken_to))
+    strangers.start()
+    try:
+        run = start(2)
+        list(islice(run, 5))
+        pids = {process.pid for process in processes_of(run)}
+    finally:
+        over.set()
+        strangers.join()
+    print(f"strangers came {len(spoken_to) * len(WORDS)} times")
+    assert set(spoken_to) == pids  # at the ports of gloo, which are the only ones
+    assert run.step_number == 5
 
 
 PARENT = """
