@@ -312,7 +312,7 @@ def _save_for_later(run: TrainingRun, savers: list[checkpoint.Saver]) -> bool:
     except CheckpointError as error:
         _warn(str(error))
         return False
-    return savers[0].step_saved == run.step_number or savers[0].save()
+    return savers[0].save() or savers[0].step_saved == run.step_number
 
 
 def _command_to_go_on(command: Train, save: Path) -> str:

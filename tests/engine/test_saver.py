@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import save_cost
 
 from tutorial_lib import checkpoint
 from tutorial_lib.engine.checkpoint import CheckpointError, Saver
@@ -133,6 +134,22 @@ def test_a_folder_that_cannot_be_written_to_is_refused(run, tmp_path):
     finally:
         os.seteuid(user)
         tmp_path.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_entered_is_one_error(run, tmp_path):
+    path = checkpoint.save(run, tmp_path / "deep" / "a.run")
+    path.parent.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        assert not checkpoint.exists(path)
+        for action in (lambda: Saver(run, path), lambda: checkpoint.load(path)):
+            with pytest.raises(CheckpointError, match="Permission denied"):
+                action()
+    finally:
+        os.seteuid(user)
+        path.parent.chmod(0o755)
 
 
 @pytest.mark.parametrize("name", [".a.run.part", ".a.run.lock"])
@@ -388,3 +405,8 @@ def test_what_is_appended_does_not_grow_with_the_history(new_run, tmp_path):
             if saver.path.stat().st_ino == before.st_ino:
                 grown.append(saver.path.stat().st_size - before.st_size)
     assert max(grown) - min(grown) < 100
+
+
+def test_the_measure_of_a_save_s_cost_runs():
+    got = save_cost.measure(1000, saves=6, between=2)
+    assert 0 < got["median"] <= got["longest"]

@@ -143,8 +143,8 @@ def restore(run: TrainingRun, source: str | os.PathLike[str] | Checkpoint) -> Ch
 
 def exists(path: str | os.PathLike[str]) -> bool:
     """Say whether there is a file to try, be it the newest or the one before."""
-    path = as_path(path)
-    return path.is_file() or previous_of(path).is_file()
+    path = as_path(path)  # isfile, unlike Path.is_file, says no where it may not look
+    return os.path.isfile(path) or os.path.isfile(previous_of(path))
 
 
 def made_with(run: TrainingRun) -> dict[str, Any]:

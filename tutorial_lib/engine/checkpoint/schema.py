@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from tutorial_lib.checks import check_choice
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine.records import Change, EvaluationRecord
+from tutorial_lib.engine.run import ADJUSTABLE
 
 # The record of a step in the file, which is StepRecord's fields in their order. Raise VERSION
 # when it changes.
@@ -142,9 +144,9 @@ def _check_change(row: Any) -> None:
     change = Change(*_list(row, "a change"))
     _whole("the step of a change", change.step, 1)
     _whole("the images before a change", change.images_seen, 0)
-    _text("the field of a change", change.field)
-    Hyperparameters().replace(**{change.field: change.before})
-    Hyperparameters().replace(**{change.field: change.after})
+    check_choice("the field of a change", change.field, ADJUSTABLE)
+    for value in (change.before, change.after):
+        _number(f"{change.field} of a change", value, lambda value: value >= 0)
 
 
 def _check_score(row: Any) -> None:
