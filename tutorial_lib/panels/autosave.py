@@ -9,7 +9,6 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine import CheckpointError, TrainingRun, checkpoint, in_background
 from tutorial_lib.engine.checkpoint import Checkpoint
 from tutorial_lib.engine.checkpoint.places import as_path, check_place
-from tutorial_lib.engine.state import state_differences
 from tutorial_lib.panels.cells import file_for_code, files_elsewhere, notebook_of
 
 NewRun = Callable[[Hyperparameters], TrainingRun]  # makes a run of the panel with these settings
@@ -154,9 +153,8 @@ class Autosave:
         self._save(self._saver)  # the run at rest, whose last steps may not be on the disk yet
         try:
             there = self._offer or self._saver  # each has a path
-            saved = checkpoint.load(there.path if there else self._paths["hand"])
-            run = new_run(saved.hyperparameters)
-            self.said = checkpoint.restore(run, saved).notice
+            run, saved = _taken_up(there.path if there else self._paths["hand"], new_run)
+            self.said = saved.notice
         except Exception as error:  # the learner's own network or run may fail in any way
             self.said = f"Nothing was restored: {_words(error)}."
             return None
@@ -209,17 +207,19 @@ def _place(path: str | os.PathLike[str]) -> Path:
     return place
 
 
+def _taken_up(path: Path, new_run: NewRun) -> tuple[TrainingRun, Checkpoint]:
+    """Return a run where the one in a file stood, and what was in the file."""
+    saved = checkpoint.load(path)
+    run = new_run(saved.hyperparameters)
+    return run, checkpoint.restore(run, saved)
+
+
 def _try(path: Path, new_run: NewRun) -> tuple[Checkpoint | None, str]:
-    """Return what a file holds, and in words why the panel cannot take it up, or ""."""
+    """Return what a file holds, or else in words why the panel cannot take it up."""
     try:
-        saved = checkpoint.load(path)
-    except CheckpointError as error:
-        return None, str(error)
-    try:
-        run = new_run(saved.hyperparameters)
-        return saved, "; ".join(state_differences(saved.state, run, saved.hyperparameters))
+        return _taken_up(path, new_run)[1], ""
     except Exception as error:  # the learner's own network or run may fail in any way
-        return None, f"no run can be made to take it up ({_words(error)})"
+        return None, _words(error)
 
 
 def _is_over(saved: Checkpoint) -> bool:
