@@ -163,6 +163,15 @@ def test_a_reader_that_goes_away_ends_the_run_saved(streams):
         assert f"The run is saved as a.run, at step {step}." in said
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_an_output_that_cannot_be_written_ends_the_run_saved():
+    with open("/dev/full", "w") as full, started([*PYTHON, *LONG], stdout=full) as process:
+        _, error = process.communicate()
+    assert process.returncode == 141
+    assert "What is printed cannot be written: No space left on device." in error
+    assert "Traceback" not in error
+
+
 @only_posix
 def test_help_may_be_cut_short():
     script = f"{shlex.join(PYTHON)} --help | :"

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0: done. 1: the training diverged, its end or its curve is not on the disk, or the doctor
         found something broken. 2: the arguments are wrong, and nothing was touched. Ended early,
         with the run saved if steps were taken: 129 as its terminal was closed (SIGHUP), 130 by
-        Ctrl-C (SIGINT), 141 as nobody reads what it prints (SIGPIPE), 143 by SIGTERM.
+        Ctrl-C (SIGINT), 141 as nobody can read what it prints (SIGPIPE), 143 by SIGTERM.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     global _ending

@@ -63,18 +63,18 @@ class Interrupts:
             raise Ended(number)
 
     def say(self, line: str) -> None:
-        """Print a line at once; where nobody can read it any more, that asks to end."""
+        """Print a line at once; where that cannot be written any more, it asks to end."""
         if not self._print(line, sys.stdout):
             self._print(line, sys.stderr)
             self.ask(BROKEN_PIPE)
 
     def warn(self, line: str) -> None:
-        """Print a line on the way of errors; where nobody can read it, that asks to end."""
+        """Print a line on the way of errors; where that cannot be written, it asks to end."""
         if not self._print(line, sys.stderr):
             self.ask(BROKEN_PIPE)
 
     def _print(self, line: str, stream: TextIO | None) -> bool:
-        """Print a line above the progress bar, if there is one; return whether it was heard."""
+        """Print a line above the progress bar, if there is one; return whether it was written."""
         from tqdm import tqdm
 
         if stream in self._silent:
@@ -82,9 +82,11 @@ class Interrupts:
         try:
             with tqdm.external_write_mode(file=stream):
                 print(line, file=stream, flush=True)
-        except OSError:
+        except OSError as error:
             silence(stream)
             self._silent.append(stream)
+            if not isinstance(error, BrokenPipeError):
+                self._print(f"What is printed cannot be written: {error.strerror}.", sys.stderr)
             return False
         return True
 

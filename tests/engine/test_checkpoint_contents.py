@@ -147,7 +147,9 @@ def test_a_model_s_layers_keep_their_versions():
     assert unpack(pack(state))._metadata == state._metadata
 
 
-@pytest.mark.parametrize("path", ["~nosuchuser/a.run", "a\0b", "x" * 300, Path("/dev/null")])
+@pytest.mark.parametrize(
+    "path", ["~nosuchuser/a.run", "a\0b", "x" * 300, Path("/dev/null"), "", ".", "/", ".."]
+)
 def test_a_name_that_means_no_file_is_one_error(path, new_run):
     for action in (checkpoint.load, lambda path: checkpoint.save(new_run(), path)):
         with pytest.raises(CheckpointError):

@@ -26,7 +26,7 @@ def as_path(path: str | os.PathLike[str]) -> Path:
 
 def previous_of(path: Path) -> Path:
     """Return where the checkpoint before the newest stands."""
-    return path.with_name(f"{path.name}.previous")
+    return path.parent / f"{path.name}.previous"  # also of ".", which has no name
 
 
 def is_ours(content: bytes) -> bool:
