@@ -254,15 +254,9 @@ def _drive(run: TrainingRun, command: Train, savers: list[checkpoint.Saver]) -> 
 
 def _take_steps(run: TrainingRun, records: Iterator[Any]) -> None:
     """Take all steps with a progress bar, or those until something asks to end."""
-    bar = tqdm(
-        total=run.num_steps,
-        initial=run.step_number,
-        unit=" steps",
-        disable=None,  # it shows on a terminal only
-        leave=False,
-        dynamic_ncols=True,
-    )
-    with bar:
+    steps = {"total": run.num_steps, "initial": run.step_number, "unit": " steps"}
+    # It shows on a terminal only.
+    with tqdm(**steps, disable=None, leave=False, dynamic_ncols=True) as bar:
         for record in records:
             bar.update()
             if _ending.number and is_synchronized(run, record):
@@ -330,11 +324,9 @@ def _program() -> list[str]:
     if not distributed.started_by_torchrun():
         return [python]
     torchrun = str(Path(sys.executable).with_name("torchrun"))
-    words = (
-        ["torchrun"]
-        if shutil.which("torchrun") == torchrun
-        else [python, "-m", "torch.distributed.run"]
-    )
+    words = [python, "-m", "torch.distributed.run"]
+    if shutil.which("torchrun") == torchrun:
+        words = ["torchrun"]
     hosts = os.environ["GROUP_WORLD_SIZE"]
     if hosts != "1":
         address = os.environ["MASTER_ADDR"]
