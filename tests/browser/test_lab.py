@@ -62,6 +62,22 @@ def test_copy_as_code_puts_the_script_into_the_clipboard(notebook: Page, live: L
     expect(box).to_have_count(0)
 
 
+def test_a_double_click_is_one_click(live: Locator) -> None:
+    set_epochs(live, 100)
+    live.locator("button", has_text="Train").dblclick()
+    expect(words(live)).to_contain_text("Training:", timeout=60_000)
+    live.locator("button", has_text="Pause").dblclick()
+    expect(words(live)).to_contain_text("Paused:", timeout=30_000)
+    live.locator("button", has_text="Copy as code").dblclick()  # is heard after both
+    expect(live.locator(".code-box")).to_have_count(1)
+    expect(words(live)).to_contain_text("Paused:")
+    press(live, "Stop")
+    expect(words(live)).to_contain_text("Stopped:", timeout=30_000)
+    expect(live.locator(".code-box")).to_have_count(1)
+    press(live, "Hide the code")
+    expect(live.locator(".code-box")).to_have_count(0)
+
+
 def test_a_learner_moves_a_slider_trains_and_stops(notebook: Page, live: Locator) -> None:
     before, after = turn_learning_rate(live, presses=-2)
     assert float(after) < float(before)
