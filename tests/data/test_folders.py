@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tutorial_lib import doctor
 from tutorial_lib.data import DataUnavailable, folders, load_digits, named_folder
 from tutorial_lib.data import digits as data
 
@@ -59,7 +60,8 @@ def test_a_folder_that_cannot_be_used_is_said(few, tmp_path, monkeypatch, unusab
     assert words in load_digits("auto").notice
     with pytest.raises(DataUnavailable, match=re.escape(words)):
         load_digits("mnist")
-    assert words in data.condition("mnist")
+    assert data.condition("mnist") == "missing"
+    assert any(words in finding.text for finding in doctor.examine() if finding.kind == "problem")
     assert not [path for path in tmp_path.iterdir() if "~" in path.name]
 
 
@@ -82,6 +84,7 @@ def test_a_folder_may_begin_with_a_home(monkeypatch, tmp_path, variable):
 
 AS_ANOTHER = """
 import os, sys, torch, tqdm.auto
+from tutorial_lib import doctor
 from tutorial_lib.data import DataUnavailable, digits, load_digits
 
 images, labels = torch.zeros(20, 28, 28, dtype=torch.uint8), torch.arange(20) % 10

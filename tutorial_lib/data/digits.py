@@ -141,16 +141,10 @@ def condition(name: str) -> str:
     store = writable_folder()
     if store is not None and read_prepared(prepared_path(store, name)) is not None:
         return "whole"
-    folders, complaints = folders_to_search(store)
+    folders, _ = folders_to_search(store)
     no_more = "nothing else was found"
     try:
-        fetch.load_raw(
-            DOWNLOADED[name],
-            folders=folders,
-            store=None,
-            no_download=no_more,
-            complaints=complaints,
-        )
+        fetch.load_raw(DOWNLOADED[name], folders=folders, store=None, no_download=no_more)
     except DataUnavailable as error:
         return "missing" if error.reason == no_more else error.reason
     return "whole"
