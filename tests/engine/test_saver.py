@@ -302,6 +302,13 @@ def test_another_process_has_the_path_until_it_is_killed(run, tmp_path):
             assert saver.path == path
 
 
+def test_several_processes_at_the_same_moment_have_a_file_each():
+    script = Path(__file__).with_name("race_savers.py")
+    command = [sys.executable, script, "5"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.splitlines()[-1] == "5 of 5"
+
+
 def test_a_saver_is_given_back_by_any_thread_and_saves_no_more(run, tmp_path):
     said = []
     saver = Saver(run, tmp_path / "a.run", sink=said.append)
