@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import threading
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun
+from tutorial_lib import LeNet5
 from tutorial_lib.random_state import RANDOM_STATE, draws_at_random, seed_of_step, seeded
 
 
@@ -75,22 +76,26 @@ def test_a_network_that_draws_is_known(part, draws):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_child_forked_while_a_network_draws_is_not_locked_out(few):
-    net = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(1024, 10))
-    settings = Hyperparameters(epochs=100_000, batch_size=10)
-    session = Session(TrainingRun(net, few, settings)).start()
+def test_a_child_forked_while_somebody_draws_is_not_locked_out():
+    over = threading.Event()
+
+    def draw_on():
+        while not over.is_set():
+            with seeded(1):
+                torch.rand(100_000)
+
+    drawing = threading.Thread(target=draw_on)
+    drawing.start()
     try:
         for _ in range(20):
-            steps = len(session.records())
-            while len(session.records()) == steps and session.state == "running":
-                pass  # the next step may hold the lock
             child = os.fork()
             if child == 0:
-                threading.Timer(20, os._exit, [1]).start()  # as it would wait for ever
+                signal.alarm(20)  # or else it would wait for ever
                 LeNet5(seed=1)
                 os._exit(0)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:
-        session.stop()
+        over.set()
+        drawing.join()
     assert RANDOM_STATE.acquire(timeout=20)
     RANDOM_STATE.release()
