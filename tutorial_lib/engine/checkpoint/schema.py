@@ -30,6 +30,15 @@ ROW = np.dtype(
 )
 LAST_SECOND = 32_503_680_000  # 1 January 3000, as far as every clock goes
 CONTINUED = ("step", "images_seen", "epoch")  # what goes on from row to row
+KINDS = {
+    "has_drawn": bool,
+    "unsaved_buffers": dict,
+    "evaluating": list,
+    "frozen": list,
+    "attributes": dict,
+    "network": str,
+    "gradients": dict,
+}
 MOST = 2**63 - 1  # what a number of the file goes to
 LONGEST = 1000  # letters of a name
 
@@ -110,8 +119,11 @@ def check_held(held: Any, num_steps: int, last_epoch: int) -> None:
         _check_change(row)
     for row in _list(state["scores"], "scores"):
         _check_score(row)
-    for name, value in (("update", state.get("update", "")), ("threads", state.get("threads", 1))):
-        _text(name, value) if name == "update" else _whole(name, value, 1)
+    _text("update", state.get("update", ""))
+    _whole("threads", state.get("threads", 1), 1)
+    for name, kind in KINDS.items():  # which earlier versions did not keep
+        if type(state.get(name, kind())) is not kind:
+            raise TypeError(f"{name} is a {type(state[name]).__name__}, not a {kind.__name__}")
     for name in _dict(state["model"], "the model"):
         _text("a name in the model", name)
     optimizer = _dict(state["optimizer"], "the optimizer", "state", "param_groups")
