@@ -10,7 +10,7 @@ from tutorial_lib.panels import TrainingPanel, controls
 @pytest.fixture(autouse=True)
 def forget_earlier_clicks():
     """Forget those of tests before, which are as near as those of a double click."""
-    controls.Button._gone.clear()
+    controls.Button.gone.clear()
 
 
 CLICK = {"content": {"data": {"method": "custom", "content": {"event": "click"}}}, "buffers": []}

@@ -137,11 +137,11 @@ class Button(widgets.Button):
 
     _sent = _done = -math.inf  # when the last click was made, and when it had been answered
     # The same of those that their click has closed, by text.
-    _gone: ClassVar[dict[str, tuple[float, float]]] = {}
+    gone: ClassVar[dict[str, tuple[float, float]]] = {}
 
     def _handle_button_msg(self, widget: Any, content: Any, buffers: Any) -> None:
         arrived, sent = time.monotonic(), _time_sent()
-        befores = (self._sent, self._done), self._gone.get(self.description, (-math.inf,) * 2)
+        befores = (self._sent, self._done), self.gone.get(self.description, (-math.inf,) * 2)
         self._sent, self._done = sent, arrived
         if all(
             abs(sent - made) >= DOUBLE_CLICK_SECONDS and arrived - done >= DOUBLE_CLICK_SECONDS
@@ -153,7 +153,7 @@ class Button(widgets.Button):
     def leave(self) -> None:
         """Remember the click that has just been made, as it closes the button."""
         if time.monotonic() - self._done < DOUBLE_CLICK_SECONDS:
-            self._gone[self.description] = self._sent, self._done
+            self.gone[self.description] = self._sent, self._done
 
 
 def _time_sent() -> float:

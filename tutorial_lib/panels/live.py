@@ -136,6 +136,7 @@ class LivePanel(widgets.VBox):
             self._poll.cancel()
             self._poll = None
         controls.close_all(self)
+        controls.Button.gone.clear()  # nothing moves up where they were
 
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
