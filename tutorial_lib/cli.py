@@ -229,7 +229,8 @@ def _drive(run: TrainingRun, command: Train, savers: list[checkpoint.Saver]) -> 
     Args:
         savers: The one that keeps the run, if one does.
     """
-    records = monitor(iterate_for_device(run), per_print_times=command.per_print_times, sink=_say)
+    lines = {"per_print_times": command.per_print_times, "sink": _say}
+    records = monitor(iterate_for_device(run), run=run, **lines)
     diverged = None
     with contextlib.ExitStack() as open_savers:
         open_savers.callback(lambda: [saver.close() for saver in savers])
