@@ -22,7 +22,7 @@ from jupyter_client.manager import start_new_kernel
 
 SETUP = """
 from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_digits
-from tutorial_lib.data.digits import DataUnavailable
+from tutorial_lib.data import DataUnavailable
 from tutorial_lib.panels import TrainingPanel  # what every notebook loads
 data = load_digits("sample", device="cpu")
 try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pairs import Row, row, skipped, timed
 
 from tutorial_lib import load_digits
-from tutorial_lib.data.digits import data_folder
+from tutorial_lib.data import data_folder
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 RAW = Path("MNIST", "raw")
