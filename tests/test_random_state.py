@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tutorial_lib import LeNet5
+from tutorial_lib import LeNet5, random_state
 from tutorial_lib.random_state import RANDOM_STATE, draws_at_random, seed_of_step, seeded
 
 
@@ -83,6 +83,7 @@ def test_a_child_forked_while_somebody_draws_is_not_locked_out():
         while not over.is_set():
             with seeded(1):
                 torch.rand(100_000)
+            over.wait(1e-4)
 
     drawing = threading.Thread(target=draw_on)
     drawing.start()
@@ -99,3 +100,29 @@ def test_a_child_forked_while_somebody_draws_is_not_locked_out():
         drawing.join()
     assert RANDOM_STATE.acquire(timeout=20)
     RANDOM_STATE.release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(random_state, "FORK_SECONDS", 0.01)
+    held, over = threading.Event(), threading.Event()
+
+    def hold_on():
+        with seeded(1):
+            held.set()
+            over.wait()
+
+    holding = threading.Thread(target=hold_on)
+    holding.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        LeNet5(seed=1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    over.set()
+    holding.join()
+    assert code == 0
+    assert not random_state._held_by_fork

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.random_state import seeded
@@ -92,16 +93,18 @@ class Kept:
 
     def __init__(self, model: nn.Module) -> None:
         self._parts = list(model.modules())
-        self._modes = [part.training for part in self._parts]
-        self._buffers = [(part, part._buffers.copy()) for part in self._parts if part._buffers]
-        self._attributes = [
-            (part, attributes) for part in self._parts if (attributes := plain_attributes(part))
-        ]
-        self._extra = [
-            (part, copy.deepcopy(part.get_extra_state()))
-            for part in self._parts
-            if has_extra_state(type(part))
-        ]
+        self._modes: list[bool] = []
+        self._buffers: list[tuple[nn.Module, dict[str, Tensor | None]]] = []
+        self._attributes: list[tuple[nn.Module, dict[str, Any]]] = []
+        self._extra: list[tuple[nn.Module, Any]] = []
+        for part in self._parts:  # before each step: so it is one loop, and a short one
+            self._modes.append(part.training)
+            if part._buffers:
+                self._buffers.append((part, part._buffers.copy()))
+            if not _is_of_torch(type(part)):
+                self._attributes.append((part, plain_attributes(part)))
+            if has_extra_state(type(part)):
+                self._extra.append((part, copy.deepcopy(part.get_extra_state())))
 
     @property
     def buffers(self) -> list[Tensor]:
@@ -137,19 +140,15 @@ def plain_attributes(part: nn.Module) -> dict[str, Any]:
     }
 
 
-def runs_known_code_alone(model: nn.Module) -> bool:
-    """Say whether only code of torch and of this library runs when a network answers."""
-    return all(
-        _is_known(type(part))
+def surely_draws_nothing(model: nn.Module) -> bool:
+    """Say whether a network is made of layers alone that never draw at random, without hooks."""
+    return not torch_module._has_any_global_hook() and all(
+        (kind := type(part)) in _DRAW_NOTHING
+        and kind.forward is _DRAW_NOTHING[kind]
         and not (part._forward_hooks or part._forward_pre_hooks)
         and "forward" not in part.__dict__
         for part in model.modules()
     )
-
-
-@functools.cache
-def _is_known(kind: type[nn.Module]) -> bool:
-    return kind.__module__.startswith(("torch.", "tutorial_lib."))
 
 
 @functools.cache
@@ -161,3 +160,14 @@ def _is_of_torch(kind: type[nn.Module]) -> bool:
 def has_extra_state(kind: type[nn.Module]) -> bool:
     """Say whether parts of a network of this class tell what they keep by `get_extra_state`."""
     return kind.get_extra_state is not nn.Module.get_extra_state
+
+
+_LAYERS = (
+    "Sequential Identity Flatten Unflatten Linear Conv1d Conv2d Conv3d Embedding "
+    "MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool2d AdaptiveMaxPool2d "
+    "BatchNorm1d BatchNorm2d LayerNorm GroupNorm "
+    "ReLU LeakyReLU ELU GELU SiLU Sigmoid Tanh Softplus Softmax LogSoftmax"
+)
+_DRAW_NOTHING = {  # class -> its forward
+    kind: kind.forward for kind in (LeNet5, *(getattr(nn, name) for name in _LAYERS.split()))
+}

@@ -16,13 +16,7 @@ from torch import Tensor, nn
 RANDOM_STATE = (
     threading.RLock()
 )  # held by whoever seeds the global generators, until they are as before
-if hasattr(os, "register_at_fork"):  # a child has the lock free, and the states as they are then
-    os.register_at_fork(
-        before=RANDOM_STATE.acquire,
-        after_in_parent=RANDOM_STATE.release,
-        after_in_child=RANDOM_STATE.release,
-    )
-
+FORK_SECONDS = 5.0  # so long a fork waits for whoever holds it
 _FOR_NUMPY = np.random.MT19937(0)  # numpy draws from it while it is seeded here
 _BLOCK = 64  # steps
 Result = TypeVar("Result")
@@ -49,32 +43,17 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
             _give_back(before, device)
 
 
-def call_seeded(
-    action: Callable[[], Result],
-    seed: int,
-    device: torch.device,
-    *,
-    torch_alone: bool = False,
-    on_draw: Callable[[], object] | None = None,
-) -> Result:
+def call_seeded(action: Callable[[], Result], seed: int, device: torch.device) -> Result:
     """Return what an action returns that is called as within `seeded`.
 
     Wherever an exception cuts it short, an interrupt say, the random states are given back.
-
-    Args:
-        torch_alone: Leave numpy's and Python's states, which cost more than torch's, as they are.
-        on_draw: Called if the action has drawn anything.
     """
     with RANDOM_STATE:
-        before = _states(device, torch_alone=torch_alone)
+        before = _states(device)
         try:
             try:
-                _seed(seed, device, torch_alone=torch_alone)
-                at_first = None if on_draw is None else _states(device, torch_alone=True)
-                result = action()
-                if at_first is not None and _has_drawn(seed, device, at_first, torch_alone):
-                    on_draw()
-                return result
+                _seed(seed, device)
+                return action()
             finally:
                 _give_back(before, device)
         except BaseException:
@@ -82,39 +61,20 @@ def call_seeded(
             raise
 
 
-def _states(device: torch.device, *, torch_alone: bool = False) -> tuple[Any, ...]:
+def _states(device: torch.device) -> tuple[Any, ...]:
     """Return the states that `_give_back` takes: torch's, the device's, Python's and numpy's."""
     of_torch = torch.default_generator.get_state()
     of_device = None if device.type == "cpu" else _module(device).get_rng_state(device)
-    if torch_alone:
-        return of_torch, of_device, None, None
     return of_torch, of_device, random.getstate(), np.random.get_bit_generator()
 
 
-def _seed(seed: int, device: torch.device, *, torch_alone: bool = False) -> None:
+def _seed(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every device, and is slow
     if device.type != "cpu":
         _module(device).manual_seed(seed)
-    if not torch_alone:
-        random.seed(seed)
-        np.random.set_bit_generator(_FOR_NUMPY)
-        np.random.seed(seed % 2**32)  # it takes no more bits
-
-
-def _has_drawn(
-    seed: int, device: torch.device, at_first: tuple[Any, ...], torch_alone: bool
-) -> bool:
-    """Say whether anything was drawn since `_seed`; Python's and numpy's states are used up."""
-    now = _states(device, torch_alone=True)
-    moved = any(
-        state is not None and not torch.equal(state, then)
-        for state, then in zip(now[:2], at_first[:2], strict=True)
-    )
-    if torch_alone or moved:
-        return moved
-    drawn = random.random(), _FOR_NUMPY.random_raw()
-    _seed(seed, device)
-    return drawn != (random.random(), _FOR_NUMPY.random_raw())
+    random.seed(seed)
+    np.random.set_bit_generator(_FOR_NUMPY)
+    np.random.seed(seed % 2**32)  # it takes no more bits
 
 
 def _give_back(states: tuple[Any, ...], device: torch.device) -> None:
@@ -122,9 +82,8 @@ def _give_back(states: tuple[Any, ...], device: torch.device) -> None:
     torch.default_generator.set_state(of_torch)
     if of_device is not None:
         _module(device).set_rng_state(of_device, device)
-    if of_python is not None:
-        random.setstate(of_python)
-        np.random.set_bit_generator(of_numpy)
+    random.setstate(of_python)
+    np.random.set_bit_generator(of_numpy)
 
 
 def _module(device: torch.device) -> Any:
@@ -162,3 +121,31 @@ def _all_numbers(device: torch.device) -> tuple[Any, ...]:
     tensors = [state.tolist() for state in (of_torch, of_device) if state is not None]
     with np.printoptions(threshold=1_000_000):  # every number of its key
         return tensors, of_python, str(of_numpy.state)
+
+
+# ---- a child process has the lock free, and the states as they are then ----
+
+_held_by_fork = False
+
+
+def _before_fork() -> None:
+    global _held_by_fork
+    _held_by_fork = RANDOM_STATE.acquire(timeout=FORK_SECONDS)
+
+
+def _after_fork() -> None:
+    if _held_by_fork:
+        RANDOM_STATE.release()
+
+
+def _after_fork_in_child() -> None:
+    if _held_by_fork:
+        RANDOM_STATE.release()
+    else:
+        RANDOM_STATE._at_fork_reinit()  # its holder is not here
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+    )

@@ -15,6 +15,7 @@ import pytest
 import torch
 from test_exact import disturb, same, through_a_file, through_memory
 from test_exact import outcome as outcome_of
+from torch import nn
 from zoo import DRAWS, ZOO
 
 import tutorial_lib
@@ -22,11 +23,25 @@ from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
 from tutorial_lib.data.digits import Digits, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
-from tutorial_lib.models import make_model
+from tutorial_lib.models import _LAYERS, make_model, surely_draws_nothing
+from tutorial_lib.random_state import draws_at_random
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 RATES = {"momentum": 0.02, "adam": 2e-3}
 STEPS = 8
+LAYERS = {  # name -> arguments and the shape of inputs, where they are not () and (2, 8)
+    "Unflatten": ((1, (2, 4)), (2, 8)),
+    "Linear": ((8, 3), (2, 8)),
+    "Embedding": ((9, 3), (2, 8)),
+    "LayerNorm": ((8,), (2, 8)),
+    "GroupNorm": ((2, 4), (2, 4, 8)),
+    "BatchNorm1d": ((8,), (2, 8)),
+    "BatchNorm2d": ((3,), (2, 3, 8, 8)),
+    **{f"Conv{n}d": ((3, 4, 3), (2, 3, *[8] * n)) for n in (1, 2, 3)},
+    **{f"{kind}Pool{n}d": ((2,), (2, 3, *[8] * n)) for kind in ("Max", "Avg") for n in (1, 2)},
+    **{f"Adaptive{kind}Pool2d": ((2,), (2, 3, 8, 8)) for kind in ("Max", "Avg")},
+    **{f"{kind}oftmax": ((1,), (2, 8)) for kind in ("S", "LogS")},
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,13 +87,21 @@ def random_states():
     return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
 
 
-def test_the_zoo_knows_who_draws(tiny, kind):
-    run = new_run(tiny, kind)
-    assert not run.has_drawn
-    if kind != "late noise":
-        assert run.draws() == (kind in DRAWS)
-    list(run)
-    assert run.has_drawn == run.draws() == (kind in DRAWS)
+def test_who_draws_is_known(tiny, kind):
+    model = new_run(tiny, kind).model
+    if kind == "late noise":
+        model.calls = 4
+    assert draws_at_random(model, tiny.train.images) == (kind in DRAWS)
+    assert not (surely_draws_nothing(model) and kind in DRAWS)
+
+
+@pytest.mark.parametrize("name", _LAYERS.split())
+def test_layers_that_are_said_to_draw_nothing_do_not(name):
+    arguments, shape = LAYERS.get(name, ((), (2, 8)))
+    layer = getattr(nn, name)(*arguments)
+    inputs = torch.ones(shape, dtype=torch.int64 if name == "Embedding" else None)
+    assert surely_draws_nothing(layer)
+    assert not draws_at_random(layer, inputs)
 
 
 @pytest.mark.parametrize("resume", [through_memory, through_a_file])

@@ -17,9 +17,9 @@ from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, Step
 from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
 from tutorial_lib.hardware import use_available_cores
 from tutorial_lib.losses import loss_function
-from tutorial_lib.models import runs_known_code_alone
+from tutorial_lib.models import surely_draws_nothing
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
-from tutorial_lib.random_state import call_seeded, draws_at_random, seed_of_step, seeded
+from tutorial_lib.random_state import call_seeded, seed_of_step, seeded
 
 ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
 Result = TypeVar("Result")
@@ -67,7 +67,6 @@ class Run:
         self._is_prepared = False  # whether `prepare` has settled what the next step is
         self._before = Snapshot(with_gradients=update is not None)
         self.signals = WaitingSignals()  # held while the weights are being changed
-        self.has_drawn = False  # whether a step has drawn at random
         self.first_digest = ""  # of the training set that the first step saw
         self.thread_counts: set[int] = set()  # with which torch took the steps
 
@@ -190,17 +189,13 @@ class Run:
 
     def call_seeded(self, action: Callable[[], Result], ahead: int = 0) -> Result:
         """Return what an action of a step returns; what it draws depends on (seed, step) alone."""
+        if self.update is None and self._has_usual_loss() and surely_draws_nothing(self.model):
+            return action()  # seeding would take a fiftieth of a small network's step
         seed = seed_of_step(self.hyperparameters.seed, self.step_number + ahead)
-        known = (
-            self.update is None
-            and runs_known_code_alone(self.model)
-            and self.loss_function.__module__.startswith(("torch.", "tutorial_lib."))
-        )
-        on_draw = None if self.has_drawn else self._note_draw
-        return call_seeded(action, seed, self.data.device, torch_alone=known, on_draw=on_draw)
+        return call_seeded(action, seed, self.data.device)
 
-    def _note_draw(self) -> None:
-        self.has_drawn = True
+    def _has_usual_loss(self) -> bool:
+        return self.loss_function is loss_function(self.hyperparameters.loss)
 
     def whole_or_not(self, action: Callable[[], Result], *, with_weights: bool = True) -> Result:
         """Return what an action returns that changes the run, or take back what it did.
@@ -212,7 +207,7 @@ class Run:
                 changed when it does.
         """
         with_gradients = torch.is_grad_enabled()  # much of torch switches them off for a while
-        noted = self.thread_counts.copy(), self.has_drawn
+        thread_counts = self.thread_counts.copy()
         is_kept = False
         try:
             self._before.take(
@@ -226,7 +221,7 @@ class Run:
                     torch.set_grad_enabled(with_gradients)
                     if is_kept:
                         self._before.put_back()
-                        self.thread_counts, self.has_drawn = noted
+                        self.thread_counts = thread_counts
                     break
                 except KeyboardInterrupt:  # one more; the first is raised below
                     continue
@@ -237,11 +232,6 @@ class Run:
     def update_is_safe(self) -> bool:
         """Say whether an update of the weights cannot end halfway, for signals are held there."""
         return self.update is None and bool(self.optimizer.state) and update_is_safe(self.optimizer)
-
-    def draws(self) -> bool:
-        """Say whether a step has drawn at random, as dropout does, or the next one would."""
-        images = self.data.train.images[: self.hyperparameters.batch_size]
-        return self.has_drawn or draws_at_random(self.model, images)
 
     def value_of(self, loss: Tensor) -> float:
         """Return a loss () as a number; waits for the device."""

@@ -41,7 +41,6 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "data": [run.data.name, len(run.data.train), run.check_data()],
         "update": update_name(run.update),
         "threads": run.threads,
-        "has_drawn": run.has_drawn,
         "thread_counts": sorted(run.thread_counts),
     }
     if run.update is not None:  # which may gather them over several steps
@@ -92,7 +91,6 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
     run.history, run.changes, run.scores = history, changes, scores
     run.first_digest = run.data.train.digest
     run.thread_counts = thread_counts
-    run.has_drawn = bool(state.get("has_drawn"))
 
 
 def _load_network(run: Run, state: dict[str, Any]) -> None:

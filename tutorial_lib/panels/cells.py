@@ -10,6 +10,8 @@ import ipywidgets as widgets
 import platformdirs
 from IPython import get_ipython
 
+from tutorial_lib.data import named_folder
+
 _panels: dict[
     str, tuple[int, list[widgets.Widget]]
 ] = {}  # cell -> (its execution count, its panels)
@@ -46,8 +48,13 @@ def _file_of(cell: str, number: int) -> Path | None:
     notebook = os.environ.get("JPY_SESSION_NAME")  # Jupyter Server sets it for each kernel
     if not notebook:
         return None
-    named = os.environ.get("TUTORIAL_RUNS_DIR")
-    folder = Path(named) if named else platformdirs.user_data_path("tutorial_lib", False) / "runs"
+    try:
+        folder = named_folder("TUTORIAL_RUNS_DIR")
+        folder = folder or platformdirs.user_data_path("tutorial_lib", False) / "runs"
+    except ValueError:  # whoever tries to save there says why not
+        folder = Path(os.environ["TUTORIAL_RUNS_DIR"])
+    except RuntimeError:  # a user without a home
+        return None
     parts = _digest(f"{cell} {number}"), _digest(notebook), Path(notebook).stem[:40]
     return folder / f"{'-'.join(parts)}.run"
 

@@ -31,7 +31,6 @@ ROW = np.dtype(
 LAST_SECOND = 32_503_680_000  # 1 January 3000, as far as every clock goes
 CONTINUED = ("step", "images_seen", "epoch")  # what goes on from row to row
 KINDS = {
-    "has_drawn": bool,
     "unsaved_buffers": dict,
     "evaluating": list,
     "frozen": list,
