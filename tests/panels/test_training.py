@@ -543,3 +543,11 @@ def test_clothes_are_not_called_digits(few):
     )
     assert accuracy_axes.get_ylabel() == "clothes named right (%)"
     panel.close()
+
+
+def test_clear_looks_dead_where_there_is_nothing_to_clear(panel):
+    assert panel.clear_button.disabled
+    panel.run(epochs=1)
+    assert not panel.clear_button.disabled
+    panel.clear()
+    assert panel.clear_button.disabled

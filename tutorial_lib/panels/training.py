@@ -347,8 +347,9 @@ class TrainingPanel(LivePanel):
         self.say(headline, f"{text} {saved.in_words(state, idle=session is None)}".strip())
         taken_up = session is not None and state == "ready"  # a saved run waits for Resume
         waits = state == "paused" or taken_up
-        for button in (self.train_button, self.clear_button, self.optimizer, self.epochs):
+        for button in (self.train_button, self.optimizer, self.epochs):
             button.disabled = busy
+        self.clear_button.disabled = busy or not self._display.curve.runs
         self._rest_momentum()
         self.stop_button.disabled = self.is_deaf() or not busy
         self.pause_button.disabled = self.is_deaf() or not (busy or taken_up)
