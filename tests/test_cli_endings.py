@@ -164,6 +164,18 @@ def test_a_reader_that_goes_away_ends_the_run_saved(streams):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["doctor"]])
+def test_what_cannot_be_printed_is_one_sentence(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PYTHON, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 141
+    assert "What is printed cannot be written: No space left on device." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
 def test_an_output_that_cannot_be_written_ends_the_run_saved():
     with open("/dev/full", "w") as full, started([*PYTHON, *LONG], stdout=full) as process:
         _, error = process.communicate()

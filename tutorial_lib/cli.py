@@ -105,8 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 return _do(arguments)
             finally:
-                if sys.stdout is not None:
-                    sys.stdout.flush()
+                with _printing():
+                    if sys.stdout is not None:
+                        sys.stdout.flush()
     except KeyboardInterrupt as end:
         _warn("Interrupted.")
         return _status(end)
@@ -116,12 +117,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _do(arguments: Sequence[str]) -> int:
-    command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
+    with _printing():
+        command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
     if isinstance(command, Train):
         return _train(command, arguments[1:])
     findings = examine()
-    print(report(findings))
+    _say(report(findings))
     return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
+
+
+@contextlib.contextmanager
+def _printing() -> Iterator[None]:
+    """End in one sentence where what is printed within cannot be written: on a full disk, say."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        _warn(f"What is printed cannot be written: {error.strerror}.")
+        sys.exit(128 + BROKEN_PIPE)
 
 
 def _status(end: KeyboardInterrupt) -> int:

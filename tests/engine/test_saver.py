@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import save_cost
 
-from tutorial_lib import checkpoint
+from tutorial_lib import Split, TrainingRun, checkpoint
 from tutorial_lib.engine.checkpoint import CheckpointError, Saver
 
 HOLD = """
@@ -212,8 +213,47 @@ def test_an_older_run_that_is_alike_stays_the_one_before_as_long_as_this_one_is_
     with Saver(new_run(), path) as saver:
         for _ in saver.saving(saver.run, seconds=0):
             pass
-    assert (steps_in(path), steps_in(checkpoint.previous_of(path))) == (30, 12)
-    assert saver.notice == ""
+    previous = checkpoint.previous_of(path)
+    assert (steps_in(path), steps_in(previous)) == (30, 12)
+    assert saver.notice == (
+        f"{path} held another run, of 12 steps with these settings; it is kept as {previous}."
+    )
+
+
+def test_the_same_command_given_again_and_again_destroys_no_run(run, new_run, tmp_path):
+    path = checkpoint.save(run, tmp_path / "a.run")
+    for count in (1, 3, 2):
+        with Saver(new_run(), path) as saver:
+            list(itertools.islice(saver.run, count))
+            assert saver.save()
+    found = sorted(steps_in(file) for file in tmp_path.iterdir())
+    assert found == [1, 2, 3, 12]
+
+
+def test_a_run_on_other_labels_is_another_run(run, new_run, tmp_path):
+    path = checkpoint.save(run, tmp_path / "a.run")
+    other = new_run()
+    train = Split(other.data.train.images, 9 - other.data.train.labels)
+    other = TrainingRun(other.model, replace(other.data, train=train), other.hyperparameters)
+    with Saver(other, path) as saver:
+        assert "which is kept as" in saver.notice
+        other.step()
+        assert saver.save()
+    assert (steps_in(path), steps_in(tmp_path / "a-2.run")) == (1, 12)
+
+
+def test_the_one_before_is_no_place_for_another_run_while_a_run_is_saved(run, new_run, tmp_path):
+    path = tmp_path / "a.run"
+    with Saver(run, path) as saver, Saver(new_run(), checkpoint.previous_of(path)) as second:
+        assert "is in use by another run" in second.notice
+        assert second.path != checkpoint.previous_of(path)
+        second.run.step()
+        assert second.save()
+        for _ in range(5):
+            run.step()
+            assert saver.save()
+            saver._file._place = None  # so that it is written anew
+    assert steps_in(second.path) == 1
 
 
 def test_what_cannot_be_read_is_kept_too(run, new_run, tmp_path):

@@ -72,7 +72,7 @@ class Saver:
         self._busy = threading.Lock()  # one save at a time, and none once it is closed
         self._last: StepRecord | None = None  # the last record in the file
         self._older_here = self._older_before = False  # is the file, or the one before, another's?
-        self.path, self._claim = _claim(asked)
+        self.path, self._claims = _claim(asked)
         if self.path != asked:
             self.notice = f"{asked} is in use by another run; this one is saved as {self.path}."
         self._file = RunFile(self.path)
@@ -125,8 +125,8 @@ class Saver:
     def close(self) -> None:
         """Let others have the file; what is in it stays. It may be called again."""
         with self._busy:
-            claim, self._claim = self._claim, None
-            if claim is not None:
+            claims, self._claims = self._claims, []
+            for claim in claims:
                 unlock(claim)
 
     def _meet_older(self, *, aside: bool) -> None:
@@ -145,9 +145,14 @@ class Saver:
             with contextlib.suppress(FileNotFoundError):
                 previous_of(self.path).rename(previous_of(name))
             self._older_here = self._older_before = False
-        elif here.relation == "alike" and before.relation == "other":
-            self._move_aside(previous_of(self.path))
-            self._older_before = False
+        elif here.relation == "alike":
+            previous = previous_of(self.path)
+            if before.relation in ("alike", "other") and not before.is_beginning_of(here):
+                self._move_aside(previous)
+                self._older_before = False
+            steps = f"{len(here.contents.rows):,} steps with these settings"
+            words = f"{self.path} held another run, of {steps}; it is kept as {previous}."
+            self.notice = f"{self.notice} {words}".strip()
 
     def _go_on(self, here: Older) -> None:
         num_steps = len(here.contents.rows)
@@ -163,7 +168,7 @@ class Saver:
         return name
 
     def _write(self) -> None:
-        if self._claim is None:
+        if not self._claims:
             raise CheckpointError(f"{self.path} has been given back, and is not written any more")
         with _in_words(self.path):
             num_steps = self._file.num_steps
@@ -198,8 +203,8 @@ def save(run: TrainingRun, path: str | os.PathLike[str]) -> Path:
     check_place(path)
     with _in_words(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        claim = try_lock(path, patience=LOCK_SECONDS)
-        if claim is None:
+        claims = _try_locks(path, patience=LOCK_SECONDS)
+        if not claims:
             raise ValueError("another run is being saved there")
         try:
             previous = previous_of(path)
@@ -209,7 +214,8 @@ def save(run: TrainingRun, path: str | os.PathLike[str]) -> Path:
             rows, state = content_of(run, 0, file.last_row)
             file.write(rows, state, previous=previous if keep else None)
         finally:
-            unlock(claim)
+            for claim in claims:
+                unlock(claim)
     return path
 
 
@@ -231,14 +237,27 @@ def content_of(run: TrainingRun, start: int, last_row: Any) -> tuple[Any, bytes]
     return rows, pack(held)
 
 
-def _claim(asked: Path) -> tuple[Path, filelock.BaseFileLock]:
-    """Return a path that nobody else saves to, the one asked for or a free one, and its lock."""
+def _try_locks(path: Path, *, patience: float = 0.0) -> list[filelock.BaseFileLock]:
+    """Return the locks of a file and of the one before it; none if somebody else has either."""
+    locks: list[filelock.BaseFileLock] = []
+    for each in (path, previous_of(path)):
+        lock = try_lock(each, patience=patience)
+        if lock is None:
+            for held in locks:
+                unlock(held)
+            return []
+        locks.append(lock)
+    return locks
+
+
+def _claim(asked: Path) -> tuple[Path, list[filelock.BaseFileLock]]:
+    """Return a path that nobody else saves to, the one asked for or a free one, and its locks."""
     with _in_words(asked):
         asked.parent.mkdir(parents=True, exist_ok=True)
     for path in free_names(asked):
         taken = path != asked and (os.path.lexists(path) or os.path.lexists(previous_of(path)))
-        if not taken and (claim := try_lock(path)) is not None:
-            return path, claim
+        if not taken and (claims := _try_locks(path)):
+            return path, claims
     raise AssertionError("names do not end")
 
 
