@@ -118,18 +118,24 @@ def test_the_float_that_is_computed_with_lies_in_the_range(field, value):
         Hyperparameters(**{field: value})
 
 
+almost_one = 1 - 2**-53
+
+
 @pytest.mark.parametrize("field", ["learning_rate", "weight_decay"])
 def test_a_number_that_steps_cannot_compute_with_is_refused(field):
-    with pytest.raises(ValueError, match=rf"^{field} must be .* not above 1e\+18; got 1e\+19"):
-        Hyperparameters(**{field: 1e19})
+    with pytest.raises(ValueError, match=rf"^{field} must be .* not above 1e\+30; got 1e\+31"):
+        Hyperparameters(**{field: 1e31})
+    with pytest.raises(ValueError, match=r"^learning_rate must be .* or torch cannot compute a st"):
+        Hyperparameters(learning_rate=1e25, momentum=almost_one)
+    with pytest.raises(ValueError, match=r"^learning_rate must be .* or torch cannot compute a st"):
+        Hyperparameters(learning_rate=1e20, weight_decay=1e18)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_largest_and_smallest_numbers_make_steps_or_diverge(few, optimizer):
-    almost_one, smallest = 1 - 2**-53, 5e-324
-    for rate, momentum, decay in itertools.product(
-        (1e18, smallest), (almost_one, 0.0, smallest), (1e18, smallest)
-    ):
+    smallest = 5e-324
+    extremes = itertools.product((1e18, smallest), (almost_one, 0.0, smallest), (1e18, smallest))
+    for rate, momentum, decay in [*extremes, (1e30, 0.999999, 1e6), (1e30, 0.9, 0.0)]:
         settings = Hyperparameters(
             optimizer=optimizer, learning_rate=rate, momentum=momentum, weight_decay=decay
         )

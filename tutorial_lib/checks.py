@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-LARGEST_FLOAT = 1e18  # what an optimizer makes of two such numbers still fits into a float32
+LARGEST_FLOAT = 1e30  # fits into a float32 with much to spare
 LARGEST = 2**63 - 1  # of whole numbers: what torch takes for a seed, and a file gives back
 SHOWN_LETTERS = 60  # of a value, in a message
 

@@ -9,6 +9,8 @@ from tutorial_lib.checks import check_choice, check_number, check_whole
 from tutorial_lib.losses import LOSSES
 from tutorial_lib.optimizers import OPTIMIZERS
 
+LARGEST_STEP = 1e37  # what an optimizer multiplies a gradient by has to fit into a float32
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
@@ -41,6 +43,13 @@ class Hyperparameters:
         check_whole("seed", self.seed, low=0)
         for field in dataclasses.fields(self):  # numpy scalars and fractions become plain numbers
             object.__setattr__(self, field.name, field.type(getattr(self, field.name)))
+        largest = LARGEST_STEP * min(1 - self.momentum, 1 / max(1.0, self.weight_decay))
+        if self.learning_rate > largest:
+            raise ValueError(
+                f"learning_rate must be a finite number in (0, {largest:.3g}] with momentum "
+                f"{self.momentum!r} and weight_decay {self.weight_decay:g}, or torch cannot compute"
+                f" a step; got {self.learning_rate:g}"
+            )
 
     @property
     def optimizer_settings(self) -> dict[str, float]:

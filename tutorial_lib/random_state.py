@@ -48,17 +48,26 @@ def call_seeded(action: Callable[[], Result], seed: int, device: torch.device) -
 
     Wherever an exception cuts it short, an interrupt say, the random states are given back.
     """
-    with RANDOM_STATE:
-        before = _states(device)
+    held: list[Any] = []  # the lock, as long as it is held
+    before = None
+    try:
         try:
-            try:
-                _seed(seed, device)
-                return action()
-            finally:
-                _give_back(before, device)
-        except BaseException:
-            _give_back(before, device)  # the first time may have been cut short
-            raise
+            held += [RANDOM_STATE] if RANDOM_STATE.acquire() else []
+            before = _states(device)
+            _seed(seed, device)
+            return action()
+        finally:
+            _leave(held, before, device)
+    except BaseException:
+        _leave(held, before, device)  # the first time may have been cut short
+        raise
+
+
+def _leave(held: list[Any], before: tuple[Any, ...] | None, device: torch.device) -> None:
+    if before is not None and held:
+        _give_back(before, device)
+    while held:
+        held.pop().release()  # in one line: an interrupt comes before or after it
 
 
 def _states(device: torch.device) -> tuple[Any, ...]:

@@ -179,7 +179,8 @@ def test_a_run_on_a_gpu_is_repeated_there(sample):
 
 
 @pytest.mark.parametrize(("source", "dataset"), [("mnist", "MNIST"), ("fashion", "FashionMNIST")])
-def test_a_download_is_torchvisions(sample, source, dataset):
+def test_a_download_is_torchvisions(sample, monkeypatch, source, dataset):
+    monkeypatch.setattr("tutorial_lib.data.digits._digests", {})  # as if nobody had loaded it
     script = script_for(Hyperparameters(), full_size(sample, source), LeNet5())
     assert f"from torchvision.datasets import {dataset}\n" in script
     assert f'digits = {dataset}("data", download=True)' in script

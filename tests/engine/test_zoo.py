@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from tutorial_lib.data.digits import Digits, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
 from tutorial_lib.models import _LAYERS, make_model, surely_draws_nothing
-from tutorial_lib.random_state import draws_at_random
+from tutorial_lib.random_state import RANDOM_STATE, draws_at_random
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 RATES = {"momentum": 0.02, "adam": 2e-3}
@@ -84,6 +85,9 @@ def outcome(run: TrainingRun) -> dict:
 
 
 def random_states():
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(RANDOM_STATE.acquire, timeout=20).result(), "the lock was left behind"
+        other.submit(RANDOM_STATE.release).result()
     return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
 
 
