@@ -19,6 +19,7 @@ from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
 from tutorial_lib.data.digits import Digits, Split
 
 LONGEST_LIFE_SECONDS = 0.15  # a save takes a tenth of that
+LOCKS = (".run.ckpt.lock", ".run.ckpt.previous.lock")  # which the next save removes
 
 
 def new_run() -> TrainingRun:
@@ -72,9 +73,7 @@ def main(kills: int, seed: int = 0) -> dict[str, int]:
                 break
             said = kill_one(run, path, draw.uniform(0, LONGEST_LIFE_SECONDS))
             left = {file.name for file in Path(folder).iterdir()}
-            assert left <= {"run.ckpt", "run.ckpt.previous", ".run.ckpt.part", ".run.ckpt.lock"}, (
-                left
-            )
+            assert left <= {"run.ckpt", "run.ckpt.previous", ".run.ckpt.part", *LOCKS}, left
             held = checkpoint.restore(run, path)  # and the next victim goes on from here
             seen["killed"] += 1
             seen["loadable"] += 1

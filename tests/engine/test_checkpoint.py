@@ -476,7 +476,7 @@ def test_killed_while_saving_the_run_is_there_and_no_litter_grows():
     assert seen["loadable"] == seen["killed"] >= 20 * TIMES
     assert seen["lost"] == 0
     assert seen["while_writing"] > 0  # it did hit
-    assert seen["most_files"] <= 4  # the lock is one
+    assert seen["most_files"] <= 5  # the locks are two
     assert seen["files_after_the_next_save"] == 2
 
 

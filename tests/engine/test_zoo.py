@@ -88,6 +88,7 @@ def random_states():
     with ThreadPoolExecutor(1) as other:
         assert other.submit(RANDOM_STATE.acquire, timeout=20).result(), "the lock was left behind"
         other.submit(RANDOM_STATE.release).result()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     return torch.get_rng_state().tolist(), random.getstate(), str(np.random.get_state())
 
 

@@ -208,26 +208,34 @@ class Run:
         """
         with_gradients = torch.is_grad_enabled()  # much of torch switches them off for a while
         thread_counts = self.thread_counts.copy()
-        is_kept = False
+        is_kept = is_whole = False
         try:
-            self._before.take(
-                self.model, self.optimizer, self.batches, self.history, with_weights=with_weights
-            )
-            is_kept = True
-            return action()
+            try:
+                self._before.take(
+                    self.model,
+                    self.optimizer,
+                    self.batches,
+                    self.history,
+                    with_weights=with_weights,
+                )
+                is_kept = True
+                result = action()
+                is_whole = True
+                return result
+            finally:
+                self.signals.release()
         except BaseException:
             while True:
                 try:
                     torch.set_grad_enabled(with_gradients)
-                    if is_kept:
+                    if is_kept and not is_whole:
                         self._before.put_back()
                         self.thread_counts = thread_counts
+                    self.signals.release()  # that above may have been cut short
                     break
                 except KeyboardInterrupt:  # one more; the first is raised below
                     continue
             raise
-        finally:
-            self.signals.release()
 
     def update_is_safe(self) -> bool:
         """Say whether an update of the weights cannot end halfway, for signals are held there."""
