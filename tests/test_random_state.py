@@ -33,6 +33,16 @@ def test_what_is_drawn_depends_on_the_seed_and_disturbs_nobody():
     assert within[0] == within[1] != within[2]
 
 
+def test_the_second_of_two_normal_numbers_is_not_lost():
+    np.random.seed(0), random.seed(0)
+    expected = [np.random.randn(), random.gauss(0, 1), np.random.randn(), random.gauss(0, 1)]
+    np.random.seed(0), random.seed(0)
+    found = [np.random.randn(), random.gauss(0, 1)]
+    with seeded(5):
+        np.random.randn(), random.gauss(0, 1)
+    assert [*found, np.random.randn(), random.gauss(0, 1)] == expected
+
+
 def test_a_seed_within_a_seed_is_given_back_too():
     def twice():
         with seeded(5):
@@ -125,4 +135,4 @@ def test_a_fork_does_not_wait_for_ever(monkeypatch):
     over.set()
     holding.join()
     assert code == 0
-    assert not random_state._held_by_fork
+    assert not random_state._forking.holds

@@ -73,14 +73,19 @@ def _leave(held: list[Any], before: tuple[Any, ...] | None, device: torch.device
 def _states(device: torch.device) -> tuple[Any, ...]:
     """Return the states that `_give_back` takes: torch's, the device's, Python's and numpy's."""
     of_torch = torch.default_generator.get_state()
-    of_device = None if device.type == "cpu" else _module(device).get_rng_state(device)
-    return of_torch, of_device, random.getstate(), np.random.get_bit_generator()
+    of_device = None if device.type == "cpu" else _module(device).get_rng_state(*_index(device))
+    # numpy forgets the second one of two normal numbers when it is given another generator.
+    of_numpy = np.random.get_bit_generator(), np.random.get_state(legacy=False)
+    return of_torch, of_device, random.getstate(), of_numpy
 
 
 def _seed(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every device, and is slow
-    if device.type != "cpu":
-        _module(device).manual_seed(seed)
+    if device.type == "mps":
+        torch.mps.manual_seed(seed)
+    elif device.type != "cpu":
+        with _module(device).device(device):  # it seeds the one that is current
+            _module(device).manual_seed(seed)
     random.seed(seed)
     np.random.set_bit_generator(_FOR_NUMPY)
     np.random.seed(seed % 2**32)  # it takes no more bits
@@ -90,9 +95,17 @@ def _give_back(states: tuple[Any, ...], device: torch.device) -> None:
     of_torch, of_device, of_python, of_numpy = states
     torch.default_generator.set_state(of_torch)
     if of_device is not None:
-        _module(device).set_rng_state(of_device, device)
+        _module(device).set_rng_state(of_device, *_index(device))
     random.setstate(of_python)
-    np.random.set_bit_generator(of_numpy)
+    generator, state = of_numpy
+    np.random.set_bit_generator(generator)
+    if state["has_gauss"]:
+        np.random.set_state(state)
+
+
+def _index(device: torch.device) -> tuple[torch.device, ...]:
+    """Return what names a device to its module: there is one mps alone, and it has no name."""
+    return () if device.type == "mps" else (device,)
 
 
 def _module(device: torch.device) -> Any:
@@ -129,26 +142,25 @@ def _all_numbers(device: torch.device) -> tuple[Any, ...]:
     of_torch, of_device, of_python, of_numpy = _states(device)
     tensors = [state.tolist() for state in (of_torch, of_device) if state is not None]
     with np.printoptions(threshold=1_000_000):  # every number of its key
-        return tensors, of_python, str(of_numpy.state)
+        return tensors, of_python, str(of_numpy[1])
 
 
 # ---- a child process has the lock free, and the states as they are then ----
 
-_held_by_fork = False
+_forking = threading.local()  # .holds: whether the thread that forks has got the lock
 
 
 def _before_fork() -> None:
-    global _held_by_fork
-    _held_by_fork = RANDOM_STATE.acquire(timeout=FORK_SECONDS)
+    _forking.holds = RANDOM_STATE.acquire(timeout=FORK_SECONDS)
 
 
 def _after_fork() -> None:
-    if _held_by_fork:
+    if _forking.holds:
         RANDOM_STATE.release()
 
 
 def _after_fork_in_child() -> None:
-    if _held_by_fork:
+    if _forking.holds:
         RANDOM_STATE.release()
     else:
         RANDOM_STATE._at_fork_reinit()  # its holder is not here

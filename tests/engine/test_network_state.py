@@ -100,6 +100,34 @@ def test_a_state_that_the_network_itself_refuses_leaves_it_as_it_was(tiny):
     assert same(outcome(other), before)
 
 
+class LateBuffer(Small):
+    """Makes a buffer at its first step, which keeps the graph that it came from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("first", None, persistent=False)
+
+    def between(self, features):
+        if self.first is None:
+            self.first = features.mean(0) * 1.0
+        return features - self.first.detach()
+
+
+def test_a_buffer_that_is_not_there_yet_is_not_there_again(tiny):
+    run, whole = (
+        TrainingRun(LateBuffer(), tiny, SETTINGS),
+        TrainingRun(LateBuffer(), tiny, SETTINGS),
+    )
+    whole.model.load_state_dict(run.model.state_dict())
+    start = run.state_dict()
+    list(whole), next(run), next(run)
+    assert run.state_dict()["unsaved_buffers"]["first"].grad_fn is None
+    run.load_state_dict(start)
+    assert run.model.first is None
+    list(run)
+    assert same(outcome(run), outcome(whole))
+
+
 def test_a_part_set_to_answer_only_stays_so(tiny):
     net = convolutional(nn.BatchNorm2d(4))
     net[1].eval()

@@ -36,7 +36,7 @@ def network_state(model: nn.Module) -> dict[str, Any]:
     state = {
         "model": saved,
         "unsaved_buffers": {
-            name: buffer for name, buffer in model.named_buffers() if name not in saved
+            name: buffer.detach() for name, buffer in model.named_buffers() if name not in saved
         },
         "evaluating": [name for name, part in model.named_modules() if not part.training],
         "frozen": [name for name, weights in model.named_parameters() if not weights.requires_grad],
@@ -50,8 +50,13 @@ def load_network_state(model: nn.Module, state: dict[str, Any]) -> None:
     """Let a network be the one whose `network_state` this is; it has no differences from it."""
     model.load_state_dict(state["model"])
     buffers = dict(model.named_buffers())
+    for name in buffers.keys() - state["model"].keys() if "unsaved_buffers" in state else ():
+        if name not in state["unsaved_buffers"]:
+            owner, _, own_name = name.rpartition(".")
+            setattr(model.get_submodule(owner), own_name, None)
     for name, value in state.get("unsaved_buffers", {}).items():
-        if name in buffers and buffers[name].shape == value.shape:
+        here = buffers.get(name)
+        if here is not None and (here.shape, here.dtype) == (value.shape, value.dtype):
             buffers[name].copy_(value)
         else:
             owner, _, own_name = name.rpartition(".")

@@ -77,20 +77,27 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
             check_batch_size(hyperparameters.batch_size, run.data, processes=run.processes)
             memory = copy.deepcopy(state["optimizer"])  # the optimizer keeps what it is given
             optimizer.load_state_dict(memory)
-            # What the network itself refuses leaves it as it was.
-            run.whole_or_not(lambda: _load_network(run, state))
+            batches = Batches(run.data.train, seed=hyperparameters.seed)
+            batches.begin(*position)
+            digest = run.data.train.digest
+
+            def take_up() -> None:
+                run.signals.hold()  # until all of it is taken up
+                _load_network(run, state)
+                run.optimizer, run.hyperparameters, run.batches = (
+                    optimizer,
+                    hyperparameters,
+                    batches,
+                )
+                run.history, run.changes, run.scores = history, changes, scores
+                run.first_digest, run.thread_counts = digest, thread_counts
+
+            run.whole_or_not(take_up)  # what the network itself refuses leaves it as it was
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"this is not the whole state of a run ({what})") from error
     if found:
         raise ValueError(f"the state is of another run: {'; '.join(found)}")
-
-    run.optimizer, run.hyperparameters = optimizer, hyperparameters
-    run.batches = Batches(run.data.train, seed=hyperparameters.seed)
-    run.batches.begin(*position)
-    run.history, run.changes, run.scores = history, changes, scores
-    run.first_digest = run.data.train.digest
-    run.thread_counts = thread_counts
 
 
 def _load_network(run: Run, state: dict[str, Any]) -> None:
