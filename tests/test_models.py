@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tutorial_lib import LeNet5
-from tutorial_lib.models import make_model
+from tutorial_lib.models import copy_of, make_model
 
 
 @pytest.mark.parametrize(("init", "count"), [("torch", 61_706), ("mindspore", 61_684)])
@@ -120,3 +120,13 @@ def test_the_weights_of_a_maker_without_a_seed_depend_on_it_too():
     one, again, other = (make_model(lambda: nn.Linear(3, 2), seed) for seed in (1, 1, 2))
     assert torch.equal(one.weight, again.weight)
     assert not torch.equal(one.weight, other.weight)
+
+
+def test_a_copy_holds_what_a_step_noted_down():
+    model = nn.Linear(3, 2)
+    model.noted = model(torch.ones(1, 3))  # hangs on the step that it came from
+    copied = copy_of(model)
+    assert torch.equal(copied.noted, model.noted)
+    assert copied.noted.grad_fn is None
+    assert copied.weight is not model.weight
+    assert torch.equal(copied.weight, model.weight)

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from tutorial_lib import LeNet5, random_state
-from tutorial_lib.random_state import RANDOM_STATE, draws_at_random, seed_of_step, seeded
+from tutorial_lib.models import draws_at_random
+from tutorial_lib.random_state import RANDOM_STATE, seed_of_step, seeded
 
 
 def draw() -> list[float]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from tutorial_lib.checks import check_choice, check_whole
-from tutorial_lib.random_state import seeded
+from tutorial_lib.random_state import random_states, seeded
 
 INITS = ("torch", "mindspore")
 _PLAIN = {bool, int, float, str, type(None)}
@@ -87,30 +87,31 @@ class Kept:
     """What a network keeps besides its parameters, as it is now, to be put back.
 
     That is: its buffers, those that torch does not save, too; which of its parts are in training
-    mode; what parts tell by `get_extra_state`; and plain numbers and words that are attributes of
-    its own classes, a counter say.
+    mode; what parts tell by `get_extra_state`; and numbers, words and tensors that are attributes
+    of its own classes, a counter say.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._parts = list(model.modules())
         self._modes: list[bool] = []
         self._buffers: list[tuple[nn.Module, dict[str, Tensor | None]]] = []
-        self._attributes: list[tuple[nn.Module, dict[str, Any]]] = []
+        self._attributes: list[tuple[nn.Module, dict[str, Any]]] = []  # all that they have
         self._extra: list[tuple[nn.Module, Any]] = []
         for part in self._parts:  # before each step: so it is one loop, and a short one
             self._modes.append(part.training)
             if part._buffers:
                 self._buffers.append((part, part._buffers.copy()))
             if not _is_of_torch(type(part)):
-                self._attributes.append((part, plain_attributes(part)))
+                self._attributes.append((part, part.__dict__.copy()))
             if has_extra_state(type(part)):
                 self._extra.append((part, copy.deepcopy(part.get_extra_state())))
 
     @property
     def buffers(self) -> list[Tensor]:
-        """The buffers; what they hold now, whoever wants to put it back has to copy."""
-        kept = [buffer for _, buffers in self._buffers for buffer in buffers.values()]
-        return [buffer for buffer in kept if buffer is not None]
+        """Buffers, and tensors that are attributes: what they hold, others have to copy."""
+        kept = [value for _, buffers in self._buffers for value in buffers.values()]
+        kept += [value for _, had in self._attributes for value in had.values() if _is_plain(value)]
+        return [value for value in kept if isinstance(value, Tensor)]
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the parameters, shared ones once for each part that has them."""
@@ -124,20 +125,53 @@ class Kept:
         for part, buffers in self._buffers:
             part._buffers.update(buffers)
         for part, attributes in self._attributes:
+            for name in part.__dict__.keys() - attributes.keys():
+                del part.__dict__[name]
             part.__dict__.update(attributes)
         for part, state in self._extra:
             part.set_extra_state(copy.deepcopy(state))
 
 
 def plain_attributes(part: nn.Module) -> dict[str, Any]:
-    """Return numbers and words that a part of a network, not of a class of torch, has by itself."""
+    """Return numbers, words and tensors that a part of a network, not of torch's, has by itself.
+
+    A tensor that still hangs on the step that it came from, as what a forward pass notes down does,
+    is none of them.
+    """
     if _is_of_torch(type(part)):
         return {}
     return {
         name: value
         for name, value in part.__dict__.items()
-        if type(value) in _PLAIN and name not in _OF_EVERY_MODULE
+        if name not in _OF_EVERY_MODULE and _is_plain(value)
     }
+
+
+def _is_plain(value: Any) -> bool:
+    return type(value) in _PLAIN or (type(value) is Tensor and value.grad_fn is None)
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """Return a copy of a model, what it has noted down of a step included, which hangs on nothing."""
+    values = [
+        value for part in model.modules() for value in (*vars(part).values(), *part.buffers())
+    ]
+    noted = [v for v in values if isinstance(v, Tensor) and v.grad_fn is not None]
+    return copy.deepcopy(model, {id(value): value.detach().clone() for value in noted})
+
+
+def draws_at_random(model: nn.Module, inputs: Tensor) -> bool:
+    """Say whether a model draws from a global generator when it answers, in its present mode.
+
+    Args:
+        inputs: What it is asked, (B, ...). A copy of the model answers; the random states are
+            given back.
+    """
+    asked = copy_of(model)
+    with seeded(0, inputs.device), torch.no_grad():
+        before = random_states(inputs.device)
+        asked(inputs)
+        return random_states(inputs.device) != before
 
 
 def surely_draws_nothing(model: nn.Module) -> bool:

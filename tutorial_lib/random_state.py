@@ -1,7 +1,6 @@
 """The global random states of torch, numpy and Python, which all threads share: lent to one."""
 
 import contextlib
-import copy
 import functools
 import os
 import random
@@ -11,7 +10,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 RANDOM_STATE = (
     threading.RLock()
@@ -124,21 +122,8 @@ def _seeds_of_block(seed: int, block: int) -> list[int]:
     return [int(np.random.default_rng((seed, step, 1)).integers(2**63)) for step in steps]
 
 
-def draws_at_random(model: nn.Module, inputs: Tensor) -> bool:
-    """Say whether a model draws from a global generator when it answers, in its present mode.
-
-    Args:
-        inputs: What it is asked, (B, ...). A copy of the model answers; the random states are
-            given back.
-    """
-    asked = copy.deepcopy(model)
-    with seeded(0, inputs.device), torch.no_grad():
-        before = _all_numbers(inputs.device)
-        asked(inputs)
-        return _all_numbers(inputs.device) != before
-
-
-def _all_numbers(device: torch.device) -> tuple[Any, ...]:
+def random_states(device: torch.device) -> tuple[Any, ...]:
+    """Return the states of all global generators, the device's among them, to be compared."""
     of_torch, of_device, of_python, of_numpy = _states(device)
     tensors = [state.tolist() for state in (of_torch, of_device) if state is not None]
     with np.printoptions(threshold=1_000_000):  # every number of its key

@@ -24,8 +24,8 @@ from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
 from tutorial_lib.data.digits import Digits, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
-from tutorial_lib.models import _LAYERS, make_model, surely_draws_nothing
-from tutorial_lib.random_state import RANDOM_STATE, draws_at_random
+from tutorial_lib.models import _LAYERS, draws_at_random, make_model, surely_draws_nothing
+from tutorial_lib.random_state import RANDOM_STATE
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 RATES = {"momentum": 0.02, "adam": 2e-3}

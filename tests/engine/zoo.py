@@ -75,6 +75,21 @@ class UnsavedBuffer(Small):
         return features - self.mean
 
 
+class PlainTensors(Small):
+    """Follows means in tensors that are mere attributes: one is replaced, one changed in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.total = torch.zeros(16), torch.zeros(16)
+
+    def between(self, features):
+        self.noted = features  # as many a learner does; nothing comes of it
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * features.detach().mean(0)
+            self.total += features.detach().mean(0)
+        return features - self.mean + 0.01 * self.total
+
+
 class ReplacedBuffer(Small):
     """Puts a new tensor in the place of its buffers; one of them is there from a step on."""
 
@@ -200,6 +215,7 @@ ZOO: dict[str, Callable[[], nn.Module]] = {
     "unsaved buffer": UnsavedBuffer,
     "replaced buffer": ReplacedBuffer,
     "extra state": ExtraState,
+    "plain tensors": PlainTensors,
     "spectral norm": spectral,
 }
 DRAWS = {

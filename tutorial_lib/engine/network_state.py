@@ -19,8 +19,8 @@ def network_state(model: nn.Module) -> dict[str, Any]:
     Returns:
         "model", its state_dict; "unsaved_buffers", which torch leaves out of it; "evaluating", the
         names of parts that are not in training mode; "frozen", the names of parameters that are
-        not trained; "attributes", part -> plain numbers and words of its own; "network", how it is
-        printed.
+        not trained; "attributes", part -> numbers, words and tensors of its own; "network", how it
+        is printed.
 
     Raises:
         ValueError: The extra state of a part is not made of tensors and plain values.
@@ -69,7 +69,11 @@ def load_network_state(model: nn.Module, state: dict[str, Any]) -> None:
             part.training = name not in evaluating
     for name, values in state.get("attributes", {}).items():
         for attribute, value in values.items():
-            if attribute in plain_attributes(parts[name]):
+            here = plain_attributes(parts[name])
+            if isinstance(value, Tensor):
+                like = here[attribute] if isinstance(here.get(attribute), Tensor) else value
+                setattr(parts[name], attribute, value.to(like.device, copy=True))
+            elif attribute in here:
                 setattr(parts[name], attribute, value)
 
 

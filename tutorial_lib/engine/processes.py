@@ -5,7 +5,6 @@ stopping, so a Session can pause it and a panel can show it like any other.
 """
 
 import contextlib
-import copy
 import io
 import os
 import pickle
@@ -38,7 +37,7 @@ from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
-from tutorial_lib.random_state import draws_at_random
+from tutorial_lib.models import copy_of, draws_at_random
 
 PASSES = 5  # of what a network may count or gather, before it draws or looks at it
 STATE = "state"  # the question for the weights, which are then in the file of that name
@@ -247,7 +246,7 @@ def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
     Args:
         inputs: Some, (B, 1, 32, 32), B 4 or more. Copies of the model answer them.
     """
-    whole, share = copy.deepcopy(model), copy.deepcopy(model)
+    whole, share = copy_of(model), copy_of(model)
     pairs: list[tuple[Tensor, Tensor]] = []
     for _ in range(PASSES):
         if draws_at_random(whole, inputs):

@@ -1,6 +1,5 @@
 """What the batch size does to the gradient, to the clock, and to the loss."""
 
-import copy
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits, Split
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race
+from tutorial_lib.models import copy_of
 
 SIZES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
 RACE_SIZES = (4, 32, 256, 1024)
@@ -75,7 +75,7 @@ def measure_batches(
     check_whole("num_batches", num_batches, low=2)
     for size in sizes:
         check_whole("batch size", size, low=1)
-    model = copy.deepcopy(model)
+    model = copy_of(model)
 
     def measured() -> Iterator[BatchRecord]:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)  # pays for a step, goes nowhere

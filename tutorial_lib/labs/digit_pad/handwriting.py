@@ -1,6 +1,5 @@
 """A drawn digit, made into what the network was trained on, and read."""
 
-import copy
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from tutorial_lib.data import normalise
 from tutorial_lib.evaluation import evaluating
 from tutorial_lib.labs.digit_pad.own_pictures import grey_levels, scaled
+from tutorial_lib.models import copy_of
 
 BOX = 20  # pixels; the longer side of every MNIST digit
 FIELD = 28  # pixels; the side of an MNIST image
@@ -106,7 +106,7 @@ def read_digit(model: nn.Module, digit: np.ndarray) -> tuple[float, ...]:
     Raises:
         ValueError: The model answers with something that is no number, or not with ten.
     """
-    reader = copy.deepcopy(model)
+    reader = copy_of(model)
     device = next(reader.parameters()).device
     with evaluating(reader):
         logits = reader(as_input(digit).to(device))  # (1, 10)

@@ -1,6 +1,5 @@
 """The learning-rate range test: raise the rate from step to step, and see where it ends badly."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from tutorial_lib.checks import check_number, check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Digits
 from tutorial_lib.engine import Diverged, TrainingRun
+from tutorial_lib.models import copy_of
 from tutorial_lib.random_state import seeded
 
 EARLY_SHARE = 0.2  # of the steps: their rates are too low to matter, so they give the level
@@ -67,7 +67,7 @@ def lr_finder(
     check_number("lowest", lowest, "(0, inf)", lambda value: value > 0)
     check_number("highest", highest, f"({lowest:g}, inf)", lambda value: value > lowest)
     settings = (settings or Hyperparameters()).replace(epochs=num_steps)
-    run = TrainingRun(copy.deepcopy(model), data, settings)
+    run = TrainingRun(copy_of(model), data, settings)
     return _take_steps(run, np.geomspace(lowest, highest, num_steps).tolist())
 
 

@@ -1,6 +1,5 @@
 """A plane through the weights of a trained net: its loss there, and optimizers within it."""
 
-import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from tutorial_lib.data import Split
+from tutorial_lib.models import copy_of
 from tutorial_lib.optimizers import OPTIMIZERS, make_optimizer
 
 REACH = 1.0  # the plane is measured from -1 to 1 in both directions
@@ -54,7 +54,7 @@ class LossPlane:
     def __init__(
         self, model: nn.Module, digits: Split, *, num_digits: int = 200, seed: int = 0
     ) -> None:
-        self._model = copy.deepcopy(model)
+        self._model = copy_of(model)
         self._weights = {n: w.detach() for n, w in self._model.named_parameters()}
         generator = torch.Generator().manual_seed(seed)
         self._directions = [filter_normalised(self._weights, generator) for _ in range(2)]
