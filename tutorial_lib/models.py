@@ -152,7 +152,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def copy_of(model: nn.Module) -> nn.Module:
-    """Return a copy of a model, what it has noted down of a step included, which hangs on nothing."""
+    """Return a copy of a model, and of what it noted down of a step, which hangs on nothing."""
     values = [
         value for part in model.modules() for value in (*vars(part).values(), *part.buffers())
     ]
