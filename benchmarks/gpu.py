@@ -20,7 +20,7 @@ from report import cells
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, evaluate, load_digits
 from tutorial_lib.checks import check_whole
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.drive import in_bursts, iterate_for_device
 from tutorial_lib.hardware import choose_device, use_available_cores
 
@@ -60,7 +60,7 @@ def rows(device: torch.device, pairs: int, steps: int, epochs: int) -> Iterator[
     yield from whole_run(device, epochs)
 
 
-def step_rows(data: Digits, *, pairs: int, steps: int) -> Iterator[Row]:
+def step_rows(data: Data, *, pairs: int, steps: int) -> Iterator[Row]:
     """Yield the seconds of each way to take steps, in ratio to one by one, and what differs."""
 
     def plain() -> TrainingRun:
@@ -95,7 +95,7 @@ def step_rows(data: Digits, *, pairs: int, steps: int) -> Iterator[Row]:
     yield row("steps a second in bursts", [steps / once() for _ in range(pairs)], unit="")
 
 
-def new_run(model: torch.nn.Module, data: Digits) -> TrainingRun:
+def new_run(model: torch.nn.Module, data: Data) -> TrainingRun:
     """Return a run without end."""
     return TrainingRun(model, data, Hyperparameters(epochs=ENDLESS, batch_size=BATCH))
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Data
 
 ENDLESS = 1_000_000  # epochs
 
@@ -33,7 +33,7 @@ class BareLeNet(nn.Module):
         return self.fc3(x)  # (B, 10)
 
 
-def bare_loop(data: Digits, batch_size: int) -> Iterator[float]:
+def bare_loop(data: Data, batch_size: int) -> Iterator[float]:
     """Train as PyTorch's tutorials do, from tensors in memory; yield each loss, for ever."""
     torch.manual_seed(0)  # the weights that LeNet5() begins with, too
     model = BareLeNet()
@@ -51,6 +51,6 @@ def bare_loop(data: Digits, batch_size: int) -> Iterator[float]:
             yield loss.item()
 
 
-def endless_run(data: Digits, batch_size: int) -> TrainingRun:
+def endless_run(data: Data, batch_size: int) -> TrainingRun:
     """Return our run on the same task."""
     return TrainingRun(LeNet5(), data, Hyperparameters(epochs=ENDLESS, batch_size=batch_size))

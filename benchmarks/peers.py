@@ -21,7 +21,7 @@ from pairs import Way, stepping, timed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 
 RATE, MOMENTUM = 0.01, 0.9
 
@@ -42,10 +42,10 @@ class Batches:
             yield self.split.images[indices], self.split.labels[indices]
 
 
-def few(data: Digits, count: int) -> Digits:
+def few(data: Data, count: int) -> Data:
     """Return the first training digits only."""
     train = Split(data.train.images[:count], data.train.labels[:count])
-    return Digits(data.name, data.notice, train, data.test, data.device)
+    return Data(data.name, data.notice, train, data.test, data.device)
 
 
 def installed(package: str) -> bool:
@@ -56,7 +56,7 @@ def installed(package: str) -> bool:
 # ---- frameworks ----
 
 
-def with_skorch(data: Digits, batch_size: int) -> Way:
+def with_skorch(data: Data, batch_size: int) -> Way:
     """Skorch's NeuralNet; it records the loss of every batch itself."""
     from skorch import NeuralNet
 
@@ -73,7 +73,7 @@ def with_skorch(data: Digits, batch_size: int) -> Way:
     return timed(lambda: net.partial_fit(data.train.images, data.train.labels, epochs=1))
 
 
-def with_fastai(data: Digits, batch_size: int) -> Way:
+def with_fastai(data: Data, batch_size: int) -> Way:
     """Fastai's Learner; its Recorder reads the loss at every step."""
     from functools import partial
 
@@ -96,7 +96,7 @@ def with_fastai(data: Digits, batch_size: int) -> Way:
     return timed(epoch)
 
 
-def with_lightning(data: Digits, batch_size: int) -> Way:
+def with_lightning(data: Data, batch_size: int) -> Way:
     """Lightning's Trainer, without logger, files or bar; its setting up is not counted."""
     import lightning
 
@@ -137,7 +137,7 @@ def with_lightning(data: Digits, batch_size: int) -> Way:
     return epoch
 
 
-def with_keras(data: Digits, batch_size: int) -> Way:
+def with_keras(data: Data, batch_size: int) -> Way:
     """Keras on torch, fed from arrays in memory."""
     os.environ["KERAS_BACKEND"] = "torch"
     import keras
@@ -217,7 +217,7 @@ def close() -> None:
     _open_loops.clear()
 
 
-def loaded(data: Digits, batch_size: int, *, normalise: bool, num_workers: int) -> Way:
+def loaded(data: Data, batch_size: int, *, normalise: bool, num_workers: int) -> Way:
     """Return a way that takes an epoch's number of steps from a loader of transformed pictures."""
     from torchvision import transforms
 
@@ -229,23 +229,23 @@ def loaded(data: Digits, batch_size: int, *, normalise: bool, num_workers: int) 
     return stepping(loop, len(data.train) // batch_size)
 
 
-def as_tutorials(data: Digits, batch_size: int) -> Way:
+def as_tutorials(data: Data, batch_size: int) -> Way:
     """Load as PyTorch's tutorials do: transforms, no worker processes."""
     return loaded(data, batch_size, normalise=True, num_workers=0)
 
 
-def as_tutorials_with_workers(data: Digits, batch_size: int) -> Way:
+def as_tutorials_with_workers(data: Data, batch_size: int) -> Way:
     """Load with transforms in two worker processes."""
     return loaded(data, batch_size, normalise=True, num_workers=2)
 
 
-def as_d2l(data: Digits, batch_size: int) -> Way:
+def as_d2l(data: Data, batch_size: int) -> Way:
     """Load as d2l.DataModule does: resized pictures from four workers."""
     warnings.filterwarnings("ignore", message="This DataLoader will create")
     return loaded(data, batch_size, normalise=False, num_workers=4)
 
 
-PEERS: dict[str, tuple[str, Callable[[Digits, int], Way]]] = {  # name -> (package, maker)
+PEERS: dict[str, tuple[str, Callable[[Data, int], Way]]] = {  # name -> (package, maker)
     "skorch, in memory": ("skorch", with_skorch),
     "fastai, in memory": ("fastai", with_fastai),
     "Lightning, in memory": ("lightning", with_lightning),

@@ -5,7 +5,7 @@ from loops import bare_loop, endless_run
 from pairs import Row, compare, row, stepping
 
 from tutorial_lib import load_digits
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.drive import warm_up
 
 BATCH_SIZES = (1, 8, 32, 128, 1024)
@@ -26,7 +26,7 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
     return rows
 
 
-def compared(data: Digits, batch_size: int, what: str, *, pairs: int, dry: bool) -> Row:
+def compared(data: Data, batch_size: int, what: str, *, pairs: int, dry: bool) -> Row:
     """Return the ratio at one size, with our images a second in the note."""
     blocks = 1 if dry else max(4, min(100, IMAGES // batch_size))
     ours = stepping(endless_run(data, batch_size), 1)
@@ -40,8 +40,8 @@ def compared(data: Digits, batch_size: int, what: str, *, pairs: int, dry: bool)
     return row(what, found["ours"], note=f"{rate:,.0f} images a second")
 
 
-def grown(data: Digits, size: int) -> Digits:
+def grown(data: Data, size: int) -> Data:
     """Return a training set of that size: the sample's digits, many of them more than once."""
     places = torch.arange(size) % len(data.train)
     train = Split(data.train.images[places], data.train.labels[places])
-    return Digits(data.name, data.notice, train, data.test, data.device)
+    return Data(data.name, data.notice, train, data.test, data.device)

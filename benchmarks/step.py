@@ -8,7 +8,7 @@ from loops import bare_loop, endless_run
 from pairs import CONTROL, Row, Way, compare, row, skipped, stepping
 
 from tutorial_lib import Session, load_digits
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.drive import warm_up
 
 BATCH = 32
@@ -25,7 +25,7 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
     return rows + peer_rows(data, pairs=pairs, dry=dry)
 
 
-def our_rows(data: Digits, *, pairs: int, dry: bool) -> list[Row]:
+def our_rows(data: Data, *, pairs: int, dry: bool) -> list[Row]:
     """Return our loop's row, our session's, a control each, and the milliseconds of it all."""
     loop = compare(
         {"ours": stepping(endless_run(data, BATCH), 1)},
@@ -50,7 +50,7 @@ def our_rows(data: Digits, *, pairs: int, dry: bool) -> list[Row]:
     ]
 
 
-def in_session(data: Digits) -> Way:
+def in_session(data: Data) -> Way:
     """Return a way whose steps are taken by a session, and waited for."""
     run = endless_run(data, BATCH)
 
@@ -62,7 +62,7 @@ def in_session(data: Digits) -> Way:
     return seconds
 
 
-def peer_rows(data: Digits, *, pairs: int, dry: bool) -> list[Row]:
+def peer_rows(data: Data, *, pairs: int, dry: bool) -> list[Row]:
     """Return a row for each peer, or a word on why it is missing."""
     ways, missing = {}, []
     for name, (package, make) in peers.PEERS.items():

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.records import StepRecord
 
@@ -39,7 +39,7 @@ def main() -> None:
     FILE.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
 
 
-def train(data: Digits, seed: int, *, epochs: int) -> dict[str, Any]:
+def train(data: Data, seed: int, *, epochs: int) -> dict[str, Any]:
     """Return what a run from the original's initialisation tells: the fields of MnistRun."""
     settings = Hyperparameters(epochs=epochs, seed=seed)
     run = TrainingRun(LeNet5(init="mindspore", seed=seed), data, settings)

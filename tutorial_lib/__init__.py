@@ -12,7 +12,7 @@ if sys.argv[:1] == ["-m"]:  # python -m tutorial_lib, on its way to the command 
     checks.suspect_other_packages()
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits, Split, load_digits
+from tutorial_lib.data import Data, Split, load_digits
 from tutorial_lib.engine import (
     Diverged,
     EvaluationRecord,
@@ -26,7 +26,7 @@ from tutorial_lib.engine import (
     step_line,
     with_accuracy,
 )
-from tutorial_lib.evaluation import evaluate, hardest_mistakes
+from tutorial_lib.evaluation import evaluate, hardest_mistakes, predict
 from tutorial_lib.hardware import choose_device
 from tutorial_lib.models import LeNet5
 

@@ -1,10 +1,11 @@
-"""LeNet-5, the network of the tutorial; how a network is made, and what it keeps."""
+"""LeNet-5, the network of the tutorial, and plain ones for data of other shapes; what they keep."""
 
 import contextlib
 import copy
 import functools
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -81,6 +82,62 @@ class LeNet5(nn.Module):
         x = F.relu(self.fc1(x))  # (B, 120)
         x = F.relu(self.fc2(x))  # (B, 84)
         return self.fc3(x)  # (B, 10)
+
+
+class MLP(nn.Sequential):
+    """Dense layers with ReLU between them, for inputs of any shape: a multilayer perceptron.
+
+    Args:
+        num_inputs: Numbers of an input, all together.
+        num_outputs: Classes, or numbers to be predicted.
+        hidden: Units of each hidden layer.
+    """
+
+    def __init__(
+        self, num_inputs: int, num_outputs: int, hidden: tuple[int, ...] = (64, 64)
+    ) -> None:
+        layers: list[nn.Module] = [nn.Flatten()]  # (B, ...) -> (B, num_inputs)
+        for width in hidden:
+            layers += [nn.Linear(num_inputs, width), nn.ReLU()]
+            num_inputs = width
+        super().__init__(*layers, nn.Linear(num_inputs, num_outputs))
+
+
+class ConvNet(nn.Sequential):
+    """Two convolutions and two dense layers, for pictures (B, C, H, W) of any size from 2 x 2 on.
+
+    Args:
+        channels: C, 1 of grey pictures, 3 of coloured ones.
+        num_outputs: Classes, or numbers to be predicted.
+    """
+
+    def __init__(self, channels: int, num_outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, 16, kernel_size=3, padding=1),  # (B, 16, H, W)
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # (B, 16, H / 2, W / 2)
+            nn.Conv2d(16, 32, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(4),  # (B, 32, 4, 4)
+            nn.Flatten(),
+            nn.Linear(32 * 4 * 4, 64),
+            nn.ReLU(),
+            nn.Linear(64, num_outputs),
+        )
+
+
+def default_network(shape: Sequence[int], num_outputs: int) -> Callable[..., nn.Module]:
+    """Return what makes a sensible network for inputs of a shape: LeNet, a ConvNet or an MLP.
+
+    Args:
+        shape: Of one input, without the batch.
+        num_outputs: Classes, or numbers to be predicted.
+    """
+    if (*shape, num_outputs) == (1, 32, 32, 10):
+        return LeNet5
+    if len(shape) == 3 and shape[0] in (1, 3, 4) and min(shape[1:]) > 1:
+        return partial(ConvNet, shape[0], num_outputs)
+    return partial(MLP, math.prod(shape), num_outputs)
 
 
 class Kept:
@@ -203,5 +260,6 @@ _LAYERS = (
     "ReLU LeakyReLU ELU GELU SiLU Sigmoid Tanh Softplus Softmax LogSoftmax"
 )
 _DRAW_NOTHING = {  # class -> its forward
-    kind: kind.forward for kind in (LeNet5, *(getattr(nn, name) for name in _LAYERS.split()))
+    kind: kind.forward
+    for kind in (LeNet5, MLP, ConvNet, *(getattr(nn, name) for name in _LAYERS.split()))
 }

@@ -12,9 +12,8 @@ import torch
 import tqdm.auto
 from tiny_digits import serving, tiny_files, tiny_source
 
+from tutorial_lib.data import DataUnavailable, fetch, folders, load_digits
 from tutorial_lib.data import digits as data
-from tutorial_lib.data import fetch, folders
-from tutorial_lib.data.digits import DataUnavailable, load_digits
 from tutorial_lib.data.prepared import read_prepared
 
 FILES = tiny_files()
@@ -112,7 +111,7 @@ def test_the_split_of_the_sample_never_changes(sample):
 def test_the_sample_says_what_it_is(sample):
     assert sample.name == "sample"
     assert sample.notice.startswith("Real MNIST digits, a sample: 4,000")
-    assert repr(sample) == "Digits('sample', 4,000 + 1,000 images, on cpu)"
+    assert repr(sample) == "Data('sample', 4,000 + 1,000 images, on cpu)"
     assert repr(sample.train) == "Split(4,000 images)"
 
 

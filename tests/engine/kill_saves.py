@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 
 LONGEST_LIFE_SECONDS = 0.15  # a save takes a tenth of that
 LOCKS = (".run.ckpt.lock", ".run.ckpt.previous.lock")  # which the next save removes
@@ -27,7 +27,7 @@ def new_run() -> TrainingRun:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(64, 1, 32, 32, generator=generator)
     split = Split(images, torch.randint(10, (64,), generator=generator))
-    data = Digits("noise", "For tests.", split, split, torch.device("cpu"))
+    data = Data("noise", "For tests.", split, split, torch.device("cpu"))
     return TrainingRun(LeNet5(), data, Hyperparameters(epochs=10_000, batch_size=2))
 
 

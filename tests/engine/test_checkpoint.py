@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
-from tutorial_lib.data.digits import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.checkpoint import CheckpointError, Saver, reading
 from tutorial_lib.engine.checkpoint.frames import make_frame
 from tutorial_lib.engine.checkpoint.packing import pack
@@ -332,13 +332,13 @@ def wider() -> nn.Module:
     return model
 
 
-def swapped(data: Digits) -> Digits:
-    return Digits("swapped", "For tests.", data.test, data.train, data.device)
+def swapped(data: Data) -> Data:
+    return Data("swapped", "For tests.", data.test, data.train, data.device)
 
 
-def doubled(data: Digits) -> Digits:
+def doubled(data: Data) -> Data:
     train = type(data.train)(data.train.images.double(), data.train.labels)
-    return Digits(data.name, "For tests.", train, data.test, data.device)
+    return Data(data.name, "For tests.", train, data.test, data.device)
 
 
 BROKEN = {

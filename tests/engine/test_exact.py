@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.optimizers import OPTIMIZERS
 
@@ -52,13 +52,13 @@ exactly = settings(
 resumed = {"count": 0}
 
 
-def tiny(sample: Digits) -> Digits:
+def tiny(sample: Data) -> Data:
     """Return 50 training digits: 6 steps of 8 in an epoch, 2 left out."""
     train = Split(sample.train.images[:50], sample.train.labels[:50])
-    return Digits("tiny", "For tests.", train, train, torch.device("cpu"))
+    return Data("tiny", "For tests.", train, train, torch.device("cpu"))
 
 
-def new_run(data: Digits, optimizer: str, model: nn.Module | None = None) -> TrainingRun:
+def new_run(data: Data, optimizer: str, model: nn.Module | None = None) -> TrainingRun:
     settings = Hyperparameters(
         epochs=2, batch_size=8, optimizer=optimizer, learning_rate=RATES.get(optimizer, 0.02)
     )

@@ -9,15 +9,15 @@ from torch import nn
 from zoo import ZOO, Small, convolutional
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint, evaluate
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 
 SETTINGS = Hyperparameters(epochs=2, batch_size=8, learning_rate=0.02)
 
 
 @pytest.fixture(scope="module")
-def tiny(sample) -> Digits:
+def tiny(sample) -> Data:
     train = Split(sample.train.images[:33].clone(), sample.train.labels[:33].clone())
-    return Digits("tiny", "For tests.", train, train, torch.device("cpu"))
+    return Data("tiny", "For tests.", train, train, torch.device("cpu"))
 
 
 def frozen(net: nn.Module, name: str) -> nn.Module:
@@ -211,11 +211,11 @@ def test_gathered_gradients_survive_a_step_that_is_taken_back(tiny):
 # ---- the data ----
 
 
-def changed(data: Digits, part: str) -> Digits:
+def changed(data: Data, part: str) -> Data:
     train = copy.deepcopy(data.train)
     tensor = getattr(train, part)
     tensor[-1] = tensor[-1] + 1 if part == "images" else (tensor[-1] + 1) % 10
-    return Digits(data.name, data.notice, train, data.test, data.device)
+    return Data(data.name, data.notice, train, data.test, data.device)
 
 
 @pytest.mark.parametrize("part", ["images", "labels"])

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from torch import nn
 
 from tutorial_lib import Hyperparameters, TrainingRun, checkpoint
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.checkpoint import CheckpointError, Saver
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
@@ -36,11 +36,11 @@ LIMITS = st.none() | st.none() | st.sampled_from([0, 100, 1500, 2500, 4000, 6000
 PLAN = st.lists(st.tuples(st.integers(0, 5), LIMITS), min_size=1, max_size=8)
 
 
-def new_data() -> Digits:
+def new_data() -> Data:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(64, 1, 32, 32, generator=generator)
     split = Split(images, torch.randint(10, (64,), generator=generator))
-    return Digits("noise", "For tests.", split, split, torch.device("cpu"))
+    return Data("noise", "For tests.", split, split, torch.device("cpu"))
 
 
 DATA = new_data()

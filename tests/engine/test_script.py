@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.data import fetch
-from tutorial_lib.data.digits import Digits, Split, _prepare
+from tutorial_lib.data import Data, Split, fetch
+from tutorial_lib.data.digits import _prepare
 from tutorial_lib.engine import script as script_module
 from tutorial_lib.engine.processes import ProcessesRun
 from tutorial_lib.engine.script import MAX_LINES, script_of
@@ -59,7 +59,7 @@ def changed(request, sample) -> TrainingRun:
     return run
 
 
-def script_for(settings: Hyperparameters, data: Digits, start: nn.Module) -> str:
+def script_for(settings: Hyperparameters, data: Data, start: nn.Module) -> str:
     """Return the script of a run that has not begun; a device that is not here is only named."""
     run = TrainingRun(start, dataclasses.replace(data, device=torch.device("cpu")), settings)
     run.data = data
@@ -77,7 +77,7 @@ def ruff(script: str, *arguments: str) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def full_size(sample: Digits, name: str) -> Digits:
+def full_size(sample: Data, name: str) -> Data:
     """Return what passes for all of MNIST or Fashion-MNIST, in little memory."""
     images, labels = sample.train.images[:1], sample.train.labels[:1]
     train = Split(images.expand(60_000, -1, -1, -1), labels.expand(60_000))
@@ -123,7 +123,7 @@ def test_a_run_on_the_full_mnist_is_repeated_too(losses_of, tmp_path):
     raw = fetch.load_raw(fetch.MNIST, folders=[SHARED], store=None, no_download="a test")
     tensors = _prepare(*(raw[file] for file in fetch.MNIST.sha256), title="MNIST")
     train = Split(tensors["train_images"], tensors["train_labels"])
-    run = TrainingRun(LeNet5(), Digits("mnist", "", train, train, torch.device("cpu")))
+    run = TrainingRun(LeNet5(), Data("mnist", "", train, train, torch.device("cpu")))
     expected = [run.step().loss for _ in range(3)]
     (tmp_path / "data").symlink_to(SHARED)
     script = script_of(run, LeNet5()).replace("range(10)", "range(1)")

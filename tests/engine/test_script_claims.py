@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.data import Digits, Split, load_digits
+from tutorial_lib.data import Data, Split, load_digits
 from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.script import MAX_LINES, script_of
 
@@ -198,7 +198,7 @@ def test_modes_without_effect_change_nothing(few, losses_of):
 
 def test_another_type_of_numbers_is_ones_own(few, losses_of):
     double = Split(few.train.images.double(), few.train.labels)
-    data = Digits("double", "", double, double, few.device)
+    data = Data("double", "", double, double, few.device)
     for loss in ("cross_entropy", "mse"):
         run = TrainingRun(LeNet5().double(), data, SETTINGS.replace(loss=loss))
         assert ASKED in check_repeats(run, LeNet5().double(), losses_of)
@@ -235,7 +235,7 @@ def test_it_may_have_any_number_of_outputs(loss, few, losses_of):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 3))
     start = copy.deepcopy(model)
-    data = Digits("three", "", three, three, few.device)
+    data = Data("three", "", three, three, few.device)
     check_repeats(TrainingRun(model, data, SETTINGS.replace(loss=loss)), start, losses_of)
 
 
@@ -320,7 +320,7 @@ BEFORE = {
     "a position": lambda run: run.batches.begin(1),
     "other weights": lambda run: nn.init.normal_(run.model.fc3.weight, std=0.1),
     "a class of splits": lambda run: setattr(
-        run, "data", Digits("few", "", Ours(run.data.train.images, run.data.train.labels),
+        run, "data", Data("few", "", Ours(run.data.train.images, run.data.train.labels),
                             run.data.test, run.data.device)
     ),
 }  # fmt: skip
@@ -338,7 +338,7 @@ ON_ITS_WAY = {
 def own_few(few):
     """Return a few digits that may be changed."""
     train = Split(few.train.images.clone(), few.train.labels.clone())
-    return Digits("few", "", train, few.test, few.device)
+    return Data("few", "", train, few.test, few.device)
 
 
 @pytest.mark.parametrize("kind", BEFORE)

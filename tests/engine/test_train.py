@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun, evaluate
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.records import EvaluationRecord
 from tutorial_lib.optimizers import OPTIMIZERS

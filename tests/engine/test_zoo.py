@@ -21,7 +21,7 @@ from zoo import DRAWS, ZOO
 
 import tutorial_lib
 from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
 from tutorial_lib.models import _LAYERS, draws_at_random, make_model, surely_draws_nothing
@@ -46,10 +46,10 @@ LAYERS = {  # name -> arguments and the shape of inputs, where they are not () a
 
 
 @pytest.fixture(scope="module")
-def tiny(sample) -> Digits:
+def tiny(sample) -> Data:
     """Return 33 training digits: 4 steps of 8 in an epoch, one left out."""
     train = Split(sample.train.images[:33], sample.train.labels[:33])
-    return Digits("tiny", "For tests.", train, train, torch.device("cpu"))
+    return Data("tiny", "For tests.", train, train, torch.device("cpu"))
 
 
 @pytest.fixture(params=ZOO)

@@ -7,7 +7,7 @@ import torch.distributed as dist
 from zoo import ZOO
 
 from tutorial_lib import Hyperparameters, TrainingRun
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.distributed import DistributedRun, process_group
 from tutorial_lib.models import make_model
 
@@ -17,7 +17,7 @@ def main(kinds: list[str]) -> None:
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(33, 1, 32, 32, generator=draw)
     train = Split(images, torch.randint(10, (33,), generator=draw))
-    data = Digits("noise", "For tests.", train, train, torch.device("cpu"))
+    data = Data("noise", "For tests.", train, train, torch.device("cpu"))
     settings = Hyperparameters(epochs=2, batch_size=7, learning_rate=0.02)
     with process_group() as rank:
         for kind in kinds:

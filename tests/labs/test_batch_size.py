@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tutorial_lib import LeNet5
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.labs.batch_size.measure import (
     BatchRecord,
     count_points,
@@ -69,7 +69,7 @@ def test_rates_are_scaled_from_32_images_on():
 
 def test_a_race_has_as_many_points_as_it_says_and_all_see_the_same_images(sample):
     part = Split(sample.train.images[:2048], sample.train.labels[:2048])
-    data = Digits("part", "", part, sample.test, sample.device)
+    data = Data("part", "", part, sample.test, sample.device)
     points = list(race_batches(data, epochs=1, sizes=(256, 1024), scaling="linear"))
     assert len(points) == count_points(2048, epochs=1, sizes=(256, 1024)) == 4
     seen = {size: [p.images_seen for p in points if p.batch_size == size] for size in (256, 1024)}
@@ -93,7 +93,7 @@ def test_the_panels_measure_and_say_the_slope(sample):
 
 def test_the_race_panel_shows_each_size(few):
     large = Split(few.train.images.repeat(11, 1, 1, 1), few.train.labels.repeat(11))
-    panel = batch_race_panel(Digits("many", "", large, few.test, few.device))
+    panel = batch_race_panel(Data("many", "", large, few.test, few.device))
     panel.run(epochs=1, scaling="square root")
     assert "1024:" in panel.status.value
     assert panel.progress_bar.value == panel.progress_bar.max

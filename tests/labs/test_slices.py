@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tutorial_lib import LeNet5
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.labs.slices.measure import GridRow, LossPlane, filter_normalised, measure_plane
 from tutorial_lib.labs.slices.panel import plane_panel
 from tutorial_lib.optimizers import OPTIMIZERS

@@ -23,11 +23,11 @@ from ipywidgets.widgets.widget import _instances
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from tutorial_lib import Hyperparameters, load_digits
-from tutorial_lib.data.digits import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.panels import TrainingPanel
 
 sample = load_digits("sample")
-data = Digits(
+data = Data(
     sample.name,
     sample.notice,
     Split(sample.train.images[:400], sample.train.labels[:400]),

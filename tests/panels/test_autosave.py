@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint
-from tutorial_lib.data.digits import Split
+from tutorial_lib.data import Split
 from tutorial_lib.engine.session import in_background
 from tutorial_lib.files import part_of
 from tutorial_lib.panels import TrainingPanel

@@ -1,8 +1,7 @@
-"""Digits as tensors: found, fetched, prepared and kept."""
+"""What is learned from: digits that are found, fetched and prepared, and examples of one's own."""
 
 from tutorial_lib.data.digits import (
     DOWNLOADED,
-    Digits,
     condition,
     digest_as_loaded,
     load_digits,
@@ -10,4 +9,5 @@ from tutorial_lib.data.digits import (
 )
 from tutorial_lib.data.fetch import DataUnavailable
 from tutorial_lib.data.folders import data_folder, named_folder, writable_folder
+from tutorial_lib.data.sets import Data
 from tutorial_lib.data.split import Split

@@ -1,6 +1,6 @@
 """Digits as tensors: a sample that is always there, MNIST, Fashion-MNIST.
 
-Data never fails and never lies: `Digits.notice` says what it really is.
+Data never fails and never lies: `Data.notice` says what it really is.
 """
 
 import contextlib
@@ -8,7 +8,8 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import filelock
@@ -22,44 +23,35 @@ from tutorial_lib.data import fetch
 from tutorial_lib.data.fetch import DataUnavailable
 from tutorial_lib.data.folders import folders_to_search, writable_folder
 from tutorial_lib.data.prepared import Prepared, prepared_path, read_prepared, write_prepared
-from tutorial_lib.data.split import Split
+from tutorial_lib.data.sets import Data
+from tutorial_lib.data.split import Split, indices_apart
 from tutorial_lib.files import locked
 from tutorial_lib.hardware import choose_device, use_available_cores
 
 DOWNLOADED = {"mnist": fetch.MNIST, "fashion": fetch.FASHION}
 NOTICES = {
-    "sample": "Real MNIST digits, a sample: 4,000 to train on and 1,000 held out for the test.",
+    "sample": "Real MNIST digits, a sample: 4,000 to train on, 500 to choose by, 500 for the test.",
     "mnist": "MNIST, all of it: 60,000 digits to train on and 10,000 held out for the test.",
     "fashion": "Fashion-MNIST: 60,000 pictures of clothes to train on and 10,000 for the test.",
 }
 NOUNS = {"fashion": "clothes"}
+DIGIT_NAMES = tuple(map(str, range(10)))
+CLASS_NAMES = {
+    "fashion": ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker",
+                "bag", "boot"),
+}  # fmt: skip
+NUM_VALIDATION = {"sample": 500}  # of the digits that are not trained on
 SAMPLE_SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
 RETRY_SECONDS = 180.0  # "auto" does not try a failed download again before
 QUIET_SECONDS = 5.0  # so long another notebook is waited for without a word: the sample takes 3
 
 
-@dataclass(frozen=True, eq=False)
-class Digits:
-    """A training and a test set, and in words what they really are."""
-
-    name: str  # "sample", "mnist" or "fashion"
-    notice: str  # one sentence for the learner
-    train: Split
-    test: Split
-    device: torch.device
-    noun: str = "digits"  # what the pictures show, in the plural
-
-    def __repr__(self) -> str:
-        sizes = f"{len(self.train):,} + {len(self.test):,} images"
-        return f"Digits({self.name!r}, {sizes}, on {self.device})"
-
-
-def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Digits:
+def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Data:
     """Return digits, prepared as LeNet wants them: 32 x 32, normalised, on one device.
 
     Args:
-        source: "sample" (4,000 + 1,000 real MNIST digits, offline), "mnist" or "fashion" (60,000 +
-            10,000, downloaded once), or "auto": MNIST if it can be had, else the sample.
+        source: "sample" (4,000 + 500 + 500 real MNIST digits, offline), "mnist" or "fashion"
+            (60,000 + 10,000, downloaded once), or "auto": MNIST if it can be had, else the sample.
         device: Where the tensors live: "auto", "cpu", "cuda", "mps", "xpu".
 
     Raises:
@@ -85,7 +77,7 @@ _digests: dict[str, str] = {}  # set -> that of its training images and labels, 
 _failed_at: dict[str, tuple[float, str]] = {}  # set -> when its download failed, and why
 
 
-def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
+def _load(name: str, device: torch.device, *, no_download: str = "") -> Data:
     """Return the named set; `no_download` says why nothing may be downloaded, if so."""
     if os.environ.get("TUTORIAL_OFFLINE", "0") not in ("", "0"):
         no_download = "TUTORIAL_OFFLINE forbids the download"
@@ -113,8 +105,22 @@ def _load(name: str, device: torch.device, *, no_download: str = "") -> Digits:
     if prepared is None:
         prepared = build() if store is None else _cached(store, name, build)
     train, test = (_split(prepared, part, device) for part in ("train", "test"))
+    validation = None
+    if count := NUM_VALIDATION.get(name):
+        tested, chosen_by = indices_apart(test.targets, count, seed=0)
+        validation, test = test.part(chosen_by), test.part(tested)
     _digests[name] = train.digest
-    return Digits(name, NOTICES[name], train, test, device, NOUNS.get(name, "digits"))
+    return Data(
+        name,
+        NOTICES[name],
+        train,
+        test,
+        device,
+        noun=NOUNS.get(name, "digits"),
+        validation=validation,
+        classes=CLASS_NAMES.get(name, DIGIT_NAMES),
+        make_again=partial(load_digits, name),
+    )
 
 
 def _split(prepared: Prepared, part: str, device: torch.device) -> Split:

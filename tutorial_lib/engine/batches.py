@@ -1,4 +1,4 @@
-"""The order in which a run sees its training images, and how far it has come in it."""
+"""The order in which a run sees its training examples, and how far it has come in it."""
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ from tutorial_lib.data import Split
 
 
 class Batches:
-    """Hands out the training images of one epoch after the other, in an order of its own for each.
+    """Hands out the training examples of one epoch after the other, each in an order of its own.
 
-    An order depends on (seed, epoch) alone, so a position is (epoch, images taken of it). What the
-    batches of this epoch have cost so far is added up beside it.
+    An order depends on (seed, epoch) alone, so a position is (epoch, examples taken of it). What
+    the batches of this epoch have cost so far is added up beside it.
 
     Args:
-        train: Images (N, 1, 32, 32) float32 and labels (N,) int64, on any device.
+        train: On any device.
         seed: Of the run.
     """
 
@@ -23,9 +23,9 @@ class Batches:
         self.begin(0)
 
     def begin(self, epoch: int, steps: int = 0, taken: int = 0, total_loss: float = 0.0) -> None:
-        """Stand in an epoch, from 0, after so many steps, images and summed losses of it."""
+        """Stand in an epoch, from 0, after so many steps, examples and summed losses of it."""
         order = order_of_epoch(len(self._train), seed=self._seed, epoch=epoch)
-        order = order.to(self._train.images.device)
+        order = order.to(self._train.device)
         position = epoch, steps, taken, total_loss, order
         # In one line: an interrupt comes before or after it.
         self.epoch, self.steps, self.taken, self.total_loss, self._order = position
@@ -35,12 +35,12 @@ class Batches:
         return (len(self._train) - self.taken) // batch_size
 
     def peek(self, batch_size: int, *, ahead: int = 0) -> tuple[Tensor, Tensor]:
-        """Return the next batch, or the one that many batches later: (B, 1, 32, 32) and (B,)."""
+        """Return the next batch, or the one that many batches later: (B, ...) and (B, ...)."""
         start = self.taken + ahead * batch_size
-        indices = self._order[start : start + batch_size]  # (B,)
-        # As images[indices], in a third of the time.
-        images = self._train.images.index_select(0, indices)
-        return images, self._train.labels.index_select(0, indices)
+        return self._train.take(self._order[start : start + batch_size])
+
+    def close(self) -> None:
+        """End the processes that read ahead, if there are some; the next batch starts them anew."""
 
     def advance(self, batch_size: int, loss: float) -> None:
         """Count the next batch as taken, at this loss."""
@@ -49,6 +49,6 @@ class Batches:
         self.total_loss += loss
 
 
-def order_of_epoch(num_images: int, *, seed: int, epoch: int) -> Tensor:
-    """Return the order in which a run takes its training images: (N,) int64, indices of the set."""
-    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(num_images))
+def order_of_epoch(num_examples: int, *, seed: int, epoch: int) -> Tensor:
+    """Return the order in which a run takes its training examples: (N,) int64, their indices."""
+    return torch.from_numpy(np.random.default_rng((seed, epoch)).permutation(num_examples))

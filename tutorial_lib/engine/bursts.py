@@ -56,7 +56,7 @@ def update_without_waiting(run: Run, count: int) -> Tensor:
     """Move the weights by the next batches, whatever their losses; return these (count,)."""
     losses = []
     for ahead in range(count):
-        batch = run.next_batch(ahead)  # (B, 1, 32, 32), (B,)
+        batch = run.next_batch(ahead)  # (B, ...), (B, ...)
         losses.append(run.call_seeded(partial(_update, run, *batch), ahead))
     return torch.stack(losses)
 

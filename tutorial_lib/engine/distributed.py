@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from tutorial_lib.data import load_digits
+from tutorial_lib.engine.fit import check_batch_size
 from tutorial_lib.engine.records import Diverged, StepRecord
-from tutorial_lib.engine.run import ADJUSTABLE, check_batch_size
+from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.train import TrainingRun
 
 

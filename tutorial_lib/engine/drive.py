@@ -43,12 +43,15 @@ def is_synchronized(run: TrainingRun, record: StepRecord | EvaluationRecord) -> 
     return record.step == run.step_number
 
 
-def with_accuracy(run: TrainingRun, split: Split) -> Iterator[StepRecord | EvaluationRecord]:
+def with_accuracy(run: TrainingRun, split: Split | None) -> Iterator[StepRecord | EvaluationRecord]:
     """Yield the run's records, and after each epoch one on how it does on the split.
 
     The latter are kept in `run.scores`, too. One that was due when a run stopped comes first when
-    it is taken up again.
+    it is taken up again. Where there is no split, there are none.
     """
+    if split is None:
+        yield from iterate_for_device(run)
+        return
     if _score_is_due(run):
         yield _score(run, split)
     for record in iterate_for_device(run):
@@ -66,10 +69,25 @@ def _score_is_due(run: TrainingRun) -> bool:
 
 
 def _score(run: TrainingRun, split: Split) -> EvaluationRecord:
-    score, last = evaluate(run.model, split), run.history[-1]
-    record = EvaluationRecord(last.step, last.epoch, last.images_seen, score.loss, score.accuracy)
+    record = score_of(run, split)
     run.scores.append(record)
     return record
+
+
+def score_of(run: TrainingRun, split: Split) -> EvaluationRecord:
+    """Return how the run does on a split now, after its last step: by its loss and its metric."""
+    loss, last = run.own_loss or run.hyperparameters.loss, run.history[-1]
+    score = evaluate(run.model, split, loss=loss, metric=run.metric)
+    return EvaluationRecord(
+        step=last.step,
+        epoch=last.epoch,
+        images_seen=last.images_seen,
+        loss=score.loss,
+        accuracy=score.accuracy,
+        mean_absolute_error=score.mean_absolute_error,
+        r2=score.r2,
+        metric=score.metric,
+    )
 
 
 def warm_up(device: torch.device) -> None:

@@ -9,8 +9,8 @@ def take_own_step(run: Run, inputs: Tensor, targets: Tensor) -> float:
     """Let the run's update change the model by one batch; return the batch's loss.
 
     Args:
-        inputs: (B, 1, 32, 32).
-        targets: (B,).
+        inputs: (B, ...).
+        targets: (B,), or (B, T) of a regression.
 
     Raises:
         Diverged: The loss is NaN or infinite.

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import DOWNLOADED, Digits, load_digits
+from tutorial_lib.data import DOWNLOADED, Data, load_digits
 from tutorial_lib.engine.distributed import (
     DistributedRun,
     follow,
@@ -68,7 +68,7 @@ class ProcessesRun(TrainingRun):
     def __init__(
         self,
         model: nn.Module,
-        data: Digits,
+        data: Data,
         *settings: Any,
         processes: int = 2,
         exact: bool = True,
@@ -229,7 +229,7 @@ class ProcessesRun(TrainingRun):
         self._ranks, self._behind = None, False
 
 
-def check_origin(data: Digits) -> None:
+def check_origin(data: Data) -> None:
     """Refuse data that are not those which the processes load by their name."""
     if data.name != "sample" and data.name not in DOWNLOADED:
         raise ValueError(f"data must come from load_digits(...); got {data.name!r}")

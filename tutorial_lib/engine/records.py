@@ -22,13 +22,16 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRecord:
-    """How well the model did on held-out digits after an epoch."""
+    """How well the model did on held-out examples after an epoch; see `Evaluation`."""
 
     step: int
     epoch: int
     images_seen: int
     loss: float
-    accuracy: float  # share of digits named right, 0 to 1
+    accuracy: float | None = None  # of a classification: share named right, 0 to 1
+    mean_absolute_error: float | None = None  # of a regression
+    r2: float | None = None  # of a regression; None if all targets are equal
+    metric: float | None = None  # of the run's own metric, if it has one
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.batches import Batches
+from tutorial_lib.engine.fit import check_batch_size, check_kinds, check_model
 from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
+from tutorial_lib.evaluation import MetricFunction
 from tutorial_lib.hardware import use_available_cores
-from tutorial_lib.losses import loss_function
+from tutorial_lib.losses import LossFunction, check_loss, loss_function
 from tutorial_lib.models import surely_draws_nothing
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.random_state import call_seeded, seed_of_step, seeded
@@ -35,25 +37,28 @@ class Run:
     def __init__(
         self,
         model: nn.Module,
-        data: Digits,
+        data: Data,
         hyperparameters: Hyperparameters | None = None,
         *,
         update: Update | None = None,
+        loss: LossFunction | None = None,
+        metric: MetricFunction | None = None,
     ) -> None:
         use_available_cores()
         self.threads = torch.get_num_threads()
+        check_kinds(model, data, update=update, loss=loss, metric=metric)
         self.data = data
-        self.model = model.to(data.device)
-        self.hyperparameters = hyperparameters or Hyperparameters()
+        self.hyperparameters = hyperparameters or Hyperparameters(loss=data.default_loss)
         check_batch_size(self.hyperparameters.batch_size, data, processes=self.processes)
-        if update is not None and not callable(update):
-            raise TypeError(
-                f"update must be a function, update(run, inputs, targets); got {update!r}"
-            )
-        self.update = update
+        if loss is None:
+            check_loss(self.hyperparameters.loss, data.train.targets)
+        self.model = model.to(data.device)
+        self.update, self.own_loss, self.metric = update, loss, metric
         with seeded(self.hyperparameters.seed, data.device):
-            make_lazy_layers(self.model, data.train.images[:2])
-        self.loss_function = loss_function(self.hyperparameters.loss)
+            make_lazy_layers(self.model, data.train.first(2)[0])
+        if update is None and loss is None:  # with one's own, outputs may be of any kind
+            check_model(self.model, data, batch_size=self.hyperparameters.batch_size)
+        self.loss_function = loss or loss_function(self.hyperparameters.loss)
         self.optimizer = make_optimizer(
             self.hyperparameters.optimizer,
             self.model.parameters(),
@@ -89,7 +94,7 @@ class Run:
 
     @property
     def images_seen(self) -> int:
-        """How many images the steps so far have used."""
+        """How many examples the steps so far have used."""
         return self.history[-1].images_seen if self.history else 0
 
     @property
@@ -127,7 +132,8 @@ class Run:
         self.hyperparameters = self.hyperparameters.replace(epochs=epochs)
 
     def close(self) -> None:
-        """Give back what the run holds besides memory: nothing, unless a subclass says so."""
+        """Give back what the run holds besides memory: processes that read its data ahead."""
+        self.batches.close()
 
     def prepare(self) -> bool:
         """Settle what the next step is: what is asked for later acts on the one after it.
@@ -161,7 +167,7 @@ class Run:
         digest = self.data.train.digest
         if self.first_digest and digest != self.first_digest:
             raise ValueError(
-                f"the training images or labels of {self.data.name!r} were changed after the first "
+                f"the training examples of {self.data.name!r} were changed after the first "
                 "step, so the run is no longer one on data that can be named: begin a new one"
             )
         return digest
@@ -184,7 +190,7 @@ class Run:
             self.pending_changes.popleft()
 
     def next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
-        """Return the next batch, or the one that many steps later: (B, 1, 32, 32) and (B,)."""
+        """Return the next batch, or the one that many steps later: (B, ...) and (B, ...)."""
         return self.batches.peek(self.hyperparameters.batch_size, ahead=ahead)
 
     def call_seeded(self, action: Callable[[], Result], ahead: int = 0) -> Result:
@@ -255,11 +261,12 @@ class Run:
 
         It is looked for in the batch and in the weights, which must be those before that step.
         """
-        images, _ = self.batches.peek(self.hyperparameters.batch_size)
+        inputs, targets = self.batches.peek(self.hyperparameters.batch_size)
         names = [name for name, w in self.model.named_parameters() if not w.isfinite().all()]
         cause = ""
-        if images.is_floating_point() and not images.isfinite().all():
-            cause = "its batch holds images with numbers that are not finite. Mend the data"
+        told = [values for values in (inputs, targets) if values.is_floating_point()]
+        if not all(values.isfinite().all() for values in told):
+            cause = "its batch holds numbers that are not finite. Mend the data"
         elif names:
             cause = f"{names[0].removeprefix('module.')} held such numbers before that step"
         elif not self.history:
@@ -287,12 +294,3 @@ class Run:
         self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
         self.history.append(record)
         return record
-
-
-def check_batch_size(size: int, data: Digits, *, processes: int) -> None:
-    """Refuse a batch that is larger than the training set, or smaller than its processes."""
-    count = len(data.train)
-    why = f" (the training set of {data.name!r} has {count:,} images)"
-    check_whole("batch_size", size, low=1, high=count, why=why)
-    why = f" (each of {processes} processes needs an image)"
-    check_whole("batch_size", size, low=processes, why=why)

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import DOWNLOADED, Digits, digest_as_loaded
+from tutorial_lib.data import DOWNLOADED, Data, digest_as_loaded
 from tutorial_lib.engine.repeatable import (
     frozen_parts,
     is_plain_lenet,
     threads_of,
     what_was_done_by_hand,
 )
-from tutorial_lib.engine.state import update_name
+from tutorial_lib.engine.state import name_of
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import OPTIMIZERS, torch_options
@@ -138,7 +138,7 @@ def script_of(run: TrainingRun, start: nn.Module) -> str:
     """
     model = run.model if run.processes == 1 else start
     is_lenet = is_plain_lenet(start) and is_plain_lenet(model)
-    update = update_name(run.update)
+    update = name_of(run.update)
     parts = _Parts(run, start, model, run.first_hyperparameters, is_lenet, update)
     threads = max(threads_of(run))
     blocks = [
@@ -195,7 +195,7 @@ def _imports(parts: _Parts) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _is_known(data: Digits) -> bool:
+def _is_known(data: Data) -> bool:
     """Say whether these are the images and labels that anybody can have under that name.
 
     Where `load_digits` was not asked for them here, nobody can tell, and `_top` says so.
@@ -205,7 +205,7 @@ def _is_known(data: Digits) -> bool:
     return digest_as_loaded(data.name) in ("", data.train.digest)
 
 
-def _read(data: Digits) -> str:
+def _read(data: Data) -> str:
     if not _is_known(data):
         return _READ_OWN.format(count=len(data.train), device=data.device.type)
     to_device = "" if data.device.type == "cpu" else f'.to("{data.device.type}")'

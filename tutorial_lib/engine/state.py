@@ -10,13 +10,14 @@ from torch import Tensor
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine.batches import Batches
+from tutorial_lib.engine.fit import check_batch_size
 from tutorial_lib.engine.network_state import (
     load_network_state,
     network_differences,
     network_state,
 )
 from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
-from tutorial_lib.engine.run import Run, check_batch_size
+from tutorial_lib.engine.run import Run
 from tutorial_lib.optimizers import make_optimizer
 
 STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
@@ -39,7 +40,8 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "changes": [dataclasses.astuple(change) for change in run.changes],
         "scores": [dataclasses.astuple(score) for score in run.scores],
         "data": [run.data.name, len(run.data.train), run.check_data()],
-        "update": update_name(run.update),
+        "update": name_of(run.update),
+        "own_loss": name_of(run.own_loss),
         "threads": run.threads,
         "thread_counts": sorted(run.thread_counts),
     }
@@ -131,23 +133,29 @@ def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) 
         theirs: The settings that the state holds.
     """
     found = []
-    for field in ("optimizer", "loss"):
-        there, here = getattr(theirs, field), getattr(run.hyperparameters, field)
-        if there != here:
-            found.append(f"its {field} is {there}, here it is {here}")
-    there, here = (
-        name or "the usual step" for name in (state.get("update"), update_name(run.update))
-    )
-    if there != here:
-        found.append(f"its update is {there}, here it is {here}")
+    ours = run.hyperparameters
+    pairs = {
+        "optimizer": (theirs.optimizer, ours.optimizer),
+        "loss": (
+            state.get("own_loss") or theirs.loss,
+            name_of(run.own_loss) or ours.loss,
+        ),
+        "update": (
+            state.get("update") or "the usual step",
+            name_of(run.update) or "the usual step",
+        ),
+    }
+    found += [
+        f"its {what} is {there}, here it is {here}"
+        for what, (there, here) in pairs.items()
+        if there != here
+    ]
     (name, count, *digest), data = state["data"], run.data
     if (name, count) != (data.name, len(data.train)):
-        images = f"{len(data.train):,} images of {data.name!r}"
-        found.append(f"it learned from {count:,} images of {name!r}, here are {images}")
+        here = f"{len(data.train):,} {data.unit} of {data.name!r}"
+        found.append(f"it learned from {count:,} {data.unit} of {name!r}, here are {here}")
     elif digest and digest[0] != data.train.digest:  # earlier versions kept none
-        found.append(
-            f"the {count:,} images of {name!r} that it learned from, or their labels, differ"
-        )
+        found.append(f"the {count:,} {data.unit} of {name!r} that it learned from differ")
     found += network_differences(state, run.model)
     if not found:
         memory = state["optimizer"]["state"]
@@ -159,8 +167,8 @@ def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) 
     return found
 
 
-def update_name(update: Any) -> str:
-    """Return what a learner calls an update; "" for the usual step."""
-    while not hasattr(update, "__name__") and hasattr(update, "func"):  # a partial
-        update = update.func
-    return "" if update is None else getattr(update, "__name__", type(update).__name__)
+def name_of(function: Any) -> str:
+    """Return what a learner calls a step, loss or metric of his own; "" for the usual one."""
+    while not hasattr(function, "__name__") and hasattr(function, "func"):  # a partial
+        function = function.func
+    return "" if function is None else getattr(function, "__name__", type(function).__name__)

@@ -19,20 +19,26 @@ class TrainingRun(Run):
     The order of the data depends on (seed, epoch) alone, and what a step draws at random, dropout
     say, on (seed, step), so nothing that is drawn from the global random states of torch, numpy
     and Python changes a run. A step happens whole or not at all, whatever interrupts it. The last
-    images of an epoch that do not fill a batch are left out, as in the original tutorial.
+    examples of an epoch that do not fill a batch are left out, as in the original tutorial.
 
     Args:
-        model: Maps images (B, 1, 32, 32) float32 to logits (B, 10). Moved to the data's device
-            and trained in place.
-        data: From `load_digits`.
-        hyperparameters: The defaults are those of the original tutorial.
-        update: A step of your own, called as update(run, inputs (B, 1, 32, 32), targets (B,)): it
+        model: Maps inputs (B, ...) to logits (B, K) of a classification, to numbers (B, T) of a
+            regression. Moved to the data's device and trained in place.
+        data: From `load_digits`, `from_tensors`, `from_dataset` or `from_folder`.
+        hyperparameters: The defaults are those of the original tutorial; of a regression, the loss
+            is "mse" where none are given.
+        update: A step of your own, called as update(run, inputs (B, ...), targets (B, ...)): it
             changes run.model by run.optimizer, as `step` does, and returns the loss (). If that is
             no number, or an exception is raised, what it did to the two is taken back.
+        loss: A loss of your own, called as loss(outputs, targets), that returns (); it takes the
+            place of the one that the hyperparameters name.
+        metric: A number of your own, called as metric(outputs (N, ...), targets (N, ...)): the run
+            is scored by it on held-out examples.
 
     Raises:
-        TypeError: update cannot be called.
-        ValueError: batch_size exceeds the training set, or a lazy layer cannot be given its shape.
+        TypeError: update, loss or metric cannot be called, or model or data are none.
+        ValueError: batch_size exceeds the training set, a lazy layer cannot be given its shape, or
+            what the model answers does not fit the targets.
     """
 
     def __iter__(self) -> Self:
@@ -55,7 +61,7 @@ class TrainingRun(Run):
             raise self.divergence(error.loss) from None
 
     def _take_step(self) -> StepRecord:
-        inputs, targets = self.next_batch()  # (B, 1, 32, 32), (B,)
+        inputs, targets = self.next_batch()  # (B, ...), (B,) or (B, T)
         start = time.perf_counter()
         loss = self.call_seeded(lambda: self._update(inputs, targets))
         return self.record_step(loss, time.perf_counter() - start)

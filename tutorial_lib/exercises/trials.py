@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits, Split, load_digits
+from tutorial_lib.data import Data, Split, load_digits
 from tutorial_lib.engine import Diverged, TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 @functools.cache
-def digits() -> Digits:
+def digits() -> Data:
     """Return the sample, on the CPU."""
     return load_digits("sample", device="cpu")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, Session, TrainingRun
 from tutorial_lib.panels.status import Progress
 from tutorial_lib.pictures import LiveCurve
@@ -13,7 +13,7 @@ from tutorial_lib.pictures import LiveCurve
 class RunsOnDisplay:
     """Reads a session's records as they come, into the curve and the progress."""
 
-    def __init__(self, data: Digits) -> None:
+    def __init__(self, data: Data) -> None:
         self._run: TrainingRun | None = None  # the last one
         self.curve = LiveCurve(len(data.train), len(data.test), noun=data.noun)
         self._held_out = f"{len(data.test):,} held-out {data.noun}"

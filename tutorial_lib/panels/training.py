@@ -12,7 +12,7 @@ from torch import nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import (
     Diverged,
     Session,
@@ -70,14 +70,14 @@ class TrainingPanel(LivePanel):
 
     def __init__(
         self,
-        data: Digits,
+        data: Data,
         *,
         new_model: Callable[..., nn.Module] = LeNet5,
-        new_run: Callable[[nn.Module, Digits, Hyperparameters], TrainingRun] = TrainingRun,
+        new_run: Callable[[nn.Module, Data, Hyperparameters], TrainingRun] = TrainingRun,
         settings: Hyperparameters | None = None,
         save_to: str | os.PathLike[str] | None = None,
     ) -> None:
-        if not isinstance(data, Digits):
+        if not isinstance(data, Data):
             raise TypeError(f"data must come from load_digits(...); got a {type(data).__name__}")
         if not callable(new_model):
             raise TypeError(f"new_model must be callable, as LeNet5 is; got {new_model!r}")

@@ -190,7 +190,7 @@ def draw_digits(
     Args:
         images: (N, 1, H, W) or (N, H, W), in any units: the lowest value is paper, the highest ink.
         titles: N short texts, each written above its digit.
-        columns: Digits a row.
+        columns: Data a row.
     """
     pixels = np.asarray(images, float).reshape(-1, *np.shape(images)[-2:])  # (N, H, W)
     _, height, width = pixels.shape

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits, Split
+from tutorial_lib.data import Data, Split
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race
 from tutorial_lib.models import copy_of
 
@@ -126,7 +126,7 @@ def scaled_rate(learning_rate: float, batch_size: int, scaling: str) -> float:
 
 
 def race_batches(
-    data: Digits,
+    data: Data,
     *,
     learning_rate: float = 0.1,
     scaling: str = "none",

@@ -6,7 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.labs.batch_size.draw import draw_batch_race, draw_batch_sizes
 from tutorial_lib.labs.batch_size.measure import (
     SCALINGS,
@@ -22,7 +22,7 @@ from tutorial_lib.panels import MeasurePanel, controls
 from tutorial_lib.table import loss_text
 
 
-def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
+def batch_size_panel(model: nn.Module, data: Data) -> MeasurePanel:
     """Return a panel that measures gradients and time for batches of 4 to 1,024 images.
 
     Args:
@@ -49,7 +49,7 @@ def batch_size_panel(model: nn.Module, data: Digits) -> MeasurePanel:
     return MeasurePanel("batch size", measure, draw, lambda **_: len(SIZES), by_name, size=(9, 3))
 
 
-def batch_race_panel(data: Digits) -> MeasurePanel:
+def batch_race_panel(data: Data) -> MeasurePanel:
     """Return a panel that trains with four batch sizes, with and without scaling the rate."""
     scaling = "How the learning rate grows with the batch size, from 32 images on."
     rate = "Length of a step along the gradient, for a batch of 32. For the next race."

@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import StepRecord, TrainingRun
 from tutorial_lib.models import LeNet5
 
@@ -151,7 +151,7 @@ def dead_share(activations: Tensor) -> float:
 
 
 def train_and_look(
-    data: Digits,
+    data: Data,
     *,
     init: str = "torch",
     learning_rate: float = 0.01,

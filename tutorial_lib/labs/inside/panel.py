@@ -5,7 +5,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import StepRecord
 from tutorial_lib.labs.inside.draw import draw_inside
 from tutorial_lib.labs.inside.measure import InsideRecord, count_records, describe, train_and_look
@@ -15,7 +15,7 @@ from tutorial_lib.panels import MeasurePanel, controls
 Records = Sequence[StepRecord | InsideRecord]
 
 
-def inside_panel(data: Digits) -> MeasurePanel:
+def inside_panel(data: Data) -> MeasurePanel:
     """Return a panel that trains LeNet and shows gradients, updates and dead ReLUs by layer."""
     init = "From which distribution the first weights are drawn."
     rate = "Length of a step along the gradient. For the next run."

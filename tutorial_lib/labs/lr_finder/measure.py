@@ -8,7 +8,7 @@ from torch import nn
 
 from tutorial_lib.checks import check_number, check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, TrainingRun
 from tutorial_lib.models import copy_of
 from tutorial_lib.random_state import seeded
@@ -41,7 +41,7 @@ class Suggestion:
 
 def lr_finder(
     model: nn.Module,
-    data: Digits,
+    data: Data,
     settings: Hyperparameters | None = None,
     *,
     lowest: float = 1e-4,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Digits, Split, normalise
+from tutorial_lib.data import Data, Split, normalise
 from tutorial_lib.engine import TrainingRun, order_of_epoch
 from tutorial_lib.models import LeNet5
 from tutorial_lib.table import Table
@@ -72,7 +72,7 @@ def reference_run(reference: Reference, *, device: str = "cpu") -> TrainingRun:
     split = Split(torch.empty_like(images), torch.empty_like(reference.labels))
     split.images[order], split.labels[order] = images, reference.labels
     split = Split(split.images.to(device), split.labels.to(device))
-    digits = Digits("reference", "MindSpore's batches.", split, split, torch.device(device))
+    digits = Data("reference", "MindSpore's batches.", split, split, torch.device(device))
     model = LeNet5(init="mindspore")
     model.load_state_dict(reference.initial)
     return TrainingRun(model, digits, settings)

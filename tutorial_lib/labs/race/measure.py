@@ -10,7 +10,7 @@ from torch import nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.models import LeNet5, make_model
@@ -42,7 +42,7 @@ class RaceRecord:
 
 
 def race(
-    data: Digits,
+    data: Data,
     runners: Mapping[str, Hyperparameters],
     *,
     seeds: int = 1,

@@ -12,7 +12,7 @@ from torch import nn
 
 from tutorial_lib.checks import check_choice, check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data import Digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
 from tutorial_lib.labs.race.draw import XS, YS, draw_race
 from tutorial_lib.labs.race.measure import (
@@ -98,7 +98,7 @@ class RacePanel(MeasurePanel):
 
     def __init__(
         self,
-        data: Digits,
+        data: Data,
         runners: Mapping[str, Hyperparameters],
         *,
         seeds: int = 1,
