@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from tutorial_lib.checks import check_number, check_whole
+from tutorial_lib.checks import check_number, check_whole, shown
 from tutorial_lib.data.split import Split, indices_apart
 from tutorial_lib.losses import task_of
 from tutorial_lib.models import default_network
@@ -137,10 +137,10 @@ def names_of(classes: Iterable[Any]) -> tuple[str, ...]:
         TypeError, ValueError: They are none.
     """
     if isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise TypeError(f"classes must be a list of names; got {classes!r:.80}")
+        raise TypeError(f"classes must be a list of names; got {shown(classes)}")
     names = tuple(str(name) for name in classes)
     if len(set(names)) < len(names) or not all(map(str.strip, names)):
         raise ValueError(
-            f"classes must be names that differ, none of them empty; got {names!r:.80}"
+            f"classes must be names that differ, none of them empty; got {shown(names)}"
         )
     return names

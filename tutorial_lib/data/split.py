@@ -1,4 +1,4 @@
-"""Examples to learn from, or to be scored on; a run knows by their digest what it was trained on."""
+"""Examples to learn from or to be scored on; a run knows by a digest what it learned from."""
 
 import hashlib
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ class Split:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over type, shape and values of inputs and targets, in hex; on any device the same.
+        """SHA-256 over type, shape and values of inputs and targets, in hex; the same on any device.
 
         Targets are read anew each time, inputs only after torch has changed them in place: what is
         written through `inputs.numpy()` is not seen once they have been read.
