@@ -1,8 +1,9 @@
 """Rows of numbers are smoothed and thinned without losing their extremes."""
 
 import numpy as np
+import pytest
 
-from tutorial_lib.pictures.smoothing import decimate, equal_span, smooth
+from tutorial_lib.pictures.smoothing import decimate, equal_span, loss_ceiling, smooth
 
 
 def test_smoothing_by_hand():
@@ -38,3 +39,11 @@ def test_a_long_curve_keeps_its_extremes_its_end_and_its_order():
     assert thin_x[-1] == x[-1]
     assert (np.diff(thin_x) > 0).all()
     np.testing.assert_array_equal(y[thin_x.astype(int)], thin_y)
+
+
+@pytest.mark.parametrize(
+    "first_losses, ceiling",
+    [((), 100), ((2.3, 2.4), 100), ((26_000, 140, float("inf")), 260_000)],
+)
+def test_the_ceiling_lies_above_what_runs_begin_with(first_losses, ceiling):
+    assert loss_ceiling(first_losses) == ceiling

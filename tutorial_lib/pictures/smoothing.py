@@ -1,10 +1,23 @@
 """What is done to a long row of numbers before it is drawn."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
-MAX_LOSS = 100.0  # higher losses leave the picture at the top: only a diverging run has them
+MAX_LOSS = 100.0  # higher losses leave the picture at the top: see `loss_ceiling`
+
+
+def loss_ceiling(losses: Sequence[float]) -> float:
+    """Return from where on losses leave the picture at the top: only a diverging run has them.
+
+    That is 100, or ten times what runs begin with where that is more: a squared error in the
+    targets' own unit may be 26,000.
+
+    Args:
+        losses: The first loss of each run, before it could diverge; those not finite do not count.
+    """
+    return max([MAX_LOSS, *(10 * loss for loss in losses if math.isfinite(loss))])
 
 
 class MovingMean:
