@@ -75,7 +75,7 @@ class Split:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over type, shape and values of inputs and targets, in hex; the same on any device.
+        """SHA-256 over type, shape and values of inputs and targets, as hex, equal on all devices.
 
         Targets are read anew each time, inputs only after torch has changed them in place: what is
         written through `inputs.numpy()` is not seen once they have been read.
