@@ -42,7 +42,7 @@ def test_a_long_curve_keeps_its_extremes_its_end_and_its_order():
 
 
 @pytest.mark.parametrize(
-    "first_losses, ceiling",
+    ("first_losses", "ceiling"),
     [((), 100), ((2.3, 2.4), 100), ((26_000, 140, float("inf")), 260_000)],
 )
 def test_the_ceiling_lies_above_what_runs_begin_with(first_losses, ceiling):
