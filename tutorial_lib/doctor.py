@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import joblib
-import psutil
 import torch
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tutorial_lib.data import DOWNLOADED, condition, fetch, writable_folder
 from tutorial_lib.data.folders import folders_to_search
-from tutorial_lib.hardware import choose_device, use_available_cores
+from tutorial_lib.hardware import choose_device, free_memory, use_available_cores
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # torchvision's first; it loads slowly
@@ -216,17 +215,6 @@ def look_at_cores(threads: int, usable: int, present: int) -> Finding:
         return Finding("problem", text, "unset OMP_NUM_THREADS")
     text = f"{usable} of {present} cores may be used; torch computes with {threads} of them{fixed}"
     return Finding("fine", text)
-
-
-def free_memory() -> int:
-    """Return how many bytes of memory this process may still take, a container's limit included."""
-    free = psutil.virtual_memory().available
-    try:  # of cgroups, version 2
-        folder = Path("/sys/fs/cgroup")
-        limit = int((folder / "memory.max").read_text())
-        return min(free, limit - int((folder / "memory.current").read_text()))
-    except (OSError, ValueError):  # no such limit
-        return free
 
 
 def look_at_memory(num_bytes: int) -> Finding:

@@ -2,7 +2,9 @@
 
 import functools
 import os
+from pathlib import Path
 
+import psutil
 import torch
 
 
@@ -42,3 +44,21 @@ def use_available_cores() -> int:
 
         torch.set_num_threads(max(1, joblib.cpu_count() - 1))
     return torch.get_num_threads()
+
+
+def free_memory(device: torch.device | None = None) -> int:
+    """Return how many bytes of memory this process may still take, a container's limit included.
+
+    Args:
+        device: Where tensors are to be; on a GPU of its own memory, the smaller number counts.
+    """
+    free = psutil.virtual_memory().available
+    try:  # of cgroups, version 2
+        folder = Path("/sys/fs/cgroup")
+        limit = int((folder / "memory.max").read_text())
+        free = min(free, limit - int((folder / "memory.current").read_text()))
+    except (OSError, ValueError):  # no such limit
+        pass
+    if device is not None and device.type == "cuda":
+        free = min(free, torch.cuda.mem_get_info(device)[0])
+    return free

@@ -80,6 +80,8 @@ def put_files(folder):
 
 def same(one, other):
     pairs = [(one.train, other.train), (one.test, other.test)]
+    if one.validation is not None:
+        pairs.append((one.validation, other.validation))
     return all(
         torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) for a, b in pairs
     )
@@ -88,31 +90,34 @@ def same(one, other):
 # ---- the sample ----
 
 
-def test_the_sample_is_4000_and_1000_digits_of_every_class_alike(sample):
+def test_the_sample_is_4000_and_500_and_500_digits_of_every_class_alike(sample):
     assert sample.train.images.shape == (4000, 1, 32, 32)
-    assert sample.test.images.shape == (1000, 1, 32, 32)
+    assert sample.validation.images.shape == sample.test.images.shape == (500, 1, 32, 32)
     assert sample.train.images.dtype == torch.float32
     assert sample.train.labels.dtype == torch.int64
     assert sample.train.labels.bincount().tolist() == [400] * 10
-    assert sample.test.labels.bincount().tolist() == [100] * 10
+    assert sample.validation.labels.bincount().tolist() == [50] * 10
+    assert sample.test.labels.bincount().tolist() == [50] * 10
 
 
-def test_no_sample_image_is_in_both_splits(sample):
-    train = {image.numpy().tobytes() for image in sample.train.images}
-    assert not any(image.numpy().tobytes() in train for image in sample.test.images)
+def test_no_sample_image_is_in_two_splits(sample):
+    splits = sample.train, sample.validation, sample.test
+    images = [image.numpy().tobytes() for split in splits for image in split.images]
+    assert len(set(images)) == 5000
 
 
 def test_the_split_of_the_sample_never_changes(sample):
-    labels = torch.cat([sample.train.labels, sample.test.labels])
+    splits = sample.train, sample.validation, sample.test
+    labels = torch.cat([split.labels for split in splits])
     digest = hashlib.sha256(labels.numpy().tobytes()).hexdigest()
-    assert digest == "dd94137440de31543f45515974064ded19afd17beccd0736101269e237ed5926"
+    assert digest == "99b55072e81f7e832e0528d82547aa00d25f767c3b159bdfa299d46d82342b67"
 
 
 def test_the_sample_says_what_it_is(sample):
     assert sample.name == "sample"
     assert sample.notice.startswith("Real MNIST digits, a sample: 4,000")
-    assert repr(sample) == "Data('sample', 4,000 + 1,000 images, on cpu)"
-    assert repr(sample.train) == "Split(4,000 images)"
+    assert repr(sample) == "Data('sample', 4,000 + 500 + 500 digits, on cpu)"
+    assert repr(sample.train) == "Split(4,000 examples)"
 
 
 def test_the_second_load_reads_the_prepared_file_alone(sample, monkeypatch):

@@ -55,7 +55,7 @@ def test_the_digest_is_of_the_content_and_not_of_its_place(few_images):
 
 def test_a_replaced_split_has_a_digest_of_its_own(few_images):
     before = few_images.digest
-    assert dataclasses.replace(few_images, images=few_images.images + 1).digest != before
+    assert dataclasses.replace(few_images, inputs=few_images.images + 1).digest != before
 
 
 def test_images_are_read_once_and_labels_each_time(few_images, monkeypatch):

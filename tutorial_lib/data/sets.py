@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tutorial_lib.checks import check_number, check_whole, shown
-from tutorial_lib.data.split import Split, indices_apart
+from tutorial_lib.data.split import Split, indices_apart, most_held
 from tutorial_lib.losses import task_of
 from tutorial_lib.models import default_network
 
@@ -87,14 +87,14 @@ class Data:
             seed: Decides which ones.
 
         Raises:
-            TypeError, ValueError: It is none of these, too few or too many, or there is a
-                validation set.
+            TypeError, ValueError: It is none of these, too few or too many (one example of each
+                class must stay), or there is a validation set.
         """
         if self.validation is not None:
             raise ValueError(
                 f"{self.name!r} has a validation set already, of {len(self.validation):,}"
             )
-        count = _number_of(amount, len(self.train))
+        count = number_held("the amount to hold out", amount, self.train.targets)
         check_whole("seed", seed, low=0, high=2**32 - 1)
         kept, held = indices_apart(self.train.targets, count, seed=seed)
         made = None if self.make_again is None else _HeldOut(self.make_again, count, seed)
@@ -120,14 +120,29 @@ class _HeldOut:
         return self.make(device).hold_out(self.count, seed=self.seed)
 
 
-def _number_of(amount: float | int, num_train: int) -> int:
-    """Return how many examples an amount is; at least one stays on either side."""
-    field = "the amount to hold out"
+def number_held(
+    field: str, amount: float | int, targets: Tensor, *, num_all: int | None = None
+) -> int:
+    """Return how many examples an amount is; at least one of each class stays to be trained on.
+
+    Args:
+        field: What the amount is called in a message.
+        amount: A number of examples, or above 0 and below 1 a share.
+        targets: Of those that are drawn from, (N,) or (N, T).
+        num_all: What a share is a share of; None: N.
+
+    Raises:
+        TypeError, ValueError: It is none of these, or there are too few examples.
+    """
+    most = most_held(targets)
+    of_each = "" if targets.is_floating_point() else ", and one of each class must stay"
+    why = f" (there are {len(targets):,} to train on{of_each})"
+    if most < 1:
+        raise ValueError(f"{field} must be 0: there is nothing to spare{why}")
     if isinstance(amount, float):
         check_number(field, amount, "(0, 1), or a whole number", lambda share: 0 < share < 1)
-        return min(max(1, round(amount * num_train)), max(1, num_train - 1))
-    why = f" (there are {num_train:,} to train on)"
-    return check_whole(field, amount, low=1, high=num_train - 1, why=why)
+        return min(max(1, round(amount * (num_all or len(targets)))), most)
+    return check_whole(field, amount, low=1, high=most, why=why)
 
 
 def names_of(classes: Iterable[Any]) -> tuple[str, ...]:

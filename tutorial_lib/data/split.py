@@ -115,22 +115,25 @@ def tensor_digest(tensor: Tensor) -> str:
 def indices_apart(targets: Tensor, count: int, *, seed: int) -> tuple[Tensor, Tensor]:
     """Draw examples to be held out, of each class its share; return the others, and those.
 
+    No class loses its last example: `most_held` says how many there are to be held out.
+
     Args:
         targets: (N,) int64, or (N, T) float: then there are no classes.
-        count: How many to hold out, 1 to N - 1.
+        count: How many to hold out, 1 to `most_held`.
 
     Returns:
         (N - count,) and (count,), both in ascending order.
     """
     draw = np.random.RandomState(seed)  # private, and NumPy promises that its numbers never change
-    labels = np.zeros(len(targets), int) if targets.is_floating_point() else targets.cpu().numpy()
+    labels = _labels_of(targets)
     by_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     exact = [count * len(indices) / len(labels) for indices in by_class]
     shares = [int(share) for share in exact]
     # What is left goes, one each, to the classes that lost most by rounding down.
     short = sorted(range(len(exact)), key=lambda number: shares[number] - exact[number])
-    for number in short[: count - sum(shares)]:
-        shares[number] += 1
+    while left := count - sum(shares):
+        for number in [n for n in short if shares[n] < len(by_class[n]) - 1][:left]:
+            shares[number] += 1
     held = np.sort(
         np.concatenate(
             [draw.permutation(indices)[:n] for indices, n in zip(by_class, shares, strict=True)]
@@ -138,3 +141,13 @@ def indices_apart(targets: Tensor, count: int, *, seed: int) -> tuple[Tensor, Te
     )
     kept = np.setdiff1d(np.arange(len(labels)), held)
     return torch.from_numpy(kept), torch.from_numpy(held)
+
+
+def most_held(targets: Tensor) -> int:
+    """Return how many examples can be held out while one of each class stays."""
+    return len(targets) - len(np.unique(_labels_of(targets)))
+
+
+def _labels_of(targets: Tensor) -> np.ndarray:
+    """Return the classes (N,), of a regression a single one."""
+    return np.zeros(len(targets), int) if targets.is_floating_point() else targets.cpu().numpy()
