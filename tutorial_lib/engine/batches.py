@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 
 from tutorial_lib.data import Split
+from tutorial_lib.data.streamed import StreamedSplit
+from tutorial_lib.engine.reader import Reader
 
 
 class Batches:
@@ -14,12 +16,15 @@ class Batches:
     the batches of this epoch have cost so far is added up beside it.
 
     Args:
-        train: On any device.
+        train: On any device; one that is streamed is read ahead, in the same order.
         seed: Of the run.
     """
 
-    def __init__(self, train: Split, *, seed: int) -> None:
+    def __init__(self, train: Split | StreamedSplit, *, seed: int) -> None:
         self._train, self._seed = train, seed
+        self._reader: Reader | None = None
+        if isinstance(train, StreamedSplit):
+            self._reader = Reader(train, seed=seed, order_of=order_of_epoch)
         self.begin(0)
 
     def begin(self, epoch: int, steps: int = 0, taken: int = 0, total_loss: float = 0.0) -> None:
@@ -36,11 +41,15 @@ class Batches:
 
     def peek(self, batch_size: int, *, ahead: int = 0) -> tuple[Tensor, Tensor]:
         """Return the next batch, or the one that many batches later: (B, ...) and (B, ...)."""
+        if self._reader is not None:
+            return self._reader.read(self.epoch, self.taken, batch_size, ahead)
         start = self.taken + ahead * batch_size
         return self._train.take(self._order[start : start + batch_size])
 
     def close(self) -> None:
         """End the processes that read ahead, if there are some; the next batch starts them anew."""
+        if self._reader is not None:
+            self._reader.close()
 
     def advance(self, batch_size: int, loss: float) -> None:
         """Count the next batch as taken, at this loss."""
