@@ -1,6 +1,6 @@
 """A race: several settings from the same weights, on the same data in the same order."""
 
-import copy
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from tutorial_lib.checks import check_whole
+from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
-from tutorial_lib.evaluation import evaluate
-from tutorial_lib.models import LeNet5, make_model
-from tutorial_lib.pictures import MAX_LOSS, equal_span, smooth
+from tutorial_lib.engine.drive import score_of
+from tutorial_lib.engine.fit import check_batch_size
+from tutorial_lib.engine.run import Update
+from tutorial_lib.evaluation import MetricFunction, ShownMetric
+from tutorial_lib.labs.own import ACCURACY, check_makers, copied, given, model_of
+from tutorial_lib.losses import LossFunction, check_loss
+from tutorial_lib.models import make_model
+from tutorial_lib.pictures import equal_span, loss_ceiling, smooth
 
 MAX_SEEDS = 5
 STEPS_A_TURN = 5
@@ -46,45 +51,96 @@ def race(
     runners: Mapping[str, Hyperparameters],
     *,
     seeds: int = 1,
-    new_model: Callable[..., nn.Module] = LeNet5,
+    new_model: Callable[..., nn.Module] | None = None,
+    new_run: Callable[..., TrainingRun] = TrainingRun,
+    update: Update | None = None,
+    loss: LossFunction | None = None,
+    metric: MetricFunction | None = None,
     scores_an_epoch: int = 1,
 ) -> Iterator[RaceRecord]:
     """Train with each of the settings, a few steps in turn.
 
-    From one start, all runners have the same weights, and see the same images in the same order;
+    From one start, all runners have the same weights, and see the same examples in the same order;
     what one of them does is, bit for bit, what it does alone. One that diverges drops out.
 
     Args:
+        data: Of any kind. It is scored on `data.held_out`; where nothing is held out, on nothing.
         runners: Label -> settings, all with the same seed.
         seeds: How many starts, 1 to 5. Start number k, from 0, adds k to the settings' seed; it
             decides the weights and the order of the data.
-        new_model: Called with the seed of the start, if it takes one.
-        scores_an_epoch: How often to score on the held-out images, 0 or more.
+        new_model: Called with the seed of the start, if it takes one; returns any network that fits
+            the data. None: `data.default_network`.
+        new_run: Called with model, data and settings, and with those of the next three that there
+            are, by name.
+        update: A step of your own, as of TrainingRun.
+        loss: A loss of your own, as of TrainingRun.
+        metric: A number of your own, as of TrainingRun: what is scored.
+        scores_an_epoch: How often to score on the held-out examples, 0 or more.
 
     Raises:
-        ValueError: The settings have different seeds, or a number is out of range.
+        TypeError: Something is not of the kind that is wanted here.
+        ValueError: The settings have different seeds, a number is out of range, or a loss or a
+            batch size does not fit the data.
     """
     check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
     check_whole("scores_an_epoch", scores_an_epoch, low=0)
+    check_makers(data, new_model=new_model, new_run=new_run)
+    functions = given(update=update, loss=loss, metric=metric)
+    for label, settings in runners.items():
+        check_runner(label, settings, data, own_loss=loss is not None)
     first_seeds = {settings.seed for settings in runners.values()}
     if len(first_seeds) > 1:
         found = ", ".join(map(str, sorted(first_seeds)))
         raise ValueError(f"seed must be the same for all runners of a race; got {found}")
     first = min(first_seeds, default=0)
-    field: deque[tuple[str, int, Iterator[Event]]] = deque()
-    for seed in range(first, first + seeds):
-        start = make_model(new_model, seed)
-        for label, settings in runners.items():
-            run = TrainingRun(copy.deepcopy(start), data, settings.replace(seed=seed))
-            field.append((label, seed, _events_of(run, scores_an_epoch)))
-    while field:
-        label, seed, events = field.popleft()
-        for _ in range(STEPS_A_TURN):
-            if (item := next(events, None)) is None:
-                break
-            yield RaceRecord(label, seed, runners[label], item)
-        else:
-            field.append((label, seed, events))
+
+    def new_runs() -> Iterator[tuple[str, int, TrainingRun]]:
+        for seed in range(first, first + seeds):
+            start = make_model(model_of(new_model, data), seed)
+            for label, settings in runners.items():
+                run = new_run(copied(start), data, settings.replace(seed=seed), **functions)
+                yield label, seed, run
+
+    return _in_turn(runners, new_runs, scores_an_epoch)
+
+
+def check_runner(
+    label: str, settings: Hyperparameters, data: Data, *, own_loss: bool = False
+) -> None:
+    """Refuse settings with which nothing can be learned from the data, by the runner's name.
+
+    Args:
+        own_loss: Whether a loss of the learner's own takes the place of the settings'.
+    """
+    if not isinstance(settings, Hyperparameters):
+        raise TypeError(f"the runner {label!r} must be Hyperparameters(...); got {shown(settings)}")
+    try:
+        check_batch_size(settings.batch_size, data)
+        if not own_loss:
+            check_loss(settings.loss, data.train.targets)
+    except ValueError as error:
+        raise ValueError(f"the runner {label!r} cannot race: {error}") from None
+
+
+def _in_turn(
+    runners: Mapping[str, Hyperparameters],
+    new_runs: Callable[[], Iterator[tuple[str, int, TrainingRun]]],
+    scores_an_epoch: int,
+) -> Iterator[RaceRecord]:
+    runs = list(new_runs())
+    field = deque((label, seed, _events_of(run, scores_an_epoch)) for label, seed, run in runs)
+    try:
+        while field:
+            label, seed, events = field.popleft()
+            for _ in range(STEPS_A_TURN):
+                if (item := next(events, None)) is None:
+                    break
+                yield RaceRecord(label, seed, runners[label], item)
+            else:
+                field.append((label, seed, events))
+    finally:
+        for _, _, run in runs:
+            run.close()
 
 
 def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: int = 1) -> int:
@@ -94,16 +150,16 @@ def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: 
 
 
 def _events_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[Event]:
+    held_out = run.data.held_out
     try:
         for step in run:
             yield step
             parts = [(step.epoch_step - k) * scores_an_epoch // step.epoch_steps for k in (0, 1)]
-            if parts[0] > parts[1]:  # a part of the epoch is done
-                score = evaluate(run.model, run.data.test)
-                where = step.step, step.epoch, step.images_seen
-                yield EvaluationRecord(*where, score.loss, score.accuracy)
+            if parts[0] > parts[1] and held_out is not None:  # a part of the epoch is done
+                yield score_of(run, held_out)
     except Diverged as error:
         yield Dropped(error.step, str(error))
+    run.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,10 +171,11 @@ class RunCurve:
     images: np.ndarray
     seconds: np.ndarray  # each step's own
     losses: np.ndarray
-    smoothed: np.ndarray  # over about 800 images; a loss above 100 counts as 100
+    smoothed: np.ndarray  # over about 800 images; a loss above the ceiling counts as that
     scores: tuple[EvaluationRecord, ...]
     dropped: Dropped | None
     over: bool  # whether it has taken its last step, or dropped out
+    ceiling: float  # where losses leave the picture, for all runs of the race
 
 
 def run_curves(records: Iterable[RaceRecord]) -> dict[str, list[RunCurve]]:
@@ -126,10 +183,15 @@ def run_curves(records: Iterable[RaceRecord]) -> dict[str, list[RunCurve]]:
     by_label: dict[str, dict[int, list[RaceRecord]]] = {}
     for record in records:
         by_label.setdefault(record.label, {}).setdefault(record.seed, []).append(record)
-    return {label: list(map(_run_curve, starts.values())) for label, starts in by_label.items()}
+    firsts = (own[0].event for starts in by_label.values() for own in starts.values())
+    ceiling = loss_ceiling([first.loss for first in firsts if isinstance(first, StepRecord)])
+    return {
+        label: [_run_curve(own, ceiling) for own in starts.values()]
+        for label, starts in by_label.items()
+    }
 
 
-def _run_curve(records: Sequence[RaceRecord]) -> RunCurve:
+def _run_curve(records: Sequence[RaceRecord], ceiling: float) -> RunCurve:
     events = [record.event for record in records]
     steps = [item for item in events if isinstance(item, StepRecord)]
     losses = np.array([step.loss for step in steps])
@@ -141,10 +203,11 @@ def _run_curve(records: Sequence[RaceRecord]) -> RunCurve:
         images=np.array([step.images_seen for step in steps], dtype=float),
         seconds=np.array([step.seconds for step in steps]),
         losses=losses,
-        smoothed=smooth(np.minimum(losses, MAX_LOSS), equal_span(sizes)),
+        smoothed=smooth(np.minimum(losses, ceiling), equal_span(sizes)),
         scores=tuple(item for item in events if isinstance(item, EvaluationRecord)),
         dropped=dropped,
         over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
+        ceiling=ceiling,
     )
 
 
@@ -157,13 +220,15 @@ class Band:
     """Several starts of one runner together; arrays (S,), a value for each step or score."""
 
     x: np.ndarray  # steps, images, or seconds since the start, mean over the starts
-    mean: np.ndarray  # of the smoothed loss, or of the held-out accuracy in percent
+    mean: np.ndarray  # of the smoothed loss, or of what is scored; a share in percent
     low: np.ndarray
     high: np.ndarray
 
 
-def band(starts: Sequence[RunCurve], *, x: str = "steps", y: str = "loss") -> Band:
-    """Return mean, lowest and highest "loss", at each step, or "accuracy", at each score.
+def band(
+    starts: Sequence[RunCurve], *, x: str = "steps", y: str = "loss", metric: ShownMetric = ACCURACY
+) -> Band:
+    """Return mean, lowest and highest "loss", at each step, or of the metric, at each score.
 
     They reach as far as all that still run have come, along "steps", "images" or "seconds". From
     where a start dropped out, the others go on without it.
@@ -172,14 +237,22 @@ def band(starts: Sequence[RunCurve], *, x: str = "steps", y: str = "loss") -> Ba
     seconds = np.nanmean(_padded([run.seconds for run in starts]), axis=0)
     along = np.cumsum(seconds) if x == "seconds" else getattr(longest, x)
     rows = [run.smoothed for run in starts]
-    if y == "accuracy":
+    if y != "loss":
         along = along[[score.step - 1 for score in longest.scores]]
-        rows = [np.array([100 * score.accuracy for score in run.scores]) for run in starts]
+        rows = [_scores(run, metric) for run in starts]
     running = [len(row) for row, run in zip(rows, starts, strict=True) if run.dropped is None]
     length = min(running) if running else max(map(len, rows))
     values = _padded(rows)[:, :length]  # (starts, length)
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    return Band(along[:length], np.nanmean(values, axis=0), low, high)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a metric of one's own may give NaN alone
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        return Band(along[:length], np.nanmean(values, axis=0), low, high)
+
+
+def _scores(run: RunCurve, metric: ShownMetric) -> np.ndarray:
+    """Return what a run scored, a share in percent; as far as it can be scored at all."""
+    values = [value for score in run.scores if (value := metric.of(score)) is not None]
+    return (100 if metric.is_share else 1) * np.array(values, dtype=float)
 
 
 def _padded(rows: Sequence[np.ndarray]) -> np.ndarray:
@@ -197,7 +270,7 @@ class Standing:
     differs: str  # the settings in which it differs from the others
     num_starts: int
     final_loss: float  # smoothed, at the last step; mean over the starts that did not drop out
-    accuracy: float | None  # held out, at the last score, 0 to 1; mean over the same
+    score: float | None  # of held-out examples, the last one; mean over the same starts
     num_reached: int  # starts that reached the target
     steps: float | None  # to reach it, mean over those; None: none did, or there is no target
     images: float | None
@@ -206,10 +279,16 @@ class Standing:
     over: bool  # whether no start has a step to come
 
 
-def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -> list[Standing]:
+def standings(
+    records: Iterable[RaceRecord],
+    target_loss: float | None = None,
+    *,
+    metric: ShownMetric = ACCURACY,
+) -> list[Standing]:
     """Return a row for each runner: where it stands, and when it reached the target.
 
     Args:
+        metric: What is told of the scores.
         target_loss: Reached at the first step whose smoothed loss (over about 800 images) is not
             above it. None, or runners with different losses: there is no target.
     """
@@ -219,13 +298,17 @@ def standings(records: Iterable[RaceRecord], target_loss: float | None = None) -
         target_loss = None  # these losses have different units
     names = labels_by_difference(settings)
     return [
-        _standing(label, name, starts, target_loss)
+        _standing(label, name, starts, target_loss, metric)
         for name, (label, starts) in zip(names, by_label.items(), strict=True)
     ]
 
 
 def _standing(
-    label: str, differs: str, starts: Sequence[RunCurve], target_loss: float | None
+    label: str,
+    differs: str,
+    starts: Sequence[RunCurve],
+    target_loss: float | None,
+    metric: ShownMetric,
 ) -> Standing:
     ways = []  # (steps, images, seconds) of each start that reached the target
     for run in starts:
@@ -236,13 +319,14 @@ def _standing(
     steps, images, seconds = map(float, np.mean(ways, axis=0)) if ways else (None, None, None)
     whole = [run for run in starts if run.dropped is None]
     finals = [run.smoothed[-1] for run in whole if len(run.steps)]
-    scores = [run.scores[-1].accuracy for run in whole if run.scores]
+    lasts = [metric.of(run.scores[-1]) for run in whole if run.scores]
+    scores = [score for score in lasts if score is not None]
     return Standing(
         label=label,
         differs=differs,
         num_starts=len(starts),
         final_loss=float(np.mean(finals)) if finals else float("nan"),
-        accuracy=float(np.mean(scores)) if scores else None,
+        score=float(np.mean(scores)) if scores else None,
         num_reached=len(ways),
         steps=steps,
         images=images,

@@ -2,7 +2,8 @@
 
 import dataclasses
 import html
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -10,15 +11,19 @@ from IPython.display import HTML
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.checks import check_choice, check_whole
+from tutorial_lib.checks import check_choice, check_whole, shown
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Data
 from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
-from tutorial_lib.labs.race.draw import XS, YS, draw_race
+from tutorial_lib.engine.run import Update
+from tutorial_lib.evaluation import MetricFunction, shown_metric
+from tutorial_lib.labs.own import check_makers, check_y, copied, given, model_of, ys_of
+from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
     RaceRecord,
     Standing,
+    check_runner,
     num_records,
     race,
     standings,
@@ -29,9 +34,10 @@ from tutorial_lib.labs.race.summary import (
     standings_in_words,
     standings_table,
 )
-from tutorial_lib.models import LeNet5, make_model
+from tutorial_lib.losses import LossFunction, loss_function
+from tutorial_lib.models import make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
-from tutorial_lib.pictures import MAX_LOSS, RUN_COLOURS, run_colours
+from tutorial_lib.pictures import MUTED, RUN_COLOURS, plain_text, run_colours
 
 NOBODY = "there is none: add one below"
 
@@ -58,7 +64,7 @@ class RunnerRow(widgets.HBox):
         self.code = controls.button("", "code", repeats, show_code, width="40px")
         remove, words = panel.later(lambda: panel.remove(self.label)), "Take it off the panel"
         self.remove = controls.button("Remove", "trash", words, remove, width="94px")
-        words = widgets.HTML(html.escape(settings_in_words(settings)), layout={"width": "460px"})
+        words = widgets.HTML(html.escape(panel.in_words(settings)), layout={"width": "460px"})
         parts = [
             widgets.HTML(colour_square(colour)),
             self.name,
@@ -85,13 +91,25 @@ class RunnerRow(widgets.HBox):
 class RacePanel(MeasurePanel):
     """Races several settings from the same weights, and tells who reached a target loss first.
 
+    It is scored on the validation set, or where there is none on the test set.
+
     Args:
-        data: From `load_digits`.
+        data: Of any kind, from `load_digits`, `from_tensors`, `from_dataset` or `from_folder`.
         runners: Label -> settings, all with the same seed.
         seeds: How many starts, 1 to 5.
-        target_loss: Above 0, at most 100.
-        y: "loss" or "accuracy": what the picture shows at first.
-        new_model: Called with the seed of each start, if it takes one.
+        target_loss: Above 0. None: 0.5, or of a regression half of what it costs to answer with the
+            mean of all targets.
+        y: What the picture shows at first: "loss", or of a classification "accuracy", of a
+            regression "error", with a metric of your own its name.
+        new_model: Called with the seed of each start, if it takes one; returns any network that
+            fits the data. None: `data.default_network`.
+        new_run: Called with model, data and settings, and with those of the next three that there
+            are, by name.
+        update, loss, metric: A step, a loss, and what is scored, of your own, as of TrainingRun.
+
+    Raises:
+        TypeError, ValueError: Something is not what is wanted here, or a runner's loss or batch
+            size does not fit the data.
     """
 
     _now, _done = "Racing:", "Raced:"
@@ -102,15 +120,27 @@ class RacePanel(MeasurePanel):
         runners: Mapping[str, Hyperparameters],
         *,
         seeds: int = 1,
-        target_loss: float = 0.5,
+        target_loss: float | None = None,
         y: str = "loss",
-        new_model: Callable[..., nn.Module] = LeNet5,
+        new_model: Callable[..., nn.Module] | None = None,
+        new_run: Callable[..., TrainingRun] = TrainingRun,
+        update: Update | None = None,
+        loss: LossFunction | None = None,
+        metric: MetricFunction | None = None,
     ) -> None:
+        check_makers(data, new_model=new_model, new_run=new_run)
+        self._functions = given(update=update, loss=loss, metric=metric)
+        self._metric = shown_metric(data, metric)
         check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
-        check_choice("y", y, YS)
-        self._data, self._new_model = data, new_model
-        self._scores_an_epoch = 5 if y == "accuracy" else 2  # each takes as long as 20 steps
-        self._template = next(iter(runners.values()), Hyperparameters(epochs=1))
+        check_y(y, self._metric)
+        if not isinstance(runners, Mapping):
+            raise TypeError(f"runners must be a dict, label -> settings; got {shown(runners)}")
+        self._data, self._new_model, self._new_run = data, model_of(new_model, data), new_run
+        self._num_held_out = 0 if data.held_out is None else len(data.held_out)
+        self._scores_an_epoch = 2 if y == "loss" else 5  # each takes as long as 20 steps
+        if data.held_out is None:
+            self._scores_an_epoch = 0
+        self._template = next(iter(runners.values()), _plain_settings(data))
         self._racing: dict[str, RunnerRow] = {}  # by the labels as the race in hand was started
         self._earlier: dict[RunnerRow, list[RaceRecord]] = {}  # kept from races before
         self._rows, self._table, self.code_shelf = widgets.VBox(), widgets.HTML(), CodeShelf()
@@ -120,11 +150,17 @@ class RacePanel(MeasurePanel):
         narrow = {"width": "115px", "label_width": "50px"}
         looks = {"width": "160px", "label_width": "80px"}
         first = "Who gets there first? Acts at once."
-        losses = controls.Range(0, MAX_LOSS, above=True)
+        losses = controls.Range(0, above=True)
+        if target_loss is None:
+            target_loss = _target(data, self._template, loss)
         target = controls.NumberControl("target loss", target_loss, losses, first, **looks)
+        share = f"held-out {data.noun} right" if self._metric.is_share else self._metric.name
+        up = f"Training loss, or {share}"
+        # What is counted along the second one has its own name for each kind of data.
+        self._xs = {"steps": "steps", data.unit: "images", "seconds": "seconds"}
         by_name = {
-            "x": _toggle("along", XS, XS[0], "What lies along the axis"),
-            "y": _toggle("up", YS, y, "Training loss, or held-out images right"),
+            "x": _toggle("along", self._xs, XS[0], "What lies along the axis"),
+            "y": _toggle("up", ys_of(self._metric), y, up),
             "seeds": controls.count_field("starts", seeds, starts, high=MAX_SEEDS, **narrow),
             "target_loss": target,
         }
@@ -161,20 +197,26 @@ class RacePanel(MeasurePanel):
     @property
     def standings(self) -> list[Standing]:
         """A row for each runner that is shown."""
-        return standings(self.on_picture, self.values()["target_loss"])
+        return standings(self.on_picture, self.values()["target_loss"], metric=self._metric)
+
+    def in_words(self, settings: Hyperparameters) -> str:
+        """Return the settings that tell runners apart, with the name of the loss that counts."""
+        loss = self._functions.get("loss")
+        return settings_in_words(settings, "" if loss is None else _name_of(loss))
 
     def add(self, label: str, settings: Hyperparameters) -> None:
         """Add a runner, for the next race.
 
         Raises:
-            TypeError: The label is no text.
-            ValueError: It is taken, or empty.
+            TypeError: The label is no text, or the settings are none.
+            ValueError: The label is taken, or empty, or nothing can be learned with the settings.
         """
         self._add(label, settings)
         self.redraw()
 
     def _add(self, label: str, settings: Hyperparameters) -> None:
         self._check_label(label)
+        check_runner(label, settings, self._data, own_loss="loss" in self._functions)
         wanted, taken = [*run_colours([label]).values(), *RUN_COLOURS], self._colours.values()
         colour = next((colour for colour in wanted if colour not in taken), wanted[0])
         self._rows.children = [*self._rows.children, RunnerRow(self, label, settings, colour)]
@@ -206,7 +248,9 @@ class RacePanel(MeasurePanel):
         """Return a plain PyTorch script that repeats what a runner does from the first start."""
         settings = self._row(label).settings
         start = make_model(self._new_model, settings.seed)
-        return script_of(TrainingRun(start, self._data, settings), start)
+        run = self._new_run(copied(start), self._data, settings, **self._functions)
+        run.close()
+        return script_of(run, start)
 
     def show_code(self, label: str) -> None:
         """Show a runner's script at the bottom, ready to copy, or hide it again."""
@@ -255,7 +299,9 @@ class RacePanel(MeasurePanel):
             runners,
             seeds=seeds,
             new_model=self._new_model,
+            new_run=self._new_run,
             scores_an_epoch=self._scores_an_epoch,
+            **self._functions,
         )
 
     def _expected(self, *, seeds: int, **_: Any) -> int:
@@ -275,18 +321,39 @@ class RacePanel(MeasurePanel):
         target_loss: float,
         **__: Any,
     ) -> str:
-        shown, noun = self.on_picture, self._data.noun
-        rows = standings(shown, target_loss)
-        one_unit = len({record.settings.loss for record in shown}) <= 1
-        target = target_loss if one_unit else None
-        looks = {"x": x, "y": y, "colours": self._colours, "noun": noun}
-        draw_race(figure.add_subplot(), shown, target_loss=target, x_max=self._end_of(x), **looks)
-        self._table.value = standings_table(rows, self._colours, target, ended=not self.is_active())
+        x, data = self._xs[x], self._data
+        looks = {"unit": data.unit, "metric": self._metric}
+        records = self.on_picture
+        rows = standings(records, target_loss, metric=self._metric)
+        one_unit = len({record.settings.loss for record in records}) <= 1
+        target = target_loss if one_unit or "loss" in self._functions else None
+        axes, x_max = figure.add_subplot(), self._end_of(x)
+        draw_race(
+            axes,
+            records,
+            x=x,
+            y=y,
+            target_loss=target,
+            colours=self._colours,
+            x_max=x_max,
+            noun=data.noun,
+            **looks,
+        )
+        looks["num_held_out"] = self._num_held_out
+        ended = not self.is_active()
+        self._table.value = standings_table(rows, self._colours, target, ended=ended, **looks)
         if not self.runners:
             return f"{NOBODY}.".capitalize()
+        if y != "loss" and not self._num_held_out:
+            nothing = (
+                f"There are no held-out {data.noun} to score on: data.hold_out(0.1) makes some."
+            )
+            place = {"ha": "center", "va": "center", "transform": axes.transAxes, "color": MUTED}
+            axes.text(0.5, 0.8, plain_text(nothing, 100), **place)
+            return nothing
         if not rows:
             return "All start from the same weights, and see the same data in the same order."
-        return standings_in_words(rows, x, target, noun=noun)
+        return standings_in_words(rows, x, target, noun=data.noun, **looks)
 
     def _end_of(self, x: str) -> float | None:
         """Return where the axis ends when all have raced, or None if that is not known."""
@@ -346,10 +413,35 @@ class RacePanel(MeasurePanel):
         return free
 
 
+def _plain_settings(data: Data) -> Hyperparameters:
+    """Return settings with which something can be learned from the data."""
+    size = min(Hyperparameters.batch_size, len(data.train))
+    return Hyperparameters(epochs=1, batch_size=size, loss=data.default_loss)
+
+
+def _target(data: Data, settings: Hyperparameters, loss: LossFunction | None) -> float:
+    """Return a loss that is worth racing for."""
+    if data.task == "classification":
+        return 0.5
+    targets = data.train.targets
+    try:
+        costs = loss or loss_function(settings.loss)
+        half = 0.5 * float(costs(targets.mean(dim=0).expand_as(targets), targets))
+    except Exception:  # a loss of the learner's own may be of other outputs
+        return 0.5
+    return float(f"{half:.2g}") if 0 < half < math.inf else 0.5
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
 def _toggle(
-    description: str, options: Sequence[str], value: str, tooltip: str
+    description: str, options: Iterable[str], value: str, tooltip: str
 ) -> widgets.ToggleButtons:
-    style = {"description_width": "50px", "button_width": "80px"}
-    layout = {"width": f"{58 + 86 * len(options)}px", "flex": "0 0 auto"}
+    options = tuple(options)
+    width = max(80, 9 * max(map(len, options)))
+    style = {"description_width": "50px", "button_width": f"{width}px"}
+    layout = {"width": f"{58 + (width + 6) * len(options)}px", "flex": "0 0 auto"}
     looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
     return widgets.ToggleButtons(options=options, value=value, **looks)

@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tutorial_lib.config import Hyperparameters
+from tutorial_lib.evaluation import ShownMetric
+from tutorial_lib.labs.own import ACCURACY, score_text
 from tutorial_lib.labs.race.measure import Standing, winner
 from tutorial_lib.table import html_table, loss_text, plain_html, shortened
 
-_REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} images", "seconds": "after {:.1f} s"}
+_REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} {unit}", "seconds": "after {:.1f} s"}
 
 
 def standings_table(
@@ -16,21 +18,29 @@ def standings_table(
     target_loss: float | None,
     *,
     ended: bool = False,
+    unit: str = "images",
+    metric: ShownMetric = ACCURACY,
+    num_held_out: int = 0,
 ) -> str:
     """Return the standings as an HTML table; without a target, its columns are left out.
 
     Args:
         ended: Whether the race goes on no more, to its end or not.
+        unit: What is counted as a run goes on, in the plural.
+        metric: What is told of the scores.
+        num_held_out: How many examples were scored.
     """
     if not rows:
         return ""
-    reached = [] if target_loss is None else [f"steps to {target_loss:g}", "images", "seconds"]
+    reached = (
+        [] if target_loss is None else [f"steps to {target_loss:g}", plain_html(unit), "seconds"]
+    )
     heads = [
         "runner",
         "what differs",
         "smoothed loss",
-        "held-out right",
-        *reached,
+        "held-out right" if metric.is_share else f"held-out {plain_html(metric.name)}",
+        *([] if target_loss is None else reached),
         "diverged at step",
     ]
     lines = []
@@ -39,15 +49,16 @@ def standings_table(
             colour_square(colours[row.label]) + plain_html(shortened(row.label)),
             plain_html(row.differs),
         ]
-        lines.append([*words, *_numbers(row, target_loss is not None, ended)])
+        score = score_text(row.score, metric, num_held_out)
+        lines.append([*words, *_numbers(row, score, target_loss is not None, ended)])
     return html_table(heads, lines, num_words=2)
 
 
-def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
+def _numbers(row: Standing, score: str, target: bool, ended: bool) -> list[str]:
     """Return a row's numbers as texts."""
     none = "\N{EN DASH}"
     loss = none if math.isnan(row.final_loss) else loss_text(row.final_loss)
-    texts = [loss, none if row.accuracy is None else f"{row.accuracy:.1%}"]
+    texts = [loss, score]
     if target and row.steps is None:
         texts += ["never" if row.over else "not reached" if ended else "not yet"] * 3
     elif target:
@@ -57,33 +68,66 @@ def _numbers(row: Standing, target: bool, ended: bool) -> list[str]:
 
 
 def standings_in_words(
-    rows: Sequence[Standing], x: str, target_loss: float | None, *, noun: str = "digits"
+    rows: Sequence[Standing],
+    x: str,
+    target_loss: float | None,
+    *,
+    noun: str = "digits",
+    unit: str = "images",
+    metric: ShownMetric = ACCURACY,
+    num_held_out: int = 0,
 ) -> str:
-    """Say who is ahead, for eyes and screen readers; without a target, by accuracy on the noun."""
+    """Say who is ahead, for eyes and screen readers; without a target, by the held-out scores.
+
+    Args:
+        noun: What the held-out examples are, in the plural.
+        unit, metric, num_held_out: As of `standings_table`.
+    """
     if target_loss is None:
-        best = max(rows, key=lambda row: row.accuracy or 0)
-        if best.accuracy is None:
-            return f"no {noun} have been held up to them yet."
-        return (
-            f"{shortened(best.label)} names most held-out {noun} right so far, {best.accuracy:.1%}."
-        )
+        return _scores_in_words(rows, noun, metric, num_held_out)
     first = winner(rows, x)
     if first is None:
         return f"nobody has reached a loss of {target_loss:g} yet."
-    where = _REACHED[x].format(getattr(first, x))
+    where = _REACHED[x].format(getattr(first, x), unit=unit)
     starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
     return f"{shortened(first.label)} was the first at a loss of {target_loss:g}: {where}{starts}."
+
+
+def _scores_in_words(
+    rows: Sequence[Standing], noun: str, metric: ShownMetric, num_held_out: int
+) -> str:
+    scored = [row for row in rows if row.score is not None]
+    if not scored:
+        return f"no {noun} have been held up to them yet."
+    if metric.is_share:
+        best = max(scored, key=lambda row: row.score)
+        score = score_text(best.score, metric, num_held_out)
+        return f"{shortened(best.label)} names most held-out {noun} right so far, {score}."
+    if metric.field == "mean_absolute_error":
+        best = min(scored, key=lambda row: row.score)
+        score = score_text(best.score, metric, num_held_out)
+        return (
+            f"{shortened(best.label)} is nearest to the held-out {noun} so far, with a "
+            f"{metric.name} of {score}."
+        )
+    # Whether more is better, its maker alone knows.
+    told = [f"{shortened(row.label)} {score_text(row.score, metric, 0)}" for row in scored]
+    return f"{metric.name} on held-out {noun}: {', '.join(told)}."
 
 
 def _share(row: Standing) -> str:
     return f"{row.num_reached} of {row.num_starts}"
 
 
-def settings_in_words(settings: Hyperparameters) -> str:
-    """Return the settings that tell runners apart."""
+def settings_in_words(settings: Hyperparameters, loss: str = "") -> str:
+    """Return the settings that tell runners apart.
+
+    Args:
+        loss: The name of what takes the place of the settings' loss, if something does.
+    """
     return (
         f"{settings.optimizer}, lr {settings.learning_rate:g}, batch {settings.batch_size}, "
-        f"{settings.loss.replace('_', ' ')}, epochs {settings.epochs}"
+        f"{(loss or settings.loss).replace('_', ' ')}, epochs {settings.epochs}"
     )
 
 

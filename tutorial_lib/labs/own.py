@@ -1,0 +1,164 @@
+"""What a learner brings to a lab: a network, data, a loss, a step, checked and handed on."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tutorial_lib.checks import check_choice, shown
+from tutorial_lib.data import Data, Split
+from tutorial_lib.engine.fit import SIGNATURES, check_data_kind
+from tutorial_lib.engine.network_state import make_lazy_layers
+from tutorial_lib.evaluation import ShownMetric
+from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
+from tutorial_lib.models import copy_of, surely_draws_nothing
+from tutorial_lib.random_state import seeded
+from tutorial_lib.table import loss_text
+
+ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
+FEW = 200  # of so many held-out examples, words give how many are right instead of a percentage
+
+
+def given(**functions: Any) -> dict[str, Any]:
+    """Return those of update, loss and metric that there are, by name, for a run to be made.
+
+    Raises:
+        TypeError: One of them cannot be called.
+    """
+    for name, function in functions.items():
+        if function is not None and not callable(function):
+            raise TypeError(f"{name} must be a function, {SIGNATURES[name]}; got {shown(function)}")
+    return {name: function for name, function in functions.items() if function is not None}
+
+
+def check_makers(data: Any, **makers: Any) -> None:
+    """Refuse what is no data, or cannot be called where new_model or new_run is wanted."""
+    check_data_kind(data)
+    for name, maker in makers.items():
+        if maker is not None and (not callable(maker) or isinstance(maker, nn.Module)):
+            like = {"new_model": "LeNet5", "new_run": "TrainingRun"}[name]
+            raise TypeError(f"{name} must be callable, as {like} is; got {shown(maker)}")
+
+
+def model_of(new_model: Callable[..., nn.Module] | None, data: Data) -> Callable[..., nn.Module]:
+    """Return what makes the networks: what was handed in, or else what suits the data."""
+    return new_model or data.default_network
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Return a copy of a model.
+
+    Raises:
+        TypeError: It is no model.
+        ValueError: It cannot be copied; it says why.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model must be a torch.nn.Module; got {shown(model)}")
+    try:
+        return copy_of(model)
+    except Exception as error:  # whatever a learner's network does
+        raise ValueError(
+            "the model must be one that can be copied, for a lab leaves the one that it is given "
+            f"alone: {type(error).__name__}: {error}"
+        ) from error
+
+
+def held_still(model: nn.Module, split: Split) -> nn.Module:
+    """Return a copy of a model, on the split's device, that answers the same each time.
+
+    It is in evaluation mode: dropout and the statistics of a batch would add noise of their own.
+
+    Raises:
+        TypeError, ValueError: It is no model, cannot be copied, or does not take the inputs.
+    """
+    inputs, _ = split.first(2)
+    still = copied(model).to(split.device)
+    with seeded(0, split.device):
+        make_lazy_layers(still, inputs)
+    still.eval()
+    for part in still.modules():  # a GPU learns through these in training mode alone
+        if isinstance(part, nn.RNNBase) and not part.dropout:
+            part.train()
+    return still
+
+
+def loss_for(
+    model: nn.Module, split: Split, loss: str | LossFunction | None
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss by its name or as it is; None: by the task.
+
+    Args:
+        model: Asked for two examples, to see whether what it answers fits a loss of ours.
+
+    Raises:
+        TypeError, ValueError: The loss is none, or does not fit the task, or the model does not
+            fit the split.
+    """
+    if loss is None:
+        loss = "mse" if split.targets.is_floating_point() else "cross_entropy"
+    if callable(loss):
+        return loss
+    if not isinstance(loss, str):
+        raise TypeError(f"loss must be a name or {SIGNATURES['loss']}; got {shown(loss)}")
+    chosen = loss_function(loss)
+    check_loss(loss, split.targets)
+    inputs, targets = split.first(2)
+    with torch.no_grad(), seeded(0, split.device):
+        try:
+            outputs = model(inputs)
+        except Exception as error:  # whatever a learner's network does
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"the model cannot take the inputs, {list(inputs.shape)} a batch: {what}"
+            ) from error
+    check_outputs(outputs, targets)
+    return chosen
+
+
+def answers_alike(model: nn.Module) -> Callable[[Callable[[], Tensor]], Tensor]:
+    """Return what calls an action of a model so that what it draws at random is always the same."""
+    if surely_draws_nothing(model):
+        return lambda action: action()
+
+    def call(action: Callable[[], Tensor]) -> Tensor:
+        with seeded(0, next(model.parameters()).device):
+            return action()
+
+    return call
+
+
+def score_text(value: float | None, metric: ShownMetric, num_held_out: int) -> str:
+    """Return a score in words: 93.4%, or of few examples 18 of 20; an error as a number.
+
+    Args:
+        value: As of `ShownMetric.of`; the mean of several starts may lie between two counts.
+    """
+    if value is None:
+        return "\N{EN DASH}"
+    if not metric.is_share:
+        return loss_text(value)
+    if not 0 < num_held_out <= FEW:
+        return f"{value:.1%}"
+    count = round(value * num_held_out, 1)
+    return f"{count:.0f} of {num_held_out}" if count % 1 == 0 else f"{count} of {num_held_out}"
+
+
+def spread_over(items: Sequence[Any], most: int) -> list[Any]:
+    """Return at most so many of a row of things, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    places = {round(number * (len(items) - 1) / (most - 1)) for number in range(most)}
+    return [items[place] for place in sorted(places)]
+
+
+def check_y(y: Any, metric: ShownMetric) -> None:
+    """Refuse what cannot lie up a picture of runs."""
+    check_choice("y", y, ys_of(metric))
+
+
+def ys_of(metric: ShownMetric) -> tuple[str, str]:
+    """Return what can lie up a picture of runs: "loss", and what held-out examples say."""
+    if metric.field == "mean_absolute_error":
+        return "loss", "error"
+    return "loss", metric.name
