@@ -217,7 +217,9 @@ def _taken_up(path: Path, new_run: NewRun) -> tuple[TrainingRun, Checkpoint]:
 def _try(path: Path, new_run: NewRun) -> tuple[Checkpoint | None, str]:
     """Return what a file holds, or else in words why the panel cannot take it up."""
     try:
-        return _taken_up(path, new_run)[1], ""
+        run, saved = _taken_up(path, new_run)
+        run.close()
+        return saved, ""
     except Exception as error:  # the learner's own network or run may fail in any way
         return None, _words(error)
 

@@ -13,6 +13,7 @@ from tutorial_lib.checks import check_choice
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
 from tutorial_lib.panels.number_control import LABEL_WIDTH, NumberControl
 from tutorial_lib.panels.typed_numbers import Range
+from tutorial_lib.table import shortened
 
 NOT_ADAPTIVE = names_in_words(lambda optimizer: not optimizer.is_adaptive)
 ADAPTIVE = names_in_words(lambda optimizer: optimizer.is_adaptive)  # "rmsprop, adam and adamw"
@@ -72,13 +73,19 @@ def momentum_slider(
 def batch_size_slider(
     value: int,
     largest: int,
-    tooltip: str = "Images per step. Acts at the next batch, also mid-run.",
+    tooltip: str = "",
+    *,
+    unit: str = "images",
 ) -> NumberControl:
     """Return a slider over the powers of two from 1 to 1024, where any size can be typed.
 
     Args:
         largest: How far the data reaches.
+        unit: What is counted, in the plural.
     """
+    unit = shortened(unit, 30)
+    words = f"{unit[:1].upper()}{unit[1:]} per step. Acts at the next batch, also mid-run."
+    tooltip = tooltip or words
     powers = min(largest.bit_length() - 1, 10)
     traits = {"min": 0, "max": powers, "step": 1, "base": 2} | ON_RELEASE
     slider = widgets.FloatLogSlider if powers else None  # one image: there is nothing to slide

@@ -6,17 +6,23 @@ from typing import Any
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, Session, TrainingRun
-from tutorial_lib.panels.status import Progress
+from tutorial_lib.evaluation import MetricFunction
+from tutorial_lib.panels.status import Progress, scoring_of
 from tutorial_lib.pictures import LiveCurve
 
 
 class RunsOnDisplay:
-    """Reads a session's records as they come, into the curve and the progress."""
+    """Reads a session's records as they come, into the curve and the progress.
 
-    def __init__(self, data: Data) -> None:
+    Args:
+        metric: Of the runs, if they have one of their own.
+    """
+
+    def __init__(self, data: Data, metric: MetricFunction | None = None) -> None:
         self._run: TrainingRun | None = None  # the last one
-        self.curve = LiveCurve(len(data.train), len(data.test), noun=data.noun)
-        self._held_out = f"{len(data.test):,} held-out {data.noun}"
+        self.scoring = scoring_of(data, metric)
+        count, shown = self.scoring.num_held_out, self.scoring.shown
+        self.curve = LiveCurve(len(data.train), count, noun=data.noun, shown=shown)
         self.clear()
 
     def begin(self, run: TrainingRun) -> None:
@@ -32,7 +38,7 @@ class RunsOnDisplay:
         runs_before = self._settings[len(self._settings) + 1 - len(self.curve.runs) :]
         self._settings = [*runs_before, run.first_hyperparameters]  # changes are marked
         self.curve.relabel(labels_by_difference(self._settings))
-        self.progress = Progress(self._held_out, run.num_steps)
+        self.progress = Progress(self.scoring, run.num_steps)
         self._take_in([*run.history, *run.scores])
 
     def follow(self, session: Session) -> bool:
@@ -56,7 +62,7 @@ class RunsOnDisplay:
         """Forget every run."""
         self.curve.clear()
         self._settings: list[Hyperparameters] = []  # of the runs on the picture
-        self.progress = Progress(self._held_out)
+        self.progress = Progress(self.scoring)
 
     def _take_in(self, records: Sequence[Any]) -> bool:
         changes = self._run.changes[self._num_changes :]

@@ -6,17 +6,53 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
-from tutorial_lib.table import loss_text
+from tutorial_lib.evaluation import MetricFunction, ShownMetric, shown_metric
+from tutorial_lib.table import loss_text, shortened
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
+LEAST_SECONDS = 0.3  # of which a speed is told
+MOST_COUNTED = 200  # of so many held out it is said how many are right, of more which share
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What runs are scored on as they go, and how that is said."""
+
+    shown: ShownMetric
+    num_held_out: int = 0  # 0: nothing is held out
+    noun: str = "examples"  # what they are, in the plural
+    unit: str = "examples"  # what is counted as a run goes on, in the plural
+
+    def in_words(self, score: EvaluationRecord) -> str:
+        """Say how a run does: "18 of 20 held-out wines right", or what else is shown of it."""
+        count, value = self.num_held_out, self.shown.of(score)
+        held_out = f"{count:,} held-out {shortened(self.noun, 30)}"
+        if value is None:
+            return f"loss {loss_text(score.loss)} on {held_out}"
+        if not self.shown.is_share:
+            return f"{shortened(self.shown.name, 30)} {loss_text(value)} on {held_out}"
+        if count <= MOST_COUNTED:
+            return f"{round(value * count)} of {held_out} right"
+        return f"{value:.1%} of {held_out} right"
+
+
+def scoring_of(data: Data, metric: MetricFunction | None = None) -> Scoring:
+    """Return how runs on such data are scored.
+
+    Args:
+        metric: Of the run, if it has one of its own.
+    """
+    held_out = 0 if data.held_out is None else len(data.held_out)
+    return Scoring(shown_metric(data, metric), held_out, data.noun, data.unit)
 
 
 @dataclass
 class Progress:
     """How far a run has come, and how fast it goes."""
 
-    held_out: str  # what accuracy is measured on, in words
+    scoring: Scoring
     num_steps: int = 0  # that the run plans to take in all
     last: StepRecord | None = None
     smoothed_loss: float = math.nan  # where the curve of the picture ends
@@ -56,7 +92,7 @@ class Progress:
         return self.last.step if self.last else 0
 
     def position(self) -> str:
-        """Say where the run stands: epoch, step, loss and accuracy."""
+        """Say where the run stands: epoch, step, loss and score."""
         last = self.last
         if last is None:
             return f"step 0 of {self.num_steps:,}"
@@ -65,18 +101,30 @@ class Progress:
             f"smoothed loss {loss_text(self.smoothed_loss)}"
         )
         if self.score is not None:
-            text += f", {self.score.accuracy:.1%} of {self.held_out} right"
+            text += f", {self.scoring.in_words(self.score)}"
         return text
 
     def pace(self) -> str:
-        """Say how many images a second, and how long it will take; "" while that is unknown."""
+        """Say how many examples a second, and how long it will take; "" while that is unknown."""
         if len(self._ticks) < 2 or self._ticks[-1][1] == self._ticks[0][1]:
             return ""
         (start, first_step, first_images), (now, step, images) = self._ticks[0], self._ticks[-1]
         seconds = now - start
+        if seconds < LEAST_SECONDS:
+            return ""
         left = (self.num_steps - step) * seconds / (step - first_step)
-        duration = f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
-        return f"{(images - first_images) / seconds:,.0f} images a second, {duration} left"
+        rate = float(f"{(images - first_images) / seconds:.3g}")
+        unit = shortened(self.scoring.unit, 30)
+        return f"{rate:,.{0 if rate >= 10 else 1}f} {unit} a second, {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def status_text(

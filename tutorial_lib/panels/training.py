@@ -10,7 +10,6 @@ import ipywidgets as widgets
 from IPython.display import Image
 from torch import nn
 
-from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data
 from tutorial_lib.engine import (
@@ -24,11 +23,11 @@ from tutorial_lib.engine import (
     warm_up,
     with_accuracy,
 )
-from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.autosave import Autosave, named_file, own_autosave
 from tutorial_lib.panels.code_box import CodeShelf
 from tutorial_lib.panels.live import LivePanel
+from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
 
@@ -40,30 +39,36 @@ _warm = threading.Event()  # set once torch has loaded what training needs
 
 
 class TrainingPanel(LivePanel):
-    """Trains a network on digits under the learner's hands.
+    """Trains a network on digits, or on data of one's own, under the learner's hands.
 
     Every Train begins from a fresh model, so that runs differ by their settings alone. Learning
     rate, momentum and batch size may be changed while it runs; each change is marked on the curve.
     One run trains at a time in a kernel: starting another one pauses it. The run is saved every
-    few seconds and at each pause and stop; Restore takes it up, after a restart too.
+    few seconds and at each pause and stop; Restore takes it up, after a restart too. After each
+    epoch the model is scored on `data.held_out`, if there is any.
 
     Args:
-        data: From `load_digits`.
+        data: From `load_digits`, `from_tensors`, `from_dataset` or `from_folder`.
         new_model: Called for each run, with its seed if it takes one; must return a new model that
-            maps (B, 1, 32, 32) to (B, 10).
-        new_run: Called with model, data and hyperparameters; returns the run. With
-            `partial(ProcessesRun, processes=2)` two processes train together, with
-            `partial(TrainingRun, update=my_update)` your own step is taken.
+            maps inputs (B, ...) to (B, K) for K classes, or to (B, T) for T numbers. None: what
+            suits the data.
+        new_run: Called with model, data and hyperparameters, and with update, loss and metric
+            where they are given; returns the run. With `partial(ProcessesRun, processes=2)` two
+            processes train together.
+        update: A step of your own, update(run, inputs, targets) -> loss.
+        loss: A loss of your own, loss(outputs, targets), in the place of the one that is named.
+        metric: A number of your own, metric(outputs, targets), that is shown after each epoch.
         settings: Where the controls stand at first. Of its fields those without a control hold
-            for every run.
+            for every run. None: five epochs, with a loss that suits the data.
         save_to: The file that keeps the last run; ~ is the home folder. A run that stands there
             from before moves to a name beside it. By default each panel of a notebook in
             JupyterLab has a file of its own, and outside JupyterLab nothing is saved.
 
     Raises:
-        TypeError: data is not what `load_digits` returns, new_model or new_run cannot be called,
-            or save_to is no path.
-        ValueError: batch_size exceeds the training set, or save_to is no place for a run.
+        TypeError: data is of another kind, what should be a function cannot be called, or save_to
+            is no path.
+        ValueError: Network, loss or batch size do not fit the data, or save_to is no place for a
+            run.
     """
 
     from_code = "run() trains and picture() shows it"
@@ -72,23 +77,22 @@ class TrainingPanel(LivePanel):
         self,
         data: Data,
         *,
-        new_model: Callable[..., nn.Module] = LeNet5,
-        new_run: Callable[[nn.Module, Data, Hyperparameters], TrainingRun] = TrainingRun,
+        new_model: Callable[..., nn.Module] | None = None,
+        new_run: NewRun = TrainingRun,
+        update: Callable[..., Any] | None = None,
+        loss: Callable[..., Any] | None = None,
+        metric: Callable[..., Any] | None = None,
         settings: Hyperparameters | None = None,
         save_to: str | os.PathLike[str] | None = None,
     ) -> None:
-        if not isinstance(data, Data):
-            raise TypeError(f"data must come from load_digits(...); got a {type(data).__name__}")
-        if not callable(new_model):
-            raise TypeError(f"new_model must be callable, as LeNet5 is; got {new_model!r}")
-        if not callable(new_run):
-            raise TypeError(f"new_run must be callable, as TrainingRun is; got {new_run!r}")
-        self._base = settings or Hyperparameters(epochs=5)
-        check_whole("batch_size", self._base.batch_size, low=1, high=len(data.train))
-        self.data, self.new_model, self._new_run = data, new_model, new_run
+        functions = {"update": update, "loss": loss, "metric": metric}
+        self._make_run = RunMaker(data, new_model, new_run, **functions)
+        self._base = settings or self._make_run.first_settings()
+        self._make_run.check(self._base)
+        self.data = data
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
-        self._display = RunsOnDisplay(data)
+        self._display = RunsOnDisplay(data, self._make_run.metric)
         self._has_looked = False  # at what could be restored
         file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
@@ -107,7 +111,8 @@ class TrainingPanel(LivePanel):
         settings, passes = self._base, "Passes over the training set. For a new run."
         looks = {"width": "135px", "label_width": "60px"}
         self.learning_rate = controls.learning_rate_slider(settings.learning_rate)
-        self.batch_size = controls.batch_size_slider(settings.batch_size, len(self.data.train))
+        count, unit = len(self.data.train), self.data.unit
+        self.batch_size = controls.batch_size_slider(settings.batch_size, count, unit=unit)
         self.momentum = controls.momentum_slider(settings.momentum)
         self.optimizer = controls.optimizer_dropdown(settings.optimizer)
         self.epochs = controls.count_field("epochs", settings.epochs, passes, **looks)
@@ -219,7 +224,7 @@ class TrainingPanel(LivePanel):
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
         run = self.last_run or self._make_run(self.settings)
-        return script_of(run, make_model(self.new_model, run.hyperparameters.seed))
+        return script_of(run, self._make_run.network(run.hyperparameters))
 
     def show_code(self) -> None:
         """Show the script under the buttons, ready to copy, or hide it again."""
@@ -234,7 +239,8 @@ class TrainingPanel(LivePanel):
         """Return the curve as a plain picture, which stays when the kernel is gone."""
         curve = self._display.curve
         labels = ", ".join(series.label for series in curve.runs)
-        return Image(curve.png(), format="png", width=900, alt=f"Loss and accuracy: {labels}")
+        shown = self._display.scoring.shown.name
+        return Image(curve.png(), format="png", width=900, alt=f"Loss and {shown}: {labels}")
 
     def close(self) -> None:
         """End the run and give the widgets back."""
@@ -261,9 +267,6 @@ class TrainingPanel(LivePanel):
         self._draw()  # a whole picture, while the first steps are taken
         self._show()
 
-    def _make_run(self, settings: Hyperparameters) -> TrainingRun:
-        return self._new_run(make_model(self.new_model, settings.seed), self.data, settings)
-
     def _look(self, *, is_loaded: bool = True) -> None:
         """See once what could be restored, when torch is loaded: to try it takes a run."""
         if is_loaded and not self._has_looked:
@@ -275,7 +278,7 @@ class TrainingPanel(LivePanel):
         self.last_run = self._open_run = run
         self._display.begin(run)
         self.show_script("")  # the script there is of the run before
-        records = with_accuracy(run, self.data.test)
+        records = with_accuracy(run, self.data.held_out)
         by = "code" if self.holds_kernel else "hand"
         records = self._autosave.begin(run, records, started_by=by)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))

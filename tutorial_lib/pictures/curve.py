@@ -9,51 +9,68 @@ from itertools import count
 import matplotlib.style
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
+from tutorial_lib.evaluation import ShownMetric
 from tutorial_lib.pictures.names import plain_text
-from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks
+from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks, tick_text
 from tutorial_lib.pictures.png import encode
-from tutorial_lib.pictures.smoothing import MAX_LOSS, MovingMean, decimate
+from tutorial_lib.pictures.smoothing import MovingMean, decimate, loss_ceiling
 from tutorial_lib.pictures.theme import INK, MUTED, STYLE, run_colour
 
 MAX_LIVE_MARKS = 4  # each costs a frame 2 ms, so more become part of what is kept
 MAX_RUNS = 6  # as many as can be told apart by colour; the oldest leaves first
-MIN_SPAN, MAX_SPAN = 320, 12_800  # images that the smoothing spans: 10 to 400 steps of 32
+MAX_MARKERS = 25  # on a line of scores: more would grow together
+MIN_SPAN, MAX_SPAN = 320, 12_800  # examples that the smoothing spans: 10 to 400 steps of 32
+USUAL_LOSSES = 0.05, 5.0  # the axis at first, where a run begins between them
+CEILINGS = 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100  # percent, where the axis of shares may end
+LOW_SHARE = 5  # percent: where all are below, of a thousand classes say, the axis ends earlier
+ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
+NOTHING_HELD_OUT = "Nothing is held out:\ndata.hold_out(0.2) keeps some"
+NO_SCORE = "No {name} can be told\nof what the network answers"
+
+Limits = tuple[float, float]
 
 
 @dataclass
 class CurveSeries:
-    """The curves of a run. Positions are in epochs: images seen by images in the set."""
+    """The curves of a run. Positions are in epochs: examples seen by examples in the set."""
 
     label: str
     colour: str
     epochs: int
-    images_per_epoch: int
-    span: float = 800  # images that the smoothing spans
+    num_train: int
+    shown: ShownMetric = ACCURACY
+    span: float = 800  # examples that the smoothing spans
     x: array = field(default_factory=lambda: array("d"))
     loss: array = field(default_factory=lambda: array("d"))
     smoothed: array = field(default_factory=lambda: array("d"))
-    accuracy_x: array = field(default_factory=lambda: array("d"))
-    accuracy: array = field(default_factory=lambda: array("d"))  # in percent
+    scored_x: array = field(default_factory=lambda: array("d"))  # after each epoch, held out:
+    scored_loss: array = field(default_factory=lambda: array("d"))
+    scores: array = field(default_factory=lambda: array("d"))  # what is shown; shares in percent
     marks: list[tuple[float, str]] = field(default_factory=list)  # (x, what changed)
     diverged: bool = False
     lowest: float = math.inf  # smoothed loss
-    highest: float = 0.0  # loss
+    highest: float = -math.inf  # loss, of the scored ones, too
+    lowest_scored: float = math.inf  # loss
+    first_score: float = math.nan
+    least_score: float = math.inf
+    most_score: float = -math.inf
     _batch_sizes: array = field(default_factory=lambda: array("l"))
     _mean: MovingMean = field(default_factory=MovingMean)
 
     def add(self, record: StepRecord | EvaluationRecord) -> None:
         """Take in what one record tells."""
-        x = record.images_seen / self.images_per_epoch
+        x = record.images_seen / self.num_train
         if isinstance(record, EvaluationRecord):
-            self.accuracy_x.append(x)
-            self.accuracy.append(100 * record.accuracy)
+            self._add_score(x, record)
             return
         self.x.append(x)
         self.loss.append(record.loss)
@@ -61,11 +78,30 @@ class CurveSeries:
         self._batch_sizes.append(record.batch_size)
         self._smooth(record.loss, record.batch_size)
 
-    def smooth_over(self, images: float) -> None:
-        """Smooth what there is and what comes over so many images, at least over one batch."""
-        if images == self.span:
+    def _add_score(self, x: float, record: EvaluationRecord) -> None:
+        score, is_number = self.shown.of(record), math.isfinite(record.loss)
+        score = math.nan if score is None else score * (100 if self.shown.is_share else 1)
+        self.scored_x.append(x)
+        self.scored_loss.append(record.loss if is_number else math.nan)
+        self.scores.append(score if math.isfinite(score) else math.nan)
+        if is_number:
+            self.lowest_scored = min(self.lowest_scored, record.loss)
+            self.highest = max(self.highest, record.loss)
+        if math.isfinite(score):
+            self.first_score = score if math.isnan(self.first_score) else self.first_score
+            self.least_score = min(self.least_score, score)
+            self.most_score = max(self.most_score, score)
+
+    @property
+    def bottom(self) -> float:
+        """How low the curves go that must be seen; single batches need not."""
+        return min(self.lowest, self.lowest_scored)
+
+    def smooth_over(self, examples: float) -> None:
+        """Smooth what there is and what comes over so many examples, at least over one batch."""
+        if examples == self.span:
             return
-        self.span, self.smoothed, self.lowest = images, array("d"), math.inf
+        self.span, self.smoothed, self.lowest = examples, array("d"), math.inf
         self._mean = MovingMean()
         for loss, batch_size in zip(self.loss, self._batch_sizes, strict=True):
             self._smooth(loss, batch_size)
@@ -76,57 +112,77 @@ class CurveSeries:
 
 
 class LiveCurve:
-    """The loss of each batch and the accuracy after each epoch, for a run and those before it.
+    """The losses of a run and what is shown of it after each epoch, and of those before it.
 
-    The picture is rendered without pyplot. All that stands still is rendered once and kept; a
-    frame restores it and draws the lines of the present run. The whole is rendered again only
-    when the axes must grow, or a run begins or ends.
+    On the left the loss of each batch, and after each epoch that of what is held out; on the right
+    the accuracy, or what else is shown of that. The picture is rendered without pyplot. All that
+    stands still is rendered once and kept; a frame restores it and draws the lines of the present
+    run. The whole is rendered again only when the axes must grow, or a run begins or ends.
 
     Args:
-        images_per_epoch: The size of the training set.
-        images_held_out: The size of the set that accuracy is measured on.
-        noun: What they show, in the plural.
+        num_train: The size of the training set.
+        num_held_out: The size of the set that runs are scored on; 0 if nothing is held out.
+        noun: What they are, in the plural.
+        shown: What is shown besides the loss.
     """
 
     def __init__(
         self,
-        images_per_epoch: int,
-        images_held_out: int,
+        num_train: int,
+        num_held_out: int,
         *,
         noun: str = "digits",
+        shown: ShownMetric = ACCURACY,
         size: tuple[float, float] = (9, 3.5),
     ) -> None:
         self.runs: list[CurveSeries] = []
         self.full_redraws = 0
-        self._images_per_epoch = images_per_epoch
+        self._num_train, self._num_held_out, self._shown = num_train, num_held_out, shown
         with matplotlib.style.context(STYLE):
             self._figure = Figure(figsize=size, dpi=100, layout="none")
             self._canvas = FigureCanvasAgg(self._figure)
             self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
-            self._accuracy_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
-            self._loss_axes.set_title("Loss: each batch faint, smoothed bold", color=INK)
-            noun = plain_text(noun, 20)
-            held_out = f"Accuracy on {images_held_out:,} held-out {noun}"
-            self._accuracy_axes.set_title(held_out, color=INK)
-            self._accuracy_axes.set_ylabel(f"{noun} named right (%)")
-            self._loss_axes.set(yscale="log", ylabel="loss")
+            self._score_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
+            self._name_axes(plain_text(noun, 20), plain_text(shown.name, 30))
             for axes in self._figure.axes:
                 axes.set_xlabel("epochs")
                 axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-            self._accuracy_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+            self._score_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 4, 5, 10]))
+            self._score_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
         self._still: list[Artist] = []  # made for the background, which the next one replaces
-        self._lines: list[Line2D] = []  # of the last run: raw, bold, points; drawn over it if live
+        self._lines: list[Line2D] = []  # of the last run, drawn over it if live: see _add_lines
         self._live_marks: list[Artist] = []  # and those of its marks that came since
         self._marks: list[tuple[float, str, str]] = []  # in the background: (x, text, colour)
         self._num_kept = 0  # of the present run, how many marks are in the background
         self.clear()
 
+    def _name_axes(self, noun: str, name: str) -> None:
+        scored = self._num_held_out > 0
+        title = "Loss: each batch faint, smoothed bold" + "; held out dashed" * scored
+        self._loss_axes.set_title(title, color=INK)
+        self._loss_axes.set_ylabel("loss")
+        name = name[:1].upper() + name[1:]
+        words = f"{name} on {self._num_held_out:,} held-out {noun}" if scored else name
+        title = self._score_axes.set_title(words, color=INK)
+        if title.get_window_extent().x1 > self._figure.bbox.x1:  # there is room to the left
+            title.set_text("")
+            self._score_axes.set_title(words, color=INK, loc="right")
+        is_accuracy = self._shown.field == "accuracy"
+        ylabel = f"{noun} named right (%)" if is_accuracy else name[:1].lower() + name[1:]
+        self._score_axes.set_ylabel(ylabel if scored else "")
+        if not scored:
+            self._score_axes.tick_params("y", labelleft=False, length=0)
+
     def clear(self) -> None:
         """Take every run off the picture."""
         self.runs.clear()
         self._number = 0  # of the next run, which its colour follows
-        self._loss_axes.set_ylim(0.05, 5)
-        self._accuracy_axes.set_ylim(80, 100.5)
+        self._is_log = True  # the axis of the losses; a loss below 0 has no place on it
+        self._loss_limits: Limits | None = None  # of the axis, once there is a loss
+        self._score_limits: Limits | None = None  # the same of the other one
+        self._lacks_scores = False  # whether there are some, but none that can be shown
+        self._loss_axes.set(yscale="log", ylim=USUAL_LOSSES)
+        self._score_axes.set_ylim((80, 100.5) if self._shown.is_share else (0, 1))
         self._start_anew(live=False)
 
     def drop_last(self) -> None:
@@ -137,7 +193,8 @@ class LiveCurve:
 
     def begin(self, label: str, epochs: int) -> CurveSeries:
         """Start a new curve that is to go on for so many epochs."""
-        series = CurveSeries(label, run_colour(self._number), epochs, self._images_per_epoch)
+        colour = run_colour(self._number)
+        series = CurveSeries(label, colour, epochs, self._num_train, self._shown)
         self._number += 1
         self.runs = [*self.runs[1 - MAX_RUNS :], series]
         self._start_anew(live=True)
@@ -149,11 +206,15 @@ class LiveCurve:
         self._start_anew(live=False)
 
     def _start_anew(self, *, live: bool) -> None:
-        """Smooth all runs over equally many images, a fiftieth of the longest: they compare."""
+        """Smooth all runs over equally many examples, a fiftieth of the longest: they compare.
+
+        Where there are few examples, an epoch of them is enough.
+        """
         self._live, self._background = live, None  # whether the last run still grows
-        longest = max((series.epochs for series in self.runs), default=0) * self._images_per_epoch
+        longest = max((series.epochs for series in self.runs), default=0) * self._num_train
+        least = min(MIN_SPAN, self._num_train)
         for series in self.runs:
-            series.smooth_over(min(max(longest / 50, MIN_SPAN), MAX_SPAN))
+            series.smooth_over(min(max(longest / 50, least), MAX_SPAN))
 
     def relabel(self, labels: Iterable[str]) -> None:
         """Name the runs anew, the oldest first."""
@@ -176,7 +237,7 @@ class LiveCurve:
         """Mark a hyperparameter changed mid-run, at the step where it began to act."""
         series = self.runs[-1]
         name = SHORT_NAMES[change.field]
-        x = change.images_seen / self._images_per_epoch
+        x = change.images_seen / self._num_train
         last_x, last_text = series.marks[-1] if series.marks else (-1.0, "")
         if last_text.startswith(name) and x - last_x < 0.02 * series.epochs:
             series.marks.pop()  # the same knob, turned further
@@ -201,21 +262,58 @@ class LiveCurve:
 
     def _grow_axes(self) -> bool:
         """Widen the axes until everything is inside; say whether that was needed."""
-        low, high = self._loss_axes.get_ylim()
-        bottom, top = self._accuracy_axes.get_ylim()
-        # Below, single batches may leave the picture; above, only those of a diverging run.
-        lowest = min((series.lowest for series in self.runs), default=low)
-        highest = min(max((series.highest for series in self.runs), default=high), MAX_LOSS)
-        floor = min((min(series.accuracy) for series in self.runs if series.accuracy), default=100)
-        wanted = (
+        begun = [series for series in self.runs if series.loss]
+        if not begun:
+            return False
+        before = self._loss_limits, self._score_limits, self._lacks_scores
+        if self._is_log and min(series.bottom for series in begun) < 0:
+            self._is_log, self._loss_limits = False, None
+            self._loss_axes.set_yscale("linear")
+            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+        self._loss_limits = self._grown_losses(begun)
+        scored = [series for series in begun if series.least_score <= series.most_score]
+        self._lacks_scores = not scored and any(series.scores for series in begun)
+        if scored:
+            self._score_limits = self._grown_scores(scored)
+        if (self._loss_limits, self._score_limits, self._lacks_scores) == before:
+            return False
+        ends = self._loss_axes.get_ylim(), self._score_axes.get_ylim()
+        self._loss_axes.set_ylim(self._loss_limits)
+        if self._score_limits:
+            self._score_axes.set_ylim(self._score_limits)
+        grown = self._loss_axes.get_ylim(), self._score_axes.get_ylim()
+        return grown != ends or self._lacks_scores != before[2]
+
+    def _grown_losses(self, begun: Sequence[CurveSeries]) -> Limits:
+        """Return where the axis of the losses is to begin and to end.
+
+        Below, single batches may leave the picture; above, only those of a diverging run.
+        """
+        limits, firsts = self._loss_limits, [series.loss[0] for series in begun]
+        lowest = min(series.bottom for series in begun)
+        highest = max(series.highest for series in begun)
+        if limits is None or highest > limits[1]:
+            highest = min(highest, loss_ceiling(firsts))
+        if not self._is_log:
+            return _widened(limits, lowest, highest)
+        low, high = limits or _first_limits(firsts)
+        return (
             lowest / 4 if 0 < lowest < 1.5 * low else low,
             highest * 2 if highest > high else high,
-            max(0, floor // 20 * 20) if floor < bottom else bottom,
         )
-        if grown := wanted != (low, high, bottom):
-            self._loss_axes.set_ylim(wanted[:2])
-            self._accuracy_axes.set_ylim(wanted[2], top)
-        return grown
+
+    def _grown_scores(self, scored: Sequence[CurveSeries]) -> Limits:
+        """Return where the axis of what is shown after each epoch is to begin and to end."""
+        least = min(series.least_score for series in scored)
+        most = max(series.most_score for series in scored)
+        if self._shown.is_share:
+            bottom = self._score_limits[0] if self._score_limits else 80
+            top = next(top for top in CEILINGS if top >= 2 * most) if most < LOW_SHARE else 100
+            return max(0, min(bottom, least // 20 * 20)), 1.005 * top
+        if self._shown.field == "mean_absolute_error":
+            cap = 4 * min(series.first_score for series in scored)  # another one may diverge
+            return 0, _widened(None, 0, min(most, max(cap, least)))[1]
+        return _widened(self._score_limits, least, most)
 
     def _render_background(self) -> None:
         self.full_redraws += 1
@@ -224,12 +322,13 @@ class LiveCurve:
         with matplotlib.style.context(STYLE):
             for axes in self._figure.axes:
                 axes.set_xlim(0, max([1, *(series.epochs for series in self.runs)]))
-            plain_log_ticks(self._loss_axes)
+            if self._is_log:
+                plain_log_ticks(self._loss_axes)
             for series in self.runs:
                 self._lines = self._add_lines(series, self._live and series is self.runs[-1])
                 self._still += self._lines
                 if series.diverged and len(series.x):
-                    at = series.x[-1], min(series.smoothed[-1], MAX_LOSS)
+                    at = series.x[-1], min(series.smoothed[-1], self._loss_axes.get_ylim()[1])
                     looks = {"color": series.colour, "ms": 10, "mec": "white", "clip_on": False}
                     self._still += self._loss_axes.plot(*at, "X", **looks)
             self._num_kept = len(self.runs[-1].marks) if self.runs else 0
@@ -239,19 +338,24 @@ class LiveCurve:
             self._still += label_ends(self._loss_axes, map(_end_of, self.runs))
             if not self.runs:
                 hint = "Run this cell and press Train: the curve appears here."
-                looks = {"ha": "center", "color": MUTED, "size": 11}
-                looks["transform"] = self._loss_axes.transAxes
-                self._still.append(self._loss_axes.text(0.5, 0.5, hint, **looks))
+                self._still.append(_hint(self._loss_axes, hint, size=11))
+            if not self._num_held_out:
+                self._still.append(_hint(self._score_axes, NOTHING_HELD_OUT))
+            elif self._lacks_scores:
+                words = NO_SCORE.format(name=plain_text(self._shown.name, 30))
+                self._still.append(_hint(self._score_axes, words))
             self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
     def _add_lines(self, series: CurveSeries, live: bool) -> list[Line2D]:
-        """Add lines of a run's raw and smoothed loss and its accuracy to the axes."""
+        """Add lines of a run's raw and smoothed loss, of that held out and of its scores."""
         looks = {"color": series.colour, "animated": live}
         raw = self._loss_axes.plot([], [], alpha=0.3 if live else 0.18, lw=0.8, **looks)
         bold = self._loss_axes.plot([], [], **looks)
-        points = self._accuracy_axes.plot([], [], marker="o", clip_on=False, **looks)
-        _fill(lines := raw + bold + points, series)
+        held = self._loss_axes.plot([], [], "--o", lw=0.9, ms=3.5, mfc="white", mew=0.9, **looks)
+        is_share = self._shown.is_share
+        points = self._score_axes.plot([], [], marker="o", clip_on=not is_share, **looks)
+        _fill(lines := raw + bold + held + points, series)
         return lines
 
     def _draw_marks(
@@ -278,11 +382,46 @@ class LiveCurve:
 
 
 def _fill(lines: Sequence[Line2D], series: CurveSeries) -> None:
-    """Show a run's numbers by its lines for raw and smoothed loss and for accuracy."""
-    raw, bold, points = lines
+    """Show a run's numbers by its lines for raw, smoothed and held-out loss and for scores."""
+    raw, bold, held, points = lines
     raw.set_data(*decimate(np.array(series.x), np.array(series.loss)))
     bold.set_data(*decimate(np.array(series.x), np.array(series.smoothed)))
-    points.set_data(np.array(series.accuracy_x), np.array(series.accuracy))
+    x = np.array(series.scored_x)
+    for line, values in ((held, series.scored_loss), (points, series.scores)):
+        line.set_data(x, np.array(values))
+        line.set_markevery(_marked(len(x), series.epochs))
+
+
+def _marked(num_scores: int, epochs: int) -> list[int]:
+    """Return which scores of a run have a marker: few enough to be told apart, and the last."""
+    step = -(-epochs // MAX_MARKERS)
+    return sorted({*range(step - 1, num_scores, step), *range(num_scores - 1, num_scores)})
+
+
+def _first_limits(losses: Sequence[float]) -> Limits:
+    """Return where an axis of losses begins and ends for runs that begin with these."""
+    usual_low, usual_high = USUAL_LOSSES
+    positive = [loss for loss in losses if loss > 0]
+    if all(usual_low <= loss <= usual_high for loss in positive):
+        return USUAL_LOSSES
+    return min(positive) / 20, max(positive) * 2
+
+
+def _widened(limits: Limits | None, least: float, most: float) -> Limits:
+    """Return limits that hold both values, with room beside them; those there are only grow."""
+    room = (most - least) or abs(most) / 5 or 1.0
+    if limits is None:
+        return least - room / 10, most + room / 10
+    low, high = limits
+    return (
+        least - room / 4 if least < low else low,
+        most + room / 4 if most > high else high,
+    )
+
+
+def _hint(axes: Axes, words: str, *, size: float = 9) -> Text:
+    looks = {"ha": "center", "va": "center", "color": MUTED, "size": size}
+    return axes.text(0.5, 0.5, words, transform=axes.transAxes, **looks)
 
 
 def _remove(artists: Iterable[Artist]) -> None:

@@ -178,8 +178,13 @@ def plain_log_ticks(axes: Axes) -> None:
     low, high = axes.get_ylim()
     steps = (1, 2, 5) if high / low < 1000 else (1,)  # within each power of ten
     axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def tick_text(value: float, _: object = None) -> str:
+    """Write a number below an axis: 0.05, 20,000, 1e-6."""
+    return f"{value:,g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def draw_digits(
