@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import multiprocessing
+import pickle
 import signal
 import sys
 import time
@@ -240,8 +241,9 @@ class Workers:
         try:
             batch = next(self._batches)
         except Exception as error:
-            codes = [worker.exitcode for worker in self._batches._workers]
-            raise Unreadable(_why_ended([code for code in codes if code is not None])) from error
+            ended = [worker.exitcode for worker in self._batches._workers]
+            codes = [code for code in ended if code is not None]
+            raise Unreadable(_why_ended(codes)) from (None if codes else error)
         return self._split.ready(batch)
 
     def close(self) -> None:
@@ -262,10 +264,10 @@ class _Items:
 
     def __getstate__(self) -> bytes:
         """Return the data set with its code, as far as that is a notebook's or a script's."""
-        from joblib.externals import cloudpickle
+        from joblib import wrap_non_picklable_objects
 
         try:
-            return cloudpickle.dumps(self.dataset)
+            return pickle.dumps(wrap_non_picklable_objects(self.dataset, keep_wrapper=False))
         except Exception as error:  # whatever a learner's data set holds
             raise Unreadable(
                 "the data set cannot be sent to the processes that read it ahead "
@@ -273,9 +275,7 @@ class _Items:
             ) from error
 
     def __setstate__(self, state: bytes) -> None:
-        from joblib.externals import cloudpickle
-
-        self.dataset = cloudpickle.loads(state)
+        self.dataset = pickle.loads(state)
 
 
 def _collated(dataset: Dataset, indices: Sequence[int]) -> "tuple[Tensor, Any] | Unreadable":

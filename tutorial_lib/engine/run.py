@@ -156,6 +156,7 @@ class Run:
         if not self.batches.num_left(self.hyperparameters.batch_size):
             self.batches.begin(self.batches.epoch + 1)
         if self.batches.epoch >= self.hyperparameters.epochs:
+            self.batches.close()
             raise StopIteration
 
     def check_data(self) -> str:

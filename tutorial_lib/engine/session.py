@@ -163,6 +163,8 @@ class Session:
             while self._wanted == "running" or (
                 self._records and not self._can_pause(self._records[-1])
             ):
+                if not _may_step.is_set():  # the lock alone would mostly come back to this thread
+                    _may_step.wait()
                 with _at_work:
                     self._records.append(next(self._iterator))
         except StopIteration:
@@ -214,6 +216,8 @@ _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 _worker = _Worker()
 _current: Session | None = None
 _at_work = threading.RLock()  # held while a record is taken or a job is done: a fork waits for it
+_may_step = threading.Event()  # cleared while a fork waits, whose turn is before the next step
+_may_step.set()
 
 
 def current_session() -> Session | None:
@@ -264,7 +268,11 @@ _waited_for: list[bool] = []  # whether the thread was between two steps when th
 
 
 def _before_fork() -> None:
-    _waited_for.append(_at_work.acquire(timeout=FORK_SECONDS))  # else half a step would be copied
+    try:
+        _may_step.clear()
+        _waited_for.append(_at_work.acquire(timeout=FORK_SECONDS))  # else half a step is copied
+    finally:
+        _may_step.set()
 
 
 def _after_fork() -> None:
@@ -274,8 +282,10 @@ def _after_fork() -> None:
 
 def _begin_anew() -> None:
     """Let a child of a fork, which has a copy of all but the thread, use sessions of its own."""
-    global _worker, _current, _at_work
+    global _worker, _current, _at_work, _may_step
     _worker, _current, _at_work = _Worker(), None, threading.RLock()
+    _may_step = threading.Event()
+    _may_step.set()
     _waited_for.clear()
     for session in list(_sessions):
         session._changed = threading.Condition()
