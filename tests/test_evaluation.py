@@ -86,11 +86,11 @@ def test_any_number_of_classes_is_counted(outputs):
 
 @pytest.mark.parametrize("score", [evaluate, hardest_mistakes])
 def test_a_split_that_does_not_fit_is_refused_in_words(score):
-    with pytest.raises(ValueError, match="must hold at least one image"):
+    with pytest.raises(ValueError, match="must hold at least one example"):
         score(Always(0, 10), labelled([]))
     with pytest.raises(ValueError, match=r"labels must lie in 0 to 9.*they go from 3 to 12"):
         score(Always(0, 10), labelled([12, 3]))
     with pytest.raises(ValueError, match=r"labels must lie in 0 to 9.*they go from -1 to 3"):
         score(Always(0, 10), labelled([-1, 3]))
-    with pytest.raises(ValueError, match=r"logits \(images, classes\); got \[2, 1024\] for 3"):
+    with pytest.raises(ValueError, match=r"logits \(examples, classes\); got \[2, 1024\] for 3"):
         score(Never(), labelled([1, 2, 3]))

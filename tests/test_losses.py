@@ -17,6 +17,7 @@ LABELS = torch.tensor([0])
         ("cross_entropy", -2 + math.log(math.exp(2) + 9)),
         ("mse", (2 - 1) ** 2 / 10),
         ("l1", abs(2 - 1) / 10),
+        ("huber", 0.5 * (2 - 1) ** 2 / 10),
     ],
 )
 def test_by_hand(name, value):
@@ -31,5 +32,6 @@ def test_knowing_nothing_costs_ln_10():
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(ValueError, match="loss must be one of cross_entropy, mse, l1; got 'hinge'"):
+    words = "loss must be one of cross_entropy, mse, l1, huber; got 'hinge'"
+    with pytest.raises(ValueError, match=words):
         loss_function("hinge")

@@ -311,7 +311,7 @@ def test_when_neither_is_whole_both_are_named(run, tmp_path):
         ),
         (
             lambda run: TrainingRun(LeNet5(), swapped(run.data), run.hyperparameters),
-            ["it learned from 100 images of 'few', here are 50 images of 'swapped'"],
+            ["it learned from 100 examples of 'few', here are 50 images of 'swapped'"],
         ),
     ],
     ids=["optimizer", "loss", "init", "shape", "dtype", "data"],

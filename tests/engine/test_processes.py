@@ -262,14 +262,12 @@ def test_bad_values_are_refused_before_anything_starts(start, options, words):
         start(**options)
 
 
-def test_data_that_the_processes_could_not_load_are_refused(few):
-    with pytest.raises(ValueError, match="data must come from load_digits"):
-        ProcessesRun(LeNet5(), few, SETTINGS)
+class Locked(LeNet5):
+    def __reduce__(self):
+        raise TypeError("it holds an open file")
 
 
 def test_a_model_that_cannot_be_sent_is_refused(sample):
-    class Local(LeNet5):
-        pass
-
-    with pytest.raises(TypeError, match="cannot be sent to another process"):
-        ProcessesRun(Local(), sample, SETTINGS)
+    words = "the model cannot be sent to another process: it holds an open file"
+    with pytest.raises(TypeError, match=words):
+        ProcessesRun(Locked(), sample, SETTINGS)

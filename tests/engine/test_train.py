@@ -43,9 +43,11 @@ def test_every_image_is_used_once_an_epoch(few):
     marked = Split(torch.arange(100.0).view(-1, 1, 1, 1).expand(-1, 1, 32, 32), few.train.labels)
     seen = []
     model = LeNet5()
-    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, 0, 0, 0]))
     data = type(few)(few.name, few.notice, marked, few.test, few.device)
-    list(TrainingRun(model, data, Hyperparameters(epochs=2, batch_size=10, learning_rate=1e-6)))
+    settings = Hyperparameters(epochs=2, batch_size=10, learning_rate=1e-6)
+    run = TrainingRun(model, data, settings)  # which has asked a copy of it once
+    model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, 0, 0, 0]))
+    list(run)
     first, second = torch.cat(seen[:10]), torch.cat(seen[10:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(100))
     assert first.tolist() != second.tolist()

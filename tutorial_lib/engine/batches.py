@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tutorial_lib.data import Split
 from tutorial_lib.data.streamed import StreamedSplit
-from tutorial_lib.engine.reader import Reader
+from tutorial_lib.engine.reader import WHOLE, Reader
 
 
 class Batches:
@@ -39,12 +39,18 @@ class Batches:
         """Return how many whole batches this epoch still has."""
         return (len(self._train) - self.taken) // batch_size
 
-    def peek(self, batch_size: int, *, ahead: int = 0) -> tuple[Tensor, Tensor]:
-        """Return the next batch, or the one that many batches later: (B, ...) and (B, ...)."""
+    def peek(
+        self, batch_size: int, *, ahead: int = 0, share: slice = WHOLE
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next batch, or the one that many batches later: (B, ...) and (B, ...).
+
+        Args:
+            share: Which of its examples.
+        """
         if self._reader is not None:
-            return self._reader.read(self.epoch, self.taken, batch_size, ahead)
+            return self._reader.read(self.epoch, self.taken, batch_size, ahead, share)
         start = self.taken + ahead * batch_size
-        return self._train.take(self._order[start : start + batch_size])
+        return self._train.take(self._order[start : start + batch_size][share])
 
     def close(self) -> None:
         """End the processes that read ahead, if there are some; the next batch starts them anew."""

@@ -17,10 +17,18 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from tutorial_lib.data import load_digits
 from tutorial_lib.engine.fit import check_batch_size
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
+from tutorial_lib.engine.sending import (
+    Broadcast,
+    GetData,
+    as_code,
+    items_draw_at_random,
+    loaded_by_name,
+    of_code,
+    streamed,
+)
 from tutorial_lib.engine.train import TrainingRun
 
 
@@ -75,9 +83,10 @@ class DistributedRun(TrainingRun):
         hyperparameters: batch_size is that of all ranks together.
         update: Is given the rank's share of the batch. A loss that it takes from
             run.loss_function is weighted by the share; of others, the ranks' plain mean counts.
+        loss: The mean over the examples that it is given; it is weighted by the share.
 
     Raises:
-        ValueError: There are more ranks than images in a batch.
+        ValueError: There are more ranks than examples in a batch.
     """
 
     def __init__(self, *run: Any, **options: Any) -> None:
@@ -86,6 +95,8 @@ class DistributedRun(TrainingRun):
         super().__init__(*run, **options)
         self._replica = DistributedDataParallel(self.model)
         self._whole_loss, self.loss_function = self.loss_function, self._loss_of_share
+        # What items draw at random is that of the whole batch: then each rank reads all of it.
+        self._reads_whole = items_draw_at_random(self.data.train)
 
     @property
     def model(self) -> nn.Module:
@@ -120,6 +131,7 @@ class DistributedRun(TrainingRun):
         if self._rank == 0 and not self._over:
             self._agree(going_on=False)
         self._over = True
+        super().close()
 
     def _agree(self, *, going_on: bool) -> None:
         """Let rank 0 tell the others whether it goes on, and with which settings."""
@@ -140,16 +152,18 @@ class DistributedRun(TrainingRun):
             super().adjust(**changes)
 
     def next_batch(self, ahead: int = 0) -> tuple[Tensor, Tensor]:
-        """Return this rank's share of a batch: with 2 ranks, every second image."""
+        """Return this rank's share of a batch: with 2 ranks, every second example."""
         share = slice(self._rank, None, self.processes)
-        inputs, targets = super().next_batch(ahead)
-        return inputs[share], targets[share]
+        if self._reads_whole:
+            inputs, targets = super().next_batch(ahead)
+            return inputs[share], targets[share]
+        return self.batches.peek(self.hyperparameters.batch_size, ahead=ahead, share=share)
 
-    def _loss_of_share(self, logits: Tensor, targets: Tensor) -> Tensor:
-        # DistributedDataParallel takes the mean over the ranks. A share may have one image more
-        # than another, so each loss is weighted to make that the mean over the images.
+    def _loss_of_share(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        # DistributedDataParallel takes the mean over the ranks. A share may have one example more
+        # than another, so each loss is weighted to make that the mean over the examples.
         weight = len(targets) * self.processes / self.hyperparameters.batch_size
-        return weight * self._whole_loss(logits, targets)  # ()
+        return weight * self._whole_loss(outputs, targets)  # ()
 
     def value_of(self, loss: Tensor) -> float:
         """Return the mean loss of all ranks."""
@@ -158,38 +172,57 @@ class DistributedRun(TrainingRun):
         return value.item()
 
 
-def lead(make_run: Callable[[], TrainingRun]) -> DistributedRun:
+def lead(make_run: Callable[[], TrainingRun], *, get_data: GetData | None = None) -> DistributedRun:
     """Let all ranks take up the run that rank 0 has made; the others `follow`.
+
+    Digits the others load by their name; other data are sent to them. Network, update and loss are
+    sent, with their code where a notebook or a script defines them.
 
     Args:
         make_run: Called on rank 0 alone. If it raises, there is nothing to follow.
+        get_data: How the others get the data, if they can by themselves.
+
+    Raises:
+        TypeError: Something of the run cannot be sent.
     """
     try:
         run = make_run()
         size = run.hyperparameters.batch_size
         check_batch_size(size, run.data, processes=dist.get_world_size())
+        get_data = get_data or loaded_by_name(run.data) or streamed(run.data) or Broadcast(run.data)
+        state = run.state_dict()
+        parts = run.model, run.hyperparameters, {"update": run.update, "loss": run.own_loss}
+        sent = as_code((*parts, get_data, state), "the run")
     except BaseException:
         _share(None)
         raise
-    state = run.state_dict()
-    _share((run.model, run.data.name, run.hyperparameters, run.update, state))
-    together = DistributedRun(run.model, run.data, run.hyperparameters, update=run.update)
+    _share(sent)
+    if isinstance(get_data, Broadcast):
+        get_data.send(run.data)
+    together = DistributedRun(
+        run.model,
+        run.data,
+        run.hyperparameters,
+        update=run.update,
+        loss=run.own_loss,
+        metric=run.metric,
+    )
     together.load_state_dict(state)
     return together
 
 
 def follow() -> None:
     """Take part in the run that rank 0 leads, until its end."""
-    shared = _share(None)
-    if shared is None:
+    sent = _share(None)
+    if sent is None:
         return
-    model, data_name, hyperparameters, update, state = shared
-    data = load_digits(data_name, device=rank_device())
-    run = DistributedRun(model, data, hyperparameters, update=update)
+    model, hyperparameters, functions, get_data, state = of_code(sent)
+    run = DistributedRun(model, get_data(rank_device()), hyperparameters, **functions)
     run.load_state_dict(state)
     with contextlib.suppress(Diverged):
         for _ in run:
             pass
+    run.close()
 
 
 def _share(thing: Any) -> Any:

@@ -5,7 +5,6 @@ stopping, so a Session can pause it and a panel can show it like any other.
 """
 
 import contextlib
-import io
 import os
 import pickle
 import sys
@@ -18,12 +17,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from joblib import wrap_non_picklable_objects
 from torch import Tensor, nn
 
 from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import DOWNLOADED, Data, load_digits
+from tutorial_lib.data import Data
 from tutorial_lib.engine.distributed import (
     DistributedRun,
     follow,
@@ -35,12 +33,25 @@ from tutorial_lib.engine.network_state import load_network_state, network_state
 from tutorial_lib.engine.ranks import FOLDER, LINE, ProcessesEnded, Ranks, end_with_parent
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
+from tutorial_lib.engine.sending import (
+    GetData,
+    as_bytes,
+    as_code,
+    by_file,
+    from_bytes,
+    loaded_by_name,
+    of_code,
+    streamed,
+)
 from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.losses import LossFunction
 from tutorial_lib.models import copy_of, draws_at_random
+from tutorial_lib.random_state import seeded
 
 PASSES = 5  # of what a network may count or gather, before it draws or looks at it
 STATE = "state"  # the question for the weights, which are then in the file of that name
+DATA = "data"  # the file of what is learned from
 
 
 class ProcessesRun(TrainingRun):
@@ -52,17 +63,18 @@ class ProcessesRun(TrainingRun):
     brought here. What is done to the model in between, by hand, counts from the next step on.
 
     Args:
-        model: Of a class that the processes can import, so not one defined in a notebook.
-        update: As in DistributedRun; it may well be defined in a notebook.
-        data: From `load_digits`: the processes load it by its name.
+        model: It is sent with its code, if a notebook or script defines it.
+        data: Digits as `load_digits` gave them the processes load by their name, others are
+            written to a file that all share in memory; streamed ones they read by themselves.
+        update: As in DistributedRun; it may be defined in a notebook, and so may a loss.
         processes: 1 or more; batch_size is that of all together.
-        exact: Whether a network is refused whose steps are not those of one process, since each
-            process sees its share of a batch alone.
+        exact: Whether a network or a loss is refused whose steps are not those of one process,
+            since each process sees its share of a batch alone.
 
     Raises:
-        TypeError: The model cannot be sent to another process.
-        ValueError: The data are not those of `load_digits`, batch_size is less than processes, or
-            the network draws at random or looks at a whole batch.
+        TypeError: Model, update, loss or a streamed data set cannot be sent to another process.
+        ValueError: batch_size is less than processes, the network draws at random or looks at a
+            whole batch, or the loss is no mean over the examples.
     """
 
     def __init__(
@@ -81,15 +93,19 @@ class ProcessesRun(TrainingRun):
         self._kept: dict[str, Any] = {}  # the state with the last weights that were brought here
         self._kept_steps = 0  # how many had been taken then
         self._lock = threading.RLock()  # the model may be asked for while a step is being taken
-        check_origin(data)
         super().__init__(model, data, *settings, **options)
         self._packed()
-        why = why_not_shared(self.model, data.train.images[:8]) if exact and processes > 1 else ""
-        if why:
-            raise ValueError(
-                f"{self.processes} processes do not take the steps of one with this network: {why}."
-                " exact=False trains it all the same"
-            )
+        streamed(data)
+        if exact and processes > 1:
+            inputs, targets = data.train.first(8)
+            what, why = "network", why_not_shared(self.model, inputs)
+            if not why and self.own_loss is not None:
+                what, why = "loss", why_no_mean(self.own_loss, self.model, inputs, targets)
+            if why:
+                raise ValueError(
+                    f"{self.processes} processes do not take the steps of one with this {what}: "
+                    f"{why}. exact=False trains it all the same"
+                )
 
     @property
     def model(self) -> nn.Module:
@@ -120,6 +136,7 @@ class ProcessesRun(TrainingRun):
                 self._fetch()
             finally:
                 self._end_ranks()
+                super().close()
 
     def step(self) -> StepRecord:
         """Take one optimizer step on all processes together; see TrainingRun.step.
@@ -156,26 +173,26 @@ class ProcessesRun(TrainingRun):
         return self.record_step(value, seconds)
 
     def _start(self) -> None:
-        check_origin(self.data)
         threads = max(1, self.threads // self.processes)
-        order = (*self._packed(), self.data.name, self.hyperparameters, as_bytes(state_of(self)))
+        state = as_bytes(state_of(self))
+
+        def order(folder: Path) -> bytes:
+            by_themselves = loaded_by_name(self.data) or streamed(self.data)
+            get_data = by_themselves or by_file(self.data, folder / DATA)
+            return pickle.dumps((*self._packed(), self.hyperparameters, get_data, state))
+
         self.waits_for = f"{self.processes} processes start and load torch"
         try:
-            self._ranks = Ranks(self.processes, threads=threads, order=pickle.dumps(order))
+            self._ranks = Ranks(self.processes, threads=threads, order=order)
         finally:
             self.waits_for = ""
 
     def _packed(self) -> tuple[bytes, bytes]:
-        """Return the model and the update as they are sent."""
-        try:
-            model = pickle.dumps(self._model)
-            if b"__main__" in model:  # to the processes that is another module
-                raise TypeError("a part of it is defined in a notebook or script, not in a module")
-            # An update may well be: it is sent with its code.
-            update = self.update and wrap_non_picklable_objects(self.update)
-            return model, pickle.dumps(update)
-        except (AttributeError, RuntimeError, TypeError, pickle.PicklingError) as error:
-            raise TypeError(f"the model cannot be sent to another process: {error}") from error
+        """Return the model, and its update and loss, as they are sent."""
+        functions = {"update": self.update, "loss": self.own_loss}
+        for name, function in functions.items():
+            as_code(function, f"the {name}")
+        return as_code(self._model, "the model"), as_code(functions, "update and loss")
 
     def _fetch(self) -> None:
         """Bring weights and the optimizer's memory here, if they are newer there."""
@@ -229,22 +246,11 @@ class ProcessesRun(TrainingRun):
         self._ranks, self._behind = None, False
 
 
-def check_origin(data: Data) -> None:
-    """Refuse data that are not those which the processes load by their name."""
-    if data.name != "sample" and data.name not in DOWNLOADED:
-        raise ValueError(f"data must come from load_digits(...); got {data.name!r}")
-    if data.train.digest != load_digits(data.name, "cpu").train.digest:
-        raise ValueError(
-            f"data must be as load_digits({data.name!r}) returns it, since each process loads it "
-            "by that name; the training images or labels here are others"
-        )
-
-
 def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
     """Return why processes do not take the steps of one with a model; "" if they do.
 
     Args:
-        inputs: Some, (B, 1, 32, 32), B 4 or more. Copies of the model answer them.
+        inputs: Some, (B, ...), B 4 or more. Copies of the model answer them.
     """
     whole, share = copy_of(model), copy_of(model)
     pairs: list[tuple[Tensor, Tensor]] = []
@@ -260,6 +266,25 @@ def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
         "what it answers, or keeps, depends on the batch as a whole, as with batch normalisation "
         "in training mode, and each process sees its share alone"
     )
+
+
+def why_no_mean(loss: LossFunction, model: nn.Module, inputs: Tensor, targets: Tensor) -> str:
+    """Return why shares of a batch do not make up a loss of one's own; "" if they do.
+
+    Args:
+        inputs: Some, (B, ...), B 4 or more. A copy of the model answers them.
+        targets: (B, ...).
+    """
+    half = len(inputs) // 2 * 2  # shares of the same size
+    with torch.no_grad(), seeded(0, inputs.device):
+        outputs, targets = copy_of(model)(inputs[:half]), targets[:half]
+        if not isinstance(outputs, Tensor):
+            return ""
+        whole = loss(outputs, targets)
+        shares = [loss(outputs[first::2], targets[first::2]) for first in (0, 1)]
+    if _close(whole.reshape(()), torch.stack(shares).mean()):
+        return ""
+    return "it is not the mean over the examples, and each process sees its share of a batch alone"
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
@@ -292,7 +317,8 @@ def serve() -> None:
                 follow()
                 return
             line = Connection(int(os.environ[LINE]))
-            run = lead(lambda: _ordered(*pickle.loads((folder / "order").read_bytes())))
+            *parts, get_data, state = pickle.loads((folder / "order").read_bytes())
+            run = lead(lambda: _ordered(*parts, get_data, state), get_data=get_data)
             line.send("ready")
             _answer(line, run, folder / STATE)
         except BaseException:  # said at once: to take leave of the others may take long
@@ -302,11 +328,15 @@ def serve() -> None:
 
 
 def _ordered(
-    model: bytes, update: bytes, data_name: str, hyperparameters: Hyperparameters, state: bytes
+    model: bytes,
+    functions: bytes,
+    hyperparameters: Hyperparameters,
+    get_data: GetData,
+    state: bytes,
 ) -> TrainingRun:
     """Return the run that a ProcessesRun ordered, where it stands."""
-    data = load_digits(data_name, device=rank_device())
-    run = TrainingRun(pickle.loads(model), data, hyperparameters, update=pickle.loads(update))
+    data = get_data(rank_device())
+    run = TrainingRun(of_code(model), data, hyperparameters, **of_code(functions))
     run.load_state_dict(from_bytes(state, data.device))
     return run
 
@@ -329,18 +359,6 @@ def _answer(line: Connection, run: DistributedRun, path: Path) -> None:
             line.send((record.loss, record.seconds))
         except Diverged as error:
             line.send((error.loss, None))
-
-
-def as_bytes(state: dict[str, Any]) -> bytes:
-    """Return a run's state as it goes to another process."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
-def from_bytes(content: bytes, device: torch.device) -> dict[str, Any]:
-    """Return the state that `as_bytes` made these of."""
-    return torch.load(io.BytesIO(content), map_location=device, weights_only=True)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,14 @@ class Ranks:
     Args:
         number: How many.
         threads: Of each.
-        order: What rank 0 finds in the file `order` of the folder that all share.
+        order: Called with the folder that all share, it returns what rank 0 finds in its file
+            `order`.
 
     Raises:
         ProcessesEnded: They did not start; it says why.
     """
 
-    def __init__(self, number: int, *, threads: int, order: bytes) -> None:
+    def __init__(self, number: int, *, threads: int, order: Callable[[Path], bytes]) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tutorial_lib_"))
         self._line, theirs = Pipe()
         self._owner = os.getpid()
@@ -58,7 +59,11 @@ class Ranks:
         self.close = weakref.finalize(
             self, _end, self._owner, self._line, self._processes, self._words, self.folder
         )
-        (self.folder / "order").write_bytes(order)
+        try:
+            (self.folder / "order").write_bytes(order(self.folder))
+        except BaseException:
+            self.close()
+            raise
         with theirs:
             for rank in range(number):
                 self._start(rank, number, threads, theirs)

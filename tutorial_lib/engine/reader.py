@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tutorial_lib.data.streamed import Asked, StreamedSplit, Workers
 
+WHOLE = slice(None)  # of a batch
 IDLE_SECONDS = 20.0  # a reader that was not asked for so long gives way to one that begins
 
 Batch = tuple[Tensor, Tensor]  # inputs (B, ...), targets (B,) or (B, T)
@@ -41,13 +42,18 @@ class Reader:
         self._used = 0.0  # when, last
         _readers.add(self)
 
-    def read(self, epoch: int, start: int, size: int, ahead: int = 0) -> Batch:
-        """Return the batch that lies so many ahead of the one that begins there.
+    def read(
+        self, epoch: int, start: int, size: int, ahead: int = 0, share: slice = WHOLE
+    ) -> Batch:
+        """Return the batch that lies so many ahead of the one that begins there, or a share of it.
 
         Raises:
             Unreadable: An example cannot be read, or a process that reads has ended.
         """
         with self._lock:
+            if share != self._plan.share:
+                self.close()  # what was read ahead is of another share
+                self._plan.share = share
             wanted = epoch, start + ahead * size, size
             batch, versions = self._kept.get(wanted, (None, ()))
             if batch is None or versions != _versions(batch):  # the learner's step changed it
@@ -108,6 +114,7 @@ class _Plan:
     def __init__(self, count: int, seed: int, order_of: Callable[..., Tensor]) -> None:
         self._count, self._seed, self._order_of = count, seed, order_of
         self._order: tuple[int, np.ndarray] | None = None  # of the epoch that was asked for last
+        self.share = WHOLE  # of each batch, that is read here
         self.begin((0, 0, 1))
 
     def begin(self, key: Key) -> None:
@@ -130,7 +137,7 @@ class _Plan:
         if self._order is None or self._order[0] != epoch:
             order = self._order_of(self._count, seed=self._seed, epoch=epoch)
             self._order = epoch, order.numpy()
-        return (self._seed, epoch, start), self._order[1][start : start + size].tolist()
+        return (self._seed, epoch, start), self._order[1][start : start + size][self.share].tolist()
 
 
 _readers: weakref.WeakSet[Reader] = weakref.WeakSet()

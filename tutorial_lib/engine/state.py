@@ -153,7 +153,8 @@ def state_differences(state: dict[str, Any], run: Run, theirs: Hyperparameters) 
     (name, count, *digest), data = state["data"], run.data
     if (name, count) != (data.name, len(data.train)):
         here = f"{len(data.train):,} {data.unit} of {data.name!r}"
-        found.append(f"it learned from {count:,} {data.unit} of {name!r}, here are {here}")
+        unit = data.unit if name == data.name else "examples"
+        found.append(f"it learned from {count:,} {unit} of {name!r}, here are {here}")
     elif digest and digest[0] != data.train.digest:  # earlier versions kept none
         found.append(f"the {count:,} {data.unit} of {name!r} that it learned from differ")
     found += network_differences(state, run.model)

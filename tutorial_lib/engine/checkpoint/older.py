@@ -11,6 +11,7 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine.checkpoint.places import CheckpointError, previous_of
 from tutorial_lib.engine.checkpoint.reading import Contents, read
 from tutorial_lib.engine.checkpoint.schema import ROW, rows_of
+from tutorial_lib.engine.state import name_of
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.files import free_names
 
@@ -19,8 +20,9 @@ from tutorial_lib.files import free_names
 class Older:
     """A file that stands where a run is to be saved, beside that run.
 
-    "same": the run goes on where the file ends. "alike": its settings, data and network are the
-    run's. "other": they differ, or it cannot be read. "none": there is no file.
+    "same": the run goes on where the file ends. "alike": its settings, data, network, and
+    the names of an own step or loss are the run's. "other": they differ, or it cannot be read.
+    "none": there is no file.
     """
 
     relation: Literal["none", "same", "alike", "other"]
@@ -88,6 +90,8 @@ def _is_alike(there: Contents, run: TrainingRun) -> bool:
     )
     return (
         settings in (run.hyperparameters, run.first_hyperparameters)
+        and state.get("update", "") == name_of(run.update)
+        and state.get("own_loss", "") == name_of(run.own_loss)
         and list(state["data"][:2]) == data[:2]
         and list(state["data"][2:]) in ([], data[2:])  # earlier versions kept no digest
         and shapes == ours

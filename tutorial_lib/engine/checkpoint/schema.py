@@ -38,6 +38,12 @@ KINDS = {
     "network": str,
     "gradients": dict,
 }
+OUTSIDE: dict[str, Callable[[float], bool]] = {  # what a score may hold, and what it cannot be
+    "accuracy": lambda value: not 0 <= value <= 1,
+    "mean_absolute_error": lambda value: value < 0,
+    "r2": lambda value: value > 1,
+    "metric": lambda value: False,
+}
 MOST = 2**63 - 1  # what a number of the file goes to
 LONGEST = 1000  # letters of a name
 
@@ -118,7 +124,8 @@ def check_held(held: Any, num_steps: int, last_epoch: int) -> None:
         _check_change(row)
     for row in _list(state["scores"], "scores"):
         _check_score(row)
-    _text("update", state.get("update", ""))
+    for name in ("update", "own_loss"):
+        _text(name, state.get(name, ""))
     _whole("threads", state.get("threads", 1), 1)
     for name, kind in KINDS.items():  # which earlier versions did not keep
         if type(state.get(name, kind())) is not kind:
@@ -166,7 +173,10 @@ def _check_score(row: Any) -> None:
         _whole(f"{name} of a score", getattr(score, name), 0)
     if not isinstance(score.loss, float):
         raise ValueError(f"the loss of a score is {score.loss!r:.80}")
-    _number("the accuracy of a score", score.accuracy, lambda value: 0 <= value <= 1)
+    for name, is_outside in OUTSIDE.items():  # what is infinite or NaN has been seen to happen
+        value = getattr(score, name)
+        if value is not None and (not isinstance(value, float) or is_outside(value)):
+            raise ValueError(f"{name} of a score is {value!r:.80}")
 
 
 def _dict(value: Any, name: str, *keys: str) -> dict[Any, Any]:
