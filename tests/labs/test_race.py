@@ -96,7 +96,7 @@ def made_up(label, losses, *, seed=0, batch_size=10, accuracy=0.5, seconds=0.5, 
     """Return the records of a runner with these losses, half a second a step."""
     settings = Hyperparameters(batch_size=batch_size, loss=loss)
     steps = [
-        StepRecord(k, 0, 1, k, len(losses), k * batch_size, batch_size, 0.01, value, 0.0, seconds)
+        StepRecord(k, 0, 1, k, 400, k * batch_size, batch_size, 0.01, value, 0.0, seconds)
         for k, value in enumerate(losses, 1)
     ]
     score = EvaluationRecord(len(losses), 0, len(losses) * batch_size, 0.0, accuracy)
@@ -160,7 +160,7 @@ def test_a_band_goes_from_the_lowest_to_the_highest_start_and_on_without_one_tha
 
 @pytest.fixture
 def panel(few):
-    panel = RacePanel(few, TWO, target_loss=2.25)
+    panel = RacePanel(few, TWO, target_loss=1.5)
     yield panel
     panel.close()
 

@@ -1,4 +1,4 @@
-"""What a learner brings to a lab: a network, data, a loss, a step, checked and handed on."""
+"""What a learner brings to a lab: a network, data, a loss; checked, and held still."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, shown
-from tutorial_lib.data import Data, Split
-from tutorial_lib.engine.fit import SIGNATURES, check_data_kind
+from tutorial_lib.data import Split
+from tutorial_lib.engine.fit import SIGNATURES
 from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.evaluation import ShownMetric
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
@@ -18,32 +18,6 @@ from tutorial_lib.table import loss_text
 
 ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
 FEW = 200  # of so many held-out examples, words give how many are right instead of a percentage
-
-
-def given(**functions: Any) -> dict[str, Any]:
-    """Return those of update, loss and metric that there are, by name, for a run to be made.
-
-    Raises:
-        TypeError: One of them cannot be called.
-    """
-    for name, function in functions.items():
-        if function is not None and not callable(function):
-            raise TypeError(f"{name} must be a function, {SIGNATURES[name]}; got {shown(function)}")
-    return {name: function for name, function in functions.items() if function is not None}
-
-
-def check_makers(data: Any, **makers: Any) -> None:
-    """Refuse what is no data, or cannot be called where new_model or new_run is wanted."""
-    check_data_kind(data)
-    for name, maker in makers.items():
-        if maker is not None and (not callable(maker) or isinstance(maker, nn.Module)):
-            like = {"new_model": "LeNet5", "new_run": "TrainingRun"}[name]
-            raise TypeError(f"{name} must be callable, as {like} is; got {shown(maker)}")
-
-
-def model_of(new_model: Callable[..., nn.Module] | None, data: Data) -> Callable[..., nn.Module]:
-    """Return what makes the networks: what was handed in, or else what suits the data."""
-    return new_model or data.default_network
 
 
 def copied(model: nn.Module) -> nn.Module:

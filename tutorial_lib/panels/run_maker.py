@@ -71,7 +71,11 @@ class RunMaker:
 
     def __call__(self, settings: Hyperparameters) -> TrainingRun:
         """Return a run that has not begun; it refuses what does not fit."""
-        return self._new_run(self.network(settings), self.data, settings, **self._functions)
+        return self.run_of(self.network(settings), settings)
+
+    def run_of(self, model: nn.Module, settings: Hyperparameters) -> TrainingRun:
+        """Return a run of this network."""
+        return self._new_run(model, self.data, settings, **self._functions)
 
     def network(self, settings: Hyperparameters) -> nn.Module:
         """Return a new network."""
@@ -81,6 +85,16 @@ class RunMaker:
     def metric(self) -> Callable[..., Any] | None:
         """The metric of one's own that runs are scored by."""
         return self._given("metric")
+
+    @property
+    def update(self) -> Callable[..., Any] | None:
+        """The step of one's own that is taken."""
+        return self._given("update")
+
+    @property
+    def loss(self) -> Callable[..., Any] | None:
+        """The loss of one's own that takes the place of the settings'."""
+        return self._given("loss")
 
     def first_settings(self) -> Hyperparameters:
         """Return settings that suit the data, where none are given."""

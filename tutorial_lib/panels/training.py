@@ -86,13 +86,13 @@ class TrainingPanel(LivePanel):
         save_to: str | os.PathLike[str] | None = None,
     ) -> None:
         functions = {"update": update, "loss": loss, "metric": metric}
-        self._make_run = RunMaker(data, new_model, new_run, **functions)
-        self._base = settings or self._make_run.first_settings()
-        self._make_run.check(self._base)
+        self.make_run = RunMaker(data, new_model, new_run, **functions)
+        self._base = settings or self.make_run.first_settings()
+        self.make_run.check(self._base)
         self.data = data
         self.last_run: TrainingRun | None = None  # its `model` is the trained network
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
-        self._display = RunsOnDisplay(data, self._make_run.metric)
+        self._display = RunsOnDisplay(data, self.make_run.metric)
         self._has_looked = False  # at what could be restored
         file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
@@ -171,7 +171,7 @@ class TrainingPanel(LivePanel):
         """Take up the run that was saved here, where it stood; `pause` then lets it go on."""
         if self._busy() or not self._autosave.keeps:
             return
-        run = self._autosave.restore(self._make_run)
+        run = self._autosave.restore(self.make_run)
         if run is not None:
             self.choose(run.hyperparameters)
             self._take_up(run)
@@ -223,8 +223,8 @@ class TrainingPanel(LivePanel):
 
     def code(self) -> str:
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
-        run = self.last_run or self._make_run(self.settings)
-        return script_of(run, self._make_run.network(run.hyperparameters))
+        run = self.last_run or self.make_run(self.settings)
+        return script_of(run, self.make_run.network(run.hyperparameters))
 
     def show_code(self) -> None:
         """Show the script under the buttons, ready to copy, or hide it again."""
@@ -257,7 +257,7 @@ class TrainingPanel(LivePanel):
 
     def _begin(self, settings: Hyperparameters) -> None:
         with hold_other_session(self._session):
-            run = self._make_run(settings)  # refuses before anything ends
+            run = self.make_run(settings)  # refuses before anything ends
             self._end(draw=False)
             self._look()
             self._autosave.said = ""
@@ -271,7 +271,7 @@ class TrainingPanel(LivePanel):
         """See once what could be restored, when torch is loaded: to try it takes a run."""
         if is_loaded and not self._has_looked:
             self._has_looked = True
-            self._autosave.look(self._make_run)
+            self._autosave.look(self.make_run)
 
     def _take_up(self, run: TrainingRun) -> None:
         """Put a run on the panel, new or restored, with its session ready to start."""

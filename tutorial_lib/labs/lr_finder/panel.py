@@ -5,6 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from matplotlib.figure import Figure
 from torch import nn
 
+from tutorial_lib.checks import shown
+from tutorial_lib.engine import TrainingRun
+from tutorial_lib.engine.run import Update
 from tutorial_lib.labs.lr_finder.draw import draw_lr_finder
 from tutorial_lib.labs.lr_finder.measure import (
     EARLY_SHARE,
@@ -13,8 +16,9 @@ from tutorial_lib.labs.lr_finder.measure import (
     lr_finder,
     suggest,
 )
-from tutorial_lib.models import make_model
+from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels import MeasurePanel, TrainingPanel, controls
+from tutorial_lib.panels.run_maker import RunMaker
 from tutorial_lib.table import loss_text
 
 
@@ -22,20 +26,36 @@ class LrFinderPanel(MeasurePanel):
     """Finds a learning rate for a training panel, whose other settings it takes.
 
     Args:
-        training: Its batch size, momentum and optimizer are tested; the button sets its slider.
-        new_model: Called for each test, with a seed if it takes one; else the panel's own is.
+        training: A panel of any data and network. Its batch size, momentum, optimizer and loss are
+            tested, with its own step, if it has one; the button sets its slider.
+        new_model: Called for each test, with a seed if it takes one; None: the panel's own is.
+        update, loss: A step and a loss of your own; None: those of the panel.
+
+    Raises:
+        TypeError: training is no TrainingPanel, or something else cannot be called.
     """
 
     def __init__(
-        self, training: TrainingPanel, *, new_model: Callable[..., nn.Module] | None = None
+        self,
+        training: TrainingPanel,
+        *,
+        new_model: Callable[..., nn.Module] | None = None,
+        update: Update | None = None,
+        loss: LossFunction | None = None,
     ) -> None:
-        self.training = training
-        self._new_model = new_model or training.new_model
+        if not isinstance(training, TrainingPanel):
+            raise TypeError(
+                f"training must be a TrainingPanel, whose rate is looked for; got {shown(training)}"
+            )
+        of_panel, self.training = training.make_run, training
+        update, loss = update or of_panel.update, loss or of_panel.loss
+        new_model = new_model or of_panel.new_model
+        self._make_run = RunMaker(training.data, new_model, TrainingRun, update=update, loss=loss)
         words, use = "Set the learning rate of the training panel", self.later(self.use)
         self.use_button = controls.button(
             "Use this rate", "check", words, use, style="success", width="150px"
         )
-        grows = "Over which the rate grows from 0.0001 to 10. For the next test."
+        grows = "Over which the rate grows, as a rule from 0.0001 to 10. For the next test."
         by_name = {
             "num_steps": controls.count_slider("steps", 100, 50, 400, grows, least=20, step=10)
         }
@@ -65,9 +85,15 @@ class LrFinderPanel(MeasurePanel):
         return rate
 
     def _test(self, num_steps: int) -> Iterator[LrRecord]:
-        settings = self.training.settings
-        model = make_model(self._new_model, settings.seed)
-        return lr_finder(model, self.training.data, settings, num_steps=num_steps)
+        settings, make_run = self.training.settings, self._make_run
+        return lr_finder(
+            make_run.network(settings),
+            self.training.data,
+            settings,
+            num_steps=num_steps,
+            update=make_run.update,
+            loss=make_run.loss,
+        )
 
     def _picture_of(self, figure: Figure, records: Sequence[LrRecord], num_steps: int) -> str:
         suggestion = self.suggestion if records and not self.is_active() else None

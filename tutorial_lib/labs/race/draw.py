@@ -96,7 +96,7 @@ def _scale_scores(axes: Axes, metric: ShownMetric, noun: str) -> None:
     if metric.is_share:
         axes.set(ylim=(0, 100), ylabel=f"held-out {noun} right (%)")
         return
-    axes.set_ylabel(plain_text(metric.name))
+    axes.set_ylabel(f"held-out {plain_text(metric.name)}")
     if metric.field == "mean_absolute_error":
         axes.set_ylim(bottom=0)
 

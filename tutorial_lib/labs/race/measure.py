@@ -13,15 +13,15 @@ from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
 from tutorial_lib.engine.drive import score_of
-from tutorial_lib.engine.fit import check_batch_size
 from tutorial_lib.engine.run import Update
 from tutorial_lib.evaluation import MetricFunction, ShownMetric
-from tutorial_lib.labs.own import ACCURACY, check_makers, copied, given, model_of
-from tutorial_lib.losses import LossFunction, check_loss
-from tutorial_lib.models import make_model
+from tutorial_lib.labs.own import ACCURACY, copied
+from tutorial_lib.losses import LossFunction
+from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.pictures import equal_span, loss_ceiling, smooth
 
 MAX_SEEDS = 5
+SPAN = 25  # steps of 32 examples that the smoothing spans, or a fifth of a shorter run
 STEPS_A_TURN = 5
 
 
@@ -52,7 +52,7 @@ def race(
     *,
     seeds: int = 1,
     new_model: Callable[..., nn.Module] | None = None,
-    new_run: Callable[..., TrainingRun] = TrainingRun,
+    new_run: NewRun = TrainingRun,
     update: Update | None = None,
     loss: LossFunction | None = None,
     metric: MetricFunction | None = None,
@@ -84,10 +84,9 @@ def race(
     """
     check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
     check_whole("scores_an_epoch", scores_an_epoch, low=0)
-    check_makers(data, new_model=new_model, new_run=new_run)
-    functions = given(update=update, loss=loss, metric=metric)
+    make_run = RunMaker(data, new_model, new_run, update=update, loss=loss, metric=metric)
     for label, settings in runners.items():
-        check_runner(label, settings, data, own_loss=loss is not None)
+        check_runner(label, settings, make_run)
     first_seeds = {settings.seed for settings in runners.values()}
     if len(first_seeds) > 1:
         found = ", ".join(map(str, sorted(first_seeds)))
@@ -96,28 +95,20 @@ def race(
 
     def new_runs() -> Iterator[tuple[str, int, TrainingRun]]:
         for seed in range(first, first + seeds):
-            start = make_model(model_of(new_model, data), seed)
+            start = make_run.network(Hyperparameters(seed=seed))
             for label, settings in runners.items():
-                run = new_run(copied(start), data, settings.replace(seed=seed), **functions)
+                run = make_run.run_of(copied(start), settings.replace(seed=seed))
                 yield label, seed, run
 
     return _in_turn(runners, new_runs, scores_an_epoch)
 
 
-def check_runner(
-    label: str, settings: Hyperparameters, data: Data, *, own_loss: bool = False
-) -> None:
-    """Refuse settings with which nothing can be learned from the data, by the runner's name.
-
-    Args:
-        own_loss: Whether a loss of the learner's own takes the place of the settings'.
-    """
+def check_runner(label: str, settings: Hyperparameters, make_run: RunMaker) -> None:
+    """Refuse settings with which nothing can be learned, by the runner's name."""
     if not isinstance(settings, Hyperparameters):
         raise TypeError(f"the runner {label!r} must be Hyperparameters(...); got {shown(settings)}")
     try:
-        check_batch_size(settings.batch_size, data)
-        if not own_loss:
-            check_loss(settings.loss, data.train.targets)
+        make_run.check(settings)
     except ValueError as error:
         raise ValueError(f"the runner {label!r} cannot race: {error}") from None
 
@@ -171,7 +162,7 @@ class RunCurve:
     images: np.ndarray
     seconds: np.ndarray  # each step's own
     losses: np.ndarray
-    smoothed: np.ndarray  # over about 800 images; a loss above the ceiling counts as that
+    smoothed: np.ndarray  # over about 800 examples; a loss above the ceiling counts as that
     scores: tuple[EvaluationRecord, ...]
     dropped: Dropped | None
     over: bool  # whether it has taken its last step, or dropped out
@@ -203,12 +194,18 @@ def _run_curve(records: Sequence[RaceRecord], ceiling: float) -> RunCurve:
         images=np.array([step.images_seen for step in steps], dtype=float),
         seconds=np.array([step.seconds for step in steps]),
         losses=losses,
-        smoothed=smooth(np.minimum(losses, ceiling), equal_span(sizes)),
+        smoothed=smooth(np.minimum(losses, ceiling), equal_span(sizes, _span(steps))),
         scores=tuple(item for item in events if isinstance(item, EvaluationRecord)),
         dropped=dropped,
         over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
         ceiling=ceiling,
     )
+
+
+def _span(steps: Sequence[StepRecord]) -> float:
+    """Return how many steps of 32 examples the smoothing spans."""
+    planned = [step.epochs * step.epoch_steps * step.batch_size for step in steps[:1]]
+    return min([SPAN, *(max(5, examples / 32 / 5) for examples in planned)])
 
 
 def _is_last(step: StepRecord) -> bool:
@@ -289,7 +286,7 @@ def standings(
 
     Args:
         metric: What is told of the scores.
-        target_loss: Reached at the first step whose smoothed loss (over about 800 images) is not
+        target_loss: Reached at the first step whose smoothed loss (over about 800 examples) is not
             above it. None, or runners with different losses: there is no target.
     """
     by_label = run_curves(records)

@@ -17,7 +17,7 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
 from tutorial_lib.engine.run import Update
 from tutorial_lib.evaluation import MetricFunction, shown_metric
-from tutorial_lib.labs.own import check_makers, check_y, copied, given, model_of, ys_of
+from tutorial_lib.labs.own import check_y, copied, ys_of
 from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
@@ -35,8 +35,8 @@ from tutorial_lib.labs.race.summary import (
     standings_table,
 )
 from tutorial_lib.losses import LossFunction, loss_function
-from tutorial_lib.models import make_model
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
+from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.pictures import MUTED, RUN_COLOURS, plain_text, run_colours
 
 NOBODY = "there is none: add one below"
@@ -123,24 +123,26 @@ class RacePanel(MeasurePanel):
         target_loss: float | None = None,
         y: str = "loss",
         new_model: Callable[..., nn.Module] | None = None,
-        new_run: Callable[..., TrainingRun] = TrainingRun,
+        new_run: NewRun = TrainingRun,
         update: Update | None = None,
         loss: LossFunction | None = None,
         metric: MetricFunction | None = None,
     ) -> None:
-        check_makers(data, new_model=new_model, new_run=new_run)
-        self._functions = given(update=update, loss=loss, metric=metric)
-        self._metric = shown_metric(data, metric)
+        self._given = {"new_model": new_model, "new_run": new_run}
+        self._given |= {"update": update, "loss": loss, "metric": metric}
+        self._make_run = RunMaker(data, **self._given)
+        self._metric = shown_metric(data, self._make_run.metric)
         check_whole("seeds", seeds, low=1, high=MAX_SEEDS)
         check_y(y, self._metric)
         if not isinstance(runners, Mapping):
             raise TypeError(f"runners must be a dict, label -> settings; got {shown(runners)}")
-        self._data, self._new_model, self._new_run = data, model_of(new_model, data), new_run
+        self._data = data
         self._num_held_out = 0 if data.held_out is None else len(data.held_out)
         self._scores_an_epoch = 2 if y == "loss" else 5  # each takes as long as 20 steps
         if data.held_out is None:
             self._scores_an_epoch = 0
-        self._template = next(iter(runners.values()), _plain_settings(data))
+        settings = self._make_run.first_settings().replace(epochs=1)
+        self._template = next(iter(runners.values()), settings)
         self._racing: dict[str, RunnerRow] = {}  # by the labels as the race in hand was started
         self._earlier: dict[RunnerRow, list[RaceRecord]] = {}  # kept from races before
         self._rows, self._table, self.code_shelf = widgets.VBox(), widgets.HTML(), CodeShelf()
@@ -152,7 +154,7 @@ class RacePanel(MeasurePanel):
         first = "Who gets there first? Acts at once."
         losses = controls.Range(0, above=True)
         if target_loss is None:
-            target_loss = _target(data, self._template, loss)
+            target_loss = _target(data, self._template, self._make_run.loss)
         target = controls.NumberControl("target loss", target_loss, losses, first, **looks)
         share = f"held-out {data.noun} right" if self._metric.is_share else self._metric.name
         up = f"Training loss, or {share}"
@@ -201,7 +203,7 @@ class RacePanel(MeasurePanel):
 
     def in_words(self, settings: Hyperparameters) -> str:
         """Return the settings that tell runners apart, with the name of the loss that counts."""
-        loss = self._functions.get("loss")
+        loss = self._make_run.loss
         return settings_in_words(settings, "" if loss is None else _name_of(loss))
 
     def add(self, label: str, settings: Hyperparameters) -> None:
@@ -216,7 +218,7 @@ class RacePanel(MeasurePanel):
 
     def _add(self, label: str, settings: Hyperparameters) -> None:
         self._check_label(label)
-        check_runner(label, settings, self._data, own_loss="loss" in self._functions)
+        check_runner(label, settings, self._make_run)
         wanted, taken = [*run_colours([label]).values(), *RUN_COLOURS], self._colours.values()
         colour = next((colour for colour in wanted if colour not in taken), wanted[0])
         self._rows.children = [*self._rows.children, RunnerRow(self, label, settings, colour)]
@@ -247,8 +249,8 @@ class RacePanel(MeasurePanel):
     def code(self, label: str) -> str:
         """Return a plain PyTorch script that repeats what a runner does from the first start."""
         settings = self._row(label).settings
-        start = make_model(self._new_model, settings.seed)
-        run = self._new_run(copied(start), self._data, settings, **self._functions)
+        start = self._make_run.network(settings)
+        run = self._make_run.run_of(copied(start), settings)
         run.close()
         return script_of(run, start)
 
@@ -298,10 +300,8 @@ class RacePanel(MeasurePanel):
             self._data,
             runners,
             seeds=seeds,
-            new_model=self._new_model,
-            new_run=self._new_run,
             scores_an_epoch=self._scores_an_epoch,
-            **self._functions,
+            **self._given,
         )
 
     def _expected(self, *, seeds: int, **_: Any) -> int:
@@ -326,7 +326,7 @@ class RacePanel(MeasurePanel):
         records = self.on_picture
         rows = standings(records, target_loss, metric=self._metric)
         one_unit = len({record.settings.loss for record in records}) <= 1
-        target = target_loss if one_unit or "loss" in self._functions else None
+        target = target_loss if one_unit or self._make_run.loss is not None else None
         axes, x_max = figure.add_subplot(), self._end_of(x)
         draw_race(
             axes,
@@ -411,12 +411,6 @@ class RacePanel(MeasurePanel):
             number += 1
             free = f"{label} ({number})"
         return free
-
-
-def _plain_settings(data: Data) -> Hyperparameters:
-    """Return settings with which something can be learned from the data."""
-    size = min(Hyperparameters.batch_size, len(data.train))
-    return Hyperparameters(epochs=1, batch_size=size, loss=data.default_loss)
 
 
 def _target(data: Data, settings: Hyperparameters, loss: LossFunction | None) -> float:
