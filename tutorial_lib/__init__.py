@@ -12,7 +12,15 @@ if sys.argv[:1] == ["-m"]:  # python -m tutorial_lib, on its way to the command 
     checks.suspect_other_packages()
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.data import Data, Split, load_digits
+from tutorial_lib.data import (
+    Data,
+    Split,
+    from_csv,
+    from_dataset,
+    from_folder,
+    from_tensors,
+    load_digits,
+)
 from tutorial_lib.engine import (
     Diverged,
     EvaluationRecord,

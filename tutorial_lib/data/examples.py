@@ -1,9 +1,11 @@
 """What a learner gives becomes tensors, or is refused: what is wrong, where and how often."""
 
 import numbers
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -531,3 +533,17 @@ def check_texts(**texts: Any) -> None:
             )
         if not value.strip():
             raise ValueError(f"{field} must be a text that is not empty; got {shown(value)}")
+
+
+def check_path(path: Any, what: str) -> Path:
+    """Return the absolute path of something that is there."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a text or a Path; got {shown(path)}")
+    there = Path(os.path.abspath(os.path.expanduser(path)))
+    try:
+        is_there = there.exists()
+    except (OSError, ValueError) as error:  # a name that no system knows; one may not look into it
+        raise ValueError(f"path must be that of {what}; {shown(str(path))}: {error}") from None
+    if not is_there:
+        raise ValueError(f"path must be that of {what}; {there} is not there")
+    return there

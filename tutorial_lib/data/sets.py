@@ -159,3 +159,36 @@ def names_of(classes: Iterable[Any]) -> tuple[str, ...]:
             f"classes must be names that differ, none of them empty; got {shown(names)}"
         )
     return names
+
+
+def check_amounts(*, seed: int, **amounts: float | int | None) -> None:
+    """Refuse amounts to be held out that are none, before anything is read; part -> amount."""
+    for part, amount in amounts.items():
+        if isinstance(amount, float):
+            wanted = "[0, 1), or a whole number"
+            check_number(part, amount, wanted, lambda share: 0 <= share < 1)
+        elif amount is not None:
+            check_whole(part, amount, low=0)
+    check_whole("seed", seed, low=0, high=2**32 - 1)
+
+
+def drawn_apart(
+    targets: Tensor, amounts: dict[str, float | int | None], *, seed: int
+) -> dict[str, Tensor]:
+    """Draw sets to be held out, by class; return the indices of each, and of "train".
+
+    Args:
+        targets: (N,) int64 or (N, T) float32.
+        amounts: Part -> how many, or which share of N; 0 and None: there is no such part.
+        seed: Decides which ones.
+
+    Raises:
+        ValueError: They are too many.
+    """
+    left, parts = torch.arange(len(targets)), {}
+    for part, amount in amounts.items():
+        if amount:
+            count = number_held(part, amount, targets[left], num_all=len(targets))
+            kept, held = indices_apart(targets[left], count, seed=seed)
+            parts[part], left = left[held], left[kept]
+    return {"train": left, **parts}
