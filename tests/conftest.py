@@ -36,6 +36,7 @@ def few(sample: Data) -> Data:
         train=Split(sample.train.images[:100], sample.train.labels[:100]),
         test=Split(sample.test.images[:50], sample.test.labels[:50]),
         device=torch.device("cpu"),
+        noun="digits",
     )
 
 

@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     first_loss: float
     highest_loss: float  # of a batch; infinite if the run diverged
     last_loss: float  # mean of the last 25 steps, or fewer
-    accuracy: float  # on the test digits, 0 to 1
+    accuracy: float  # on the validation digits, 0 to 1
 
     @property
     def thrown(self) -> bool:
@@ -62,7 +62,7 @@ def outcome(settings: Hyperparameters) -> Outcome:
         first_loss=losses[0],
         highest_loss=max(losses),
         last_loss=sum(losses[-25:]) / len(losses[-25:]),
-        accuracy=evaluate(run.model, digits().test).accuracy,
+        accuracy=evaluate(run.model, digits().validation).accuracy,
     )
 
 
@@ -72,7 +72,7 @@ def check_accuracy(
     """Train with a learner's settings; raise NotYet, with the cause, if too few digits are read.
 
     Args:
-        enough: Share of the test digits, 0 to 1.
+        enough: Share of the validation digits, 0 to 1.
         usual: Field -> its usual value. Where that alone would be enough, it is the cause.
         thrown: What is said where the loss jumped up on the way.
         slow: What is said where it did not.
@@ -80,7 +80,7 @@ def check_accuracy(
     result = outcome(settings)
     if result.accuracy >= enough:
         return
-    reads = f"Your network reads {result.accuracy:.0%} of the test digits."
+    reads = f"Your network reads {result.accuracy:.0%} of the validation digits."
     for field, value in usual.items():
         other = settings.replace(**{field: value})
         if other != settings and (accuracy := outcome(other).accuracy) >= enough:
