@@ -34,14 +34,15 @@ class Digits(torch.utils.data.Dataset):
 
 
 class OnceAt:
-    """Does something when an item is read for the first time, in whatever process."""
+    """Does something when an item is read for the first time in a run, in whatever process."""
 
     def __init__(self, index: int, folder: Path, action):
-        self.index, self.marker, self.action = index, folder / "done", action
+        self.index, self.action = index, action
+        self.is_on, self.was_done = folder / "is_on", folder / "was_done"
 
     def __call__(self, index):
-        if index == self.index and not self.marker.exists():
-            self.marker.touch()
+        if index == self.index and self.is_on.exists() and not self.was_done.exists():
+            self.was_done.touch()
             self.action()
 
 

@@ -11,6 +11,7 @@ import traceback
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ MOST_WORKERS = 64
 AT_ONCE = 64  # examples of a chunk that one process reads: a chunk is put together from several
 SPREAD = 64  # examples that stand for all in the digest
 WORTH_SECONDS = 0.3  # reading that would take less is done here: processes take as long to start
+END_SECONDS = 1.0  # so long it may take until the system knows that a process has been killed
 CPU = torch.device("cpu")
 _HELD_IN_FORK = [  # Windows has no SIGHUP, and does not fork
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -241,8 +243,9 @@ class Workers:
         try:
             batch = next(self._batches)
         except Exception as error:
-            ended = [worker.exitcode for worker in self._batches._workers]
-            codes = [code for code in ended if code is not None]
+            workers = self._batches._workers
+            wait([worker.sentinel for worker in workers], timeout=END_SECONDS)
+            codes = [worker.exitcode for worker in workers if worker.exitcode is not None]
             raise Unreadable(_why_ended(codes)) from (None if codes else error)
         return self._split.ready(batch)
 
