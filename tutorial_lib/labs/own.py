@@ -122,7 +122,7 @@ def spread_over(items: Sequence[Any], most: int) -> list[Any]:
     """Return at most so many of a row of things, the first and the last among them."""
     if len(items) <= most:
         return list(items)
-    places = {round(number * (len(items) - 1) / (most - 1)) for number in range(most)}
+    places = {-(-number * (len(items) - 1) // (most - 1)) for number in range(most)}  # rounded up
     return [items[place] for place in sorted(places)]
 
 

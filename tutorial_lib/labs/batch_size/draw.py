@@ -1,17 +1,19 @@
 """Pictures of what the batch size does."""
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.batch_size.measure import (
     RACE_SIZES,
+    SIZES,
     BatchRecord,
     LossPoint,
     fit_slope,
     fitted_variance,
 )
+from tutorial_lib.labs.own import spread_over
 from tutorial_lib.pictures import (
     BLUE,
     MUTED,
@@ -19,60 +21,106 @@ from tutorial_lib.pictures import (
     label_ends,
     note,
     plain_log_ticks,
+    plain_text,
     run_colours,
 )
 
 
-def draw_batch_sizes(row: Sequence[Axes], records: Sequence[BatchRecord]) -> None:
-    """Draw variance, cosine and time of a step against the batch size, on three axes."""
+def draw_batch_sizes(
+    row: Sequence[Axes],
+    records: Sequence[BatchRecord],
+    *,
+    all_sizes: Sequence[int] = SIZES,
+    unit: str = "images",
+) -> None:
+    """Draw variance, cosine and time of a step against the batch size, on three axes.
+
+    Args:
+        all_sizes: That there are to be.
+        unit: What a batch is made of, in the plural.
+    """
+    unit = plain_text(unit, 20)
     sizes = [record.batch_size for record in records]
     variance, cosine, clock = row
     variance.loglog(sizes, [record.variance for record in records], "o", color=BLUE)
-    if len(records) > 1:
+    if math.isfinite(slope := fit_slope(records)):
         variance.loglog(sizes, fitted_variance(records), color=MUTED, lw=1.2, zorder=1)
-        variance.set_title(f"variance of the gradient: slope {fit_slope(records):.2f}")
+        variance.set_title(f"variance of the gradient: slope {slope:.2f}")
         plain_log_ticks(variance)
     cosine.semilogx(sizes, [record.cosine for record in records], "o-", color=BLUE)
     cosine.axhline(1, color=MUTED, lw=1)
-    cosine.set(ylim=(0, 1.06), title="cosine to the full gradient")
+    lowest = min([0.0, *(record.cosine for record in records)])  # of few examples, below 0
+    cosine.set(ylim=(1.06 * lowest, 1.06), title="cosine to the full gradient")
     clock.loglog(sizes, [1000 * record.seconds for record in records], "o-", color=VERMILION)
     clock.set_title("milliseconds a step")
     if records:
         plain_log_ticks(clock)
         notes = [(records[0], (4, -30), "left"), (records[-1], (-12, -4), "right")]
         for record, offset, side in notes[: len(records)]:
-            words = f"{record.images_per_second:,.0f}\nimages/s"
+            words = f"{record.images_per_second:,.0f}\n{unit}/s"
             note(clock, words, (record.batch_size, 1000 * record.seconds), offset, ha=side)
         clock.margins(y=0.35)
     for axes in row:
-        axes.set(xlim=(3, 1400), xlabel="batch size B (images)")
-        axes.set_xticks([4, 32, 256, 1024], ["4", "32", "256", "1024"])
+        axes.set(xlim=(0.75 * all_sizes[0], 1.37 * all_sizes[-1]))
+        axes.set_xlabel(f"batch size B ({unit})")
+        ticks = spread_over(all_sizes, 4)
+        axes.set_xticks(ticks, map(str, ticks))
         axes.minorticks_off()
 
 
 def draw_batch_race(
-    pair: Sequence[Axes], points: Sequence[LossPoint], *, num_images: int | None = None
+    pair: Sequence[Axes],
+    points: Sequence[LossPoint],
+    *,
+    num_images: int | None = None,
+    num_classes: int | None = 10,
+    unit: str = "images",
+    all_sizes: Sequence[int] = RACE_SIZES,
 ) -> None:
-    """Draw the loss against images seen and against seconds, a curve for each batch size.
+    """Draw the loss against examples seen and against seconds, a curve for each batch size.
 
     Args:
         num_images: How many each run will have seen at its end, where that is known.
+        num_classes: Of what is learned by cross-entropy: what a guess costs is a line. None: there
+            is no such line.
+        unit: What is counted as a run goes on, in the plural.
+        all_sizes: Batch sizes that there are to be.
     """
     by_size: dict[int, list[LossPoint]] = {}
     for point in points:
         by_size.setdefault(point.batch_size, []).append(point)
-    colours = run_colours(map(str, sorted({*RACE_SIZES, *by_size})))  # the same, whoever is ahead
+    colours = run_colours(map(str, sorted({*all_sizes, *by_size})))  # the same, whoever is ahead
+    low, high, scale = _limits(points, num_classes)
     for axes, what in zip(pair, ("images_seen", "seconds"), strict=True):
-        axes.set(yscale="log", ylim=(0.1, 4))
+        axes.set(yscale=scale, ylim=(low, high))
         for size, run in sorted(by_size.items()):
-            x, loss = [getattr(point, what) for point in run], [min(p.loss, 10) for p in run]
+            x = [getattr(point, what) for point in run]
+            loss = [min(point.loss, 2.5 * high) for point in run]
             looks = {"color": colours[str(size)], "ms": 2.5, "lw": 1.3}
             axes.plot(x, loss, "o-", label=f"{size}: rate {run[0].learning_rate:.2g}", **looks)
-        axes.axhline(np.log(10), color=MUTED, lw=0.9, ls=":")
-        plain_log_ticks(axes)
+        if num_classes is not None:
+            axes.axhline(math.log(num_classes), color=MUTED, lw=0.9, ls=":")
+        if scale == "log":
+            plain_log_ticks(axes)
         axes.set_xlim(left=0)
     left, right = pair
-    left.set(xlabel="images seen", ylabel="loss", title="for the same images")
+    left.set(xlabel=f"{plain_text(unit, 20)} seen", ylabel="loss")
+    left.set_title(f"for the same {plain_text(unit, 20)}")
     left.set_xlim(right=num_images)
     label_ends(left)
     right.set(xlabel="seconds of training", title="for the same time")
+
+
+def _limits(points: Sequence[LossPoint], num_classes: int | None) -> tuple[float, float, str]:
+    """Return the ends of the axis of losses, and its scale."""
+    losses = [point.loss for point in points if math.isfinite(point.loss)]
+    if num_classes is not None:
+        guess = math.log(num_classes)
+        return min([0.1, *(0.8 * loss for loss in losses if loss > 1e-6)]), 1.7 * guess, "log"
+    if not losses:
+        return 0.1, 4, "log"
+    first = [run.loss for run in {p.batch_size: p for p in reversed(points)}.values()]
+    level = max((loss for loss in first if math.isfinite(loss)), default=max(losses))
+    if min(losses) <= 0:
+        return min(losses) - 0.1 * abs(level), level + 0.5 * (abs(level) or 1), "linear"
+    return 0.8 * min(losses), 2 * level, "log"

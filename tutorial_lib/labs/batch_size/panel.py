@@ -1,76 +1,129 @@
 """What the batch size does, measured."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib.data import Data
+from tutorial_lib.engine import TrainingRun
+from tutorial_lib.engine.fit import check_data_kind
+from tutorial_lib.engine.run import Update
 from tutorial_lib.labs.batch_size.draw import draw_batch_race, draw_batch_sizes
 from tutorial_lib.labs.batch_size.measure import (
     SCALINGS,
-    SIZES,
     BatchRecord,
     LossPoint,
     count_points,
     fit_slope,
     measure_batches,
     race_batches,
+    race_sizes_for,
+    sizes_for,
 )
+from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels import MeasurePanel, controls
+from tutorial_lib.panels.run_maker import NewRun
 from tutorial_lib.table import loss_text
 
+NUMBERS = ("one run", "two runs", "three runs", "four runs")
 
-def batch_size_panel(model: nn.Module, data: Data) -> MeasurePanel:
-    """Return a panel that measures gradients and time for batches of 4 to 1,024 images.
+
+def batch_size_panel(
+    model: nn.Module, data: Data, *, loss: str | LossFunction | None = None
+) -> MeasurePanel:
+    """Return a panel that measures gradients and time for batches of 4 to 1,024 examples.
 
     Args:
-        model: Held still; each measurement works on a copy.
+        model: Any network that can be copied and fits the data; held still, each measurement works
+            on a copy.
+        data: Of any kind; sizes go as far as the training set does.
+        loss: Its name, or one of your own; None: by the task.
+
+    Raises:
+        TypeError, ValueError: Model, data or loss are none, or do not fit each other.
     """
+    check_data_kind(data)
+    measure_batches(model, data.train, loss=loss)  # refuses what cannot be measured
+    sizes, unit = sizes_for(len(data.train)), data.unit
 
     def draw(figure: Figure, records: Sequence[BatchRecord], num_batches: int) -> str:
-        draw_batch_sizes(figure.subplots(1, 3), records)
+        draw_batch_sizes(figure.subplots(1, 3), records, all_sizes=sizes, unit=unit)
         if len(records) < 2:
-            return "Gradients of random batches, for 4 to 1,024 images a batch."
-        first, last = records[0], records[-1]
+            ends = f"{sizes[0]} to {sizes[-1]:,}" if len(sizes) > 1 else f"{sizes[0]}"
+            return f"Gradients of random batches, for {ends} {unit} a batch."
+        first, last, slope = records[0], records[-1], fit_slope(records)
+        falls = f"The variance falls with the power {slope:.2f} of B."
+        if not math.isfinite(slope):
+            falls = "All gradients are the same."
+        longer = last.seconds / first.seconds
+        times = f"{longer:.1f}" if longer < 9.95 else f"{longer:.0f}"
         return (
-            f"The variance falls with the power {fit_slope(records):.2f} of B. A step with "
-            f"{last.batch_size:,} images takes {last.seconds / first.seconds:.0f} times as long "
+            f"{falls} A step with {last.batch_size:,} {unit} takes "
+            f"{times} times as long "
             f"as one with {first.batch_size}. Cosine {first.cosine:.2f} and {last.cosine:.2f}."
         )
 
     def measure(num_batches: int) -> Iterator[BatchRecord]:
-        return measure_batches(model, data.train, num_batches=num_batches)
+        return measure_batches(model, data.train, num_batches=num_batches, loss=loss)
 
     words = "More of them give steadier points, and take longer."
     batches = controls.count_slider("batches a size", 24, 4, 100, words, least=2)
     by_name = {"num_batches": batches}
-    return MeasurePanel("batch size", measure, draw, lambda **_: len(SIZES), by_name, size=(9, 3))
+    return MeasurePanel("batch size", measure, draw, lambda **_: len(sizes), by_name, size=(9, 3))
 
 
-def batch_race_panel(data: Data) -> MeasurePanel:
-    """Return a panel that trains with four batch sizes, with and without scaling the rate."""
-    scaling = "How the learning rate grows with the batch size, from 32 images on."
+def batch_race_panel(
+    data: Data,
+    *,
+    new_model: Callable[..., nn.Module] | None = None,
+    new_run: NewRun = TrainingRun,
+    update: Update | None = None,
+    loss: LossFunction | None = None,
+) -> MeasurePanel:
+    """Return a panel that trains with up to four batch sizes, with and without scaling the rate.
+
+    Args:
+        data: Of any kind; sizes go as far as the training set does.
+        new_model, new_run, update, loss: As of `race`.
+
+    Raises:
+        TypeError, ValueError: One of them is not what is wanted, or they do not fit each other.
+    """
+    given = {"new_model": new_model, "new_run": new_run, "update": update, "loss": loss}
+    race_batches(data, **given)  # refuses what cannot be raced
+    sizes, unit = race_sizes_for(len(data.train)), data.unit
+    usual = data.task == "classification" and update is None and loss is None
+    num_classes = data.num_outputs if usual else None
+    scaling = f"How the learning rate grows with the batch size, from 32 {unit} on."
     rate = "Length of a step along the gradient, for a batch of 32. For the next race."
     epochs = "Passes over the training set, for each batch size."
+    passes = min(max(2, 4_000 // len(data.train)), 20)  # of few examples more, to see them learned
     by_name = {
         "learning_rate": controls.learning_rate_slider(0.1, rate),
         "scaling": controls.dropdown("scale the rate", SCALINGS, "none", scaling, width="430px"),
-        "epochs": controls.count_slider("epochs", 2, 1, 10, epochs, least=1),
+        "epochs": controls.count_slider("epochs", passes, 1, max(10, passes), epochs, least=1),
     }
 
     def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:
         pair = figure.subplots(1, 2, sharey=True)
-        draw_batch_race(pair, points, num_images=epochs * len(data.train))
+        num_images = epochs * len(data.train)
+        looks = {"num_classes": num_classes, "unit": unit, "all_sizes": sizes}
+        draw_batch_race(pair, points, num_images=num_images, **looks)
         ends = {point.batch_size: point.loss for point in points}
         if not ends:
-            return "Four runs, one batch size each."
+            number = NUMBERS[len(sizes) - 1]
+            return f"{number.capitalize()}, one batch size each."
         losses = ", ".join(f"{size}: {loss_text(loss)}" for size, loss in sorted(ends.items()))
-        return f"Last loss for each batch size: {losses}."
+        words = f"Last loss for each batch size: {losses}."
+        if all(math.isinf(loss) for loss in ends.values()):
+            words += " All have diverged: try a tenth of the rate."
+        return words
 
     def count(epochs: int, **_: object) -> int:
         return count_points(len(data.train), epochs=epochs)
 
-    measure, looks = partial(race_batches, data), {"size": (9, 3.2), "button": "Race"}
+    measure, looks = partial(race_batches, data, **given), {"size": (9, 3.2), "button": "Race"}
     return MeasurePanel("batch sizes raced", measure, draw, count, by_name, **looks)
