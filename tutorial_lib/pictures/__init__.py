@@ -8,9 +8,10 @@ __getattr__, __dir__ = lazily(
         "theme": "BLUE COLOURS GREEN GRID INK MUTED ORANGE PURPLE RUN_COLOURS SKY STYLE VERMILION "
         "run_colour run_colours",
         "smoothing": "MAX_LOSS MovingMean decimate equal_span loss_ceiling smooth",
-        "plots": "X_LABELS draw_accuracy_per_digit draw_activations draw_confusion draw_digits "
-        "draw_learning_rates draw_mistakes draw_noisy draw_overfitting draw_runs draw_ways "
-        "label_ends note plain_log_ticks",
+        "plots": "X_LABELS draw_accuracy_by_class draw_accuracy_per_digit draw_activations "
+        "draw_confusion draw_digits draw_learning_rates draw_mistakes draw_noisy draw_overfitting "
+        "draw_pictures draw_predictions draw_residuals draw_runs draw_ways label_ends note "
+        "plain_log_ticks tick_text",
         "names": "plain_text",
         "png": "encode png_of",
         "blitting": "BlittedFigure Box",

@@ -34,14 +34,14 @@ CEILINGS = 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100  # percent, where the axis of
 LOW_SHARE = 5  # percent: where all are below, of a thousand classes say, the axis ends earlier
 ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
 NOTHING_HELD_OUT = "Nothing is held out:\ndata.hold_out(0.2) keeps some"
-NO_SCORE = "No {name} can be told\nof what the network answers"
+NO_SCORE = "No {name}\ncould be told"
 
 Limits = tuple[float, float]
 
 
 @dataclass
 class CurveSeries:
-    """The curves of a run. Positions are in epochs: examples seen by examples in the set."""
+    """The curves of a run; positions are in epochs."""
 
     label: str
     colour: str
@@ -63,25 +63,43 @@ class CurveSeries:
     first_score: float = math.nan
     least_score: float = math.inf
     most_score: float = -math.inf
+    _epoch_start: int = 0  # examples seen before the present epoch
+    _images_seen: int = 0
     _batch_sizes: array = field(default_factory=lambda: array("l"))
     _mean: MovingMean = field(default_factory=MovingMean)
 
     def add(self, record: StepRecord | EvaluationRecord) -> None:
         """Take in what one record tells."""
-        x = record.images_seen / self.num_train
         if isinstance(record, EvaluationRecord):
-            self._add_score(x, record)
+            self._add_score(record)
             return
-        self.x.append(x)
+        self.x.append(self._position(record))
         self.loss.append(record.loss)
         self.highest = max(self.highest, record.loss)
         self._batch_sizes.append(record.batch_size)
         self._smooth(record.loss, record.batch_size)
 
-    def _add_score(self, x: float, record: EvaluationRecord) -> None:
+    def _position(self, record: StepRecord) -> float:
+        """Return where a step ends: by the examples of its epoch, of which some are left out."""
+        if record.epoch_step == 1:
+            self._epoch_start = record.images_seen - record.batch_size
+        self._images_seen = record.images_seen
+        seen = record.images_seen - self._epoch_start
+        whole = seen + (record.epoch_steps - record.epoch_step) * record.batch_size
+        before = self.x[-1] if self.x else 0.0
+        return max(before, record.epoch + seen / whole)  # another batch size, another remainder
+
+    def position_of(self, change: Change) -> float:
+        """Return where a change began to act, even before that step has been told."""
+        if change.step - 1 <= len(self.x):
+            return self.x[change.step - 2] if change.step > 1 else 0.0
+        before = self.x[-1] if self.x else 0.0
+        return before + (change.images_seen - self._images_seen) / self.num_train
+
+    def _add_score(self, record: EvaluationRecord) -> None:
         score, is_number = self.shown.of(record), math.isfinite(record.loss)
         score = math.nan if score is None else score * (100 if self.shown.is_share else 1)
-        self.scored_x.append(x)
+        self.scored_x.append(record.epoch + 1)
         self.scored_loss.append(record.loss if is_number else math.nan)
         self.scores.append(score if math.isfinite(score) else math.nan)
         if is_number:
@@ -161,6 +179,8 @@ class LiveCurve:
         title = "Loss: each batch faint, smoothed bold" + "; held out dashed" * scored
         self._loss_axes.set_title(title, color=INK)
         self._loss_axes.set_ylabel("loss")
+        # It stays where it is, however long the numbers grow.
+        self._loss_axes.yaxis.set_label_coords(0.025, 0.525, transform=self._figure.transFigure)
         name = name[:1].upper() + name[1:]
         words = f"{name} on {self._num_held_out:,} held-out {noun}" if scored else name
         title = self._score_axes.set_title(words, color=INK)
@@ -170,8 +190,6 @@ class LiveCurve:
         is_accuracy = self._shown.field == "accuracy"
         ylabel = f"{noun} named right (%)" if is_accuracy else name[:1].lower() + name[1:]
         self._score_axes.set_ylabel(ylabel if scored else "")
-        if not scored:
-            self._score_axes.tick_params("y", labelleft=False, length=0)
 
     def clear(self) -> None:
         """Take every run off the picture."""
@@ -237,7 +255,7 @@ class LiveCurve:
         """Mark a hyperparameter changed mid-run, at the step where it began to act."""
         series = self.runs[-1]
         name = SHORT_NAMES[change.field]
-        x = change.images_seen / self._num_train
+        x = series.position_of(change)
         last_x, last_text = series.marks[-1] if series.marks else (-1.0, "")
         if last_text.startswith(name) and x - last_x < 0.02 * series.epochs:
             series.marks.pop()  # the same knob, turned further
@@ -339,6 +357,9 @@ class LiveCurve:
             if not self.runs:
                 hint = "Run this cell and press Train: the curve appears here."
                 self._still.append(_hint(self._loss_axes, hint, size=11))
+            has_numbers = self._num_held_out and not self._lacks_scores
+            has_numbers = has_numbers and (self._shown.is_share or self._score_limits)
+            self._score_axes.tick_params("y", labelleft=bool(has_numbers))
             if not self._num_held_out:
                 self._still.append(_hint(self._score_axes, NOTHING_HELD_OUT))
             elif self._lacks_scores:
@@ -421,6 +442,7 @@ def _widened(limits: Limits | None, least: float, most: float) -> Limits:
 
 def _hint(axes: Axes, words: str, *, size: float = 9) -> Text:
     looks = {"ha": "center", "va": "center", "color": MUTED, "size": size}
+    looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 2}
     return axes.text(0.5, 0.5, words, transform=axes.transAxes, **looks)
 
 
