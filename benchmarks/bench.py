@@ -2,9 +2,9 @@
 
     python benchmarks/bench.py [SECTION ...] [--pairs 7] [--dry]
 
-Sections: step, panel, startup, data, scaling, memory; all of them unless some are named. Peers
-that are not installed (`pip install -e '.[bench]'`) are skipped with a word. Dry: a few steps of
-each, to see that it runs; nothing is kept but in the folder that --folder names.
+Sections: step, panel, startup, data, stream, scaling, memory; all of them unless some are named.
+Peers that are not installed (`pip install -e '.[bench]'`) are skipped with a word. Dry: a few steps
+of each, to see that it runs; nothing is kept but in the folder that --folder names.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import report
 import scaling
 import startup
 import step
+import stream
 from pairs import Row
 
 from tutorial_lib.checks import check_whole
@@ -31,6 +32,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., list[Row]]]] = {  # name -> (questi
     "panel": ("The live panel", panel.measure),
     "startup": ("Starting up", startup.measure),
     "data": ("Data", digits.measure),
+    "stream": ("Data read as it is needed, against a DataLoader's loop", stream.measure),
     "scaling": ("Our step against a bare one, by batch size and training set", scaling.measure),
     "memory": ("Memory", memory.measure),
 }
