@@ -62,7 +62,7 @@ def inputs_of(value: Any, what: str) -> Tensor:
         elif given.dtype.kind in "US":
             place = _place([0] * given.ndim, columns)
             raise TypeError(
-                f"{what} must be numbers; they are texts, the first {shown(given.flat[0])} at "
+                f"{what} must be numbers; they are texts, the first {shown(str(given.flat[0]))} at "
                 f"{place}"
             )
         elif given.dtype.kind not in "fiub":
@@ -110,10 +110,9 @@ def refuse_not_finite(
     if isinstance(there, numbers.Real) and np.isfinite(there):
         there = f"{there:g}, too large for float32"
     count = int(bad.sum())
-    verb = "is" if count == 1 else "are"
     raise ValueError(
-        f"{what} must be finite numbers; {count:,} of {tensor.numel():,} {verb} not, the first "
-        f"at {_place(index, columns)}: {there}"
+        f"{what} must be finite numbers; {count:,} of {tensor.numel():,} {are(count)} not, the "
+        f"first at {_place(index, columns)}: {there}"
     )
 
 
@@ -145,7 +144,9 @@ def _array(value: Any, what: str) -> np.ndarray:
         raise TypeError(f"{what} must be a plain array; this one is sparse: take x.toarray()")
     if np.ma.is_masked(value):
         count, first = int(np.ma.getmaskarray(value).sum()), np.argwhere(value.mask)[0].tolist()
-        raise ValueError(f"{what} must not be masked; {count:,} are, the first at {_place(first)}")
+        raise ValueError(
+            f"{what} must not be masked; {count:,} {are(count)}, at first {_place(first)}"
+        )
     if isinstance(value, (list, tuple)):
         value = [_array_of_tensor(item, what) for item in value]
         _refuse_unequal(value, what)
@@ -289,11 +290,10 @@ def _of_one_kind(array: np.ndarray, what: str) -> np.ndarray:
     values = array.ravel().tolist()
     missing = [number for number, value in enumerate(values) if _is_missing(value)]
     if missing:
-        verb = "is" if len(missing) == 1 else "are"
         first = np.unravel_index(missing[0], array.shape)
         raise ValueError(
-            f"{what} must not be missing; {len(missing):,} of {len(values):,} {verb}, the first "
-            f"at {_place([int(i) for i in first])}: {array[first]}"
+            f"{what} must not be missing; {len(missing):,} of {len(values):,} {are(len(missing))}, "
+            f"the first at {_place([int(i) for i in first])}: {array[first]}"
         )
     for kinds, dtype in (
         ((bool, np.bool_), bool),
@@ -356,7 +356,7 @@ def settle(
             classes = tuple(np.unique(train.values).tolist())
         if not all(map(str.strip, classes)):
             count = int((np.char.strip(train.values) == "").sum())
-            raise ValueError(f"{_targets('train')} must be names; {count:,} are empty texts")
+            raise ValueError(f"{_targets('train')} must be names; {count:,} {are(count)} empty")
         labels = {part: _numbered(targets, part, classes) for part, targets in given.items()}
     else:
         labels = {part: targets.values for part, targets in given.items()}
@@ -377,9 +377,10 @@ def _numbered(targets: Targets, part: str, classes: tuple[str, ...]) -> Tensor:
     number_of = {name: number for number, name in enumerate(classes)}
     labels = torch.tensor([number_of.get(text, -1) for text in targets.values.tolist()])
     if unknown := (labels < 0).nonzero().flatten().tolist():
+        text = shown(str(targets.values[unknown[0]]))
         raise ValueError(
             f"{_targets(part)} must be among the classes {listed(classes)}; {len(unknown):,} "
-            f"are not, the first at row {unknown[0]:,}: {shown(str(targets.values[unknown[0]]))}"
+            f"{are(len(unknown))} not, the first at row {unknown[0]:,}: {text}"
         )
     return labels
 
@@ -433,9 +434,8 @@ def _refuse_where(
     rows = bad.nonzero().flatten()
     if len(rows):
         label = int(labels[rows[0]])
-        verb = "is" if len(rows) == 1 else "are"
         raise ValueError(
-            f"{wanted}; {len(rows):,} of {len(labels):,} {verb} not, the first at row "
+            f"{wanted}; {len(rows):,} of {len(labels):,} {are(len(rows))} not, the first at row "
             f"{int(rows[0]):,}: {shown(classes[label]) if classes else label}"
         )
 
@@ -502,6 +502,11 @@ def assemble(
         classes=classes,
         make_again=make_again,
     )
+
+
+def are(count: int) -> str:
+    """Return "is" of one, else "are"."""
+    return "is" if count == 1 else "are"
 
 
 def listed(names: Sequence[str]) -> str:

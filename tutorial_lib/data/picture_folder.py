@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from tutorial_lib.checks import check_whole, shown
-from tutorial_lib.data.examples import PARTS, assemble, check_path, check_texts, listed
+from tutorial_lib.data.examples import PARTS, are, assemble, check_path, check_texts, listed
 from tutorial_lib.data.own import check_reading, in_bytes
 from tutorial_lib.data.sets import Data, check_amounts, drawn_apart
 from tutorial_lib.data.split import Split
@@ -170,9 +170,9 @@ class _Found:
         sentences = []
         if count := len(self.dropped):
             all_of = count + len(self)
-            verb = "is" if count == 1 else "are"
             sentences.append(
-                f"{count:,} of {all_of:,} pictures {verb} left out: {self._dropped_in_words()}."
+                f"{count:,} of {all_of:,} pictures {are(count)} left out: "
+                f"{self._dropped_in_words()}."
             )
         if self.num_others:
             files = "other file is" if self.num_others == 1 else "other files are"
