@@ -7,7 +7,14 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
 from tutorial_lib.optimizers import OPTIMIZERS
-from tutorial_lib.pictures import MUTED, draw_ways, label_ends, plain_log_ticks, run_colours
+from tutorial_lib.pictures import (
+    MUTED,
+    draw_ways,
+    label_ends,
+    loss_ceiling,
+    plain_log_ticks,
+    run_colours,
+)
 from tutorial_lib.table import loss_text
 
 
@@ -23,10 +30,10 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     if len(rows) > 1:
         x = np.linspace(-REACH, REACH, len(rows[0].losses))
         heights = np.array([row.losses for row in rows])  # (rows, columns)
-        levels = np.geomspace(max(heights.min(), 1e-3), heights.max(), 14)
-        lines = left.contour(x, [row.y for row in rows], heights, levels=levels,
-                             colors=MUTED, linewidths=0.8, alpha=0.7)  # fmt: skip
-        left.clabel(lines, lines.levels[1::3], fmt="%.2g", fontsize=7.5)
+        if len(levels := _levels(heights)):
+            lines = left.contour(x, [row.y for row in rows], heights, levels=levels,
+                                 colors=MUTED, linewidths=0.8, alpha=0.7)  # fmt: skip
+            left.clabel(lines, lines.levels[1::3], fmt=_height_text, fontsize=7.5)
     steps = [record for record in records if isinstance(record, PlaneStep)]
     ways = {name: [s for s in steps if s.optimizer == name] for name in OPTIMIZERS}
     ways = {name: way for name, way in ways.items() if way}
@@ -41,6 +48,29 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     for name, colour in run_colours(ways).items():
         loss = [step.loss for step in ways[name]]
         right.plot(loss, color=colour, linewidth=1.4, label=f"{name}: {loss_text(loss[-1])}")
-    right.set_yscale("log")
-    plain_log_ticks(right)
+    losses = np.array([step.loss for step in steps])
+    top = loss_ceiling([way[0].loss for way in ways.values()])
+    if (losses[np.isfinite(losses)] > 0).all():
+        right.set_yscale("log")
+        right.set_ylim(top=min(right.get_ylim()[1], top))
+        plain_log_ticks(right)
     label_ends(right)
+
+
+def _levels(heights: np.ndarray) -> np.ndarray:
+    """Return the losses at which lines are drawn, from the lowest to the highest; none on a plain.
+
+    Args:
+        heights: (rows, columns); not all need be finite.
+    """
+    finite = heights[np.isfinite(heights)]
+    if not finite.size or finite.max() <= finite.min():
+        return np.array([])
+    low, high = finite.min(), finite.max()
+    if low < 0:  # a loss of the learner's own may be
+        return np.linspace(low, high, 14)
+    return np.geomspace(max(low, min(1e-3, 1e-4 * high)), high, 14)
+
+
+def _height_text(height: float) -> str:
+    return f"{height:.2g}" if abs(height) < 100 else f"{float(f'{height:.2g}'):,.0f}"

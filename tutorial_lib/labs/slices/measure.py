@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tutorial_lib.data import Split
-from tutorial_lib.models import copy_of
+from tutorial_lib.checks import check_whole, shown
+from tutorial_lib.data import Data, Split
+from tutorial_lib.labs.own import answers_alike, held_still, loss_for
+from tutorial_lib.losses import LossFunction
 from tutorial_lib.optimizers import OPTIMIZERS, make_optimizer
 
 REACH = 1.0  # the plane is measured from -1 to 1 in both directions
@@ -37,37 +38,69 @@ class PlaneStep:
 
 
 class LossPlane:
-    """The mean cross-entropy at trained weights + x * direction 1 + y * direction 2.
+    """The mean loss at trained weights + x * direction 1 + y * direction 2.
 
-    The model is copied; what happens to it later does not matter here.
+    The model is copied; what happens to it later does not matter here. The copy answers as in
+    evaluation, so dropout and the statistics of a batch change nothing.
 
     Args:
-        model: Trained; maps images (B, 1, 32, 32) to logits (B, 10).
-        digits: On whose first images the loss is taken.
-        num_digits: How many of them, 1 or more.
+        model: Trained; any network that can be copied and fits the split.
+        split: On whose first examples the loss is taken; of any kind.
+        num_examples: How many of them, 1 or more; of fewer, all. None: 200.
+        loss: Its name, or loss(outputs, targets), the mean over a batch. None: cross-entropy of a
+            classification, mean squared error of a regression.
         seed: Of the two random directions.
+        num_digits: As num_examples.
+
+    Raises:
+        TypeError: The model, the split or the loss is none.
+        ValueError: num_examples is less than 1, the model cannot be copied, has no weights in rows,
+            or does not fit the split, or the loss does not.
 
     Source: Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss landscape of neural nets",
     2018.
     """
 
     def __init__(
-        self, model: nn.Module, digits: Split, *, num_digits: int = 200, seed: int = 0
+        self,
+        model: nn.Module,
+        split: Split,
+        *,
+        num_examples: int | None = None,
+        loss: str | LossFunction | None = None,
+        seed: int = 0,
+        num_digits: int | None = None,
     ) -> None:
-        self._model = copy_of(model)
+        if isinstance(split, Data) or not hasattr(split, "first"):
+            raise TypeError(f"split must be one of the data, data.train say; got {shown(split)}")
+        count = num_digits if num_examples is None else num_examples
+        count = check_whole("num_examples", 200 if count is None else count, low=1)
+        self._model = held_still(model, split)
+        self._loss_of, self._call = loss_for(self._model, split, loss), answers_alike(self._model)
         self._weights = {n: w.detach() for n, w in self._model.named_parameters()}
+        if not any(weight.dim() > 1 for weight in self._weights.values()):
+            raise ValueError(
+                "the model must have weights in rows, as those of a linear layer or a convolution, "
+                "for a direction is made of them; it has none"
+            )
         generator = torch.Generator().manual_seed(seed)
         self._directions = [filter_normalised(self._weights, generator) for _ in range(2)]
-        self._images, self._labels = digits.images[:num_digits], digits.labels[:num_digits]
+        self._inputs, self._targets = split.first(count)
 
     def loss(self, point: Tensor) -> Tensor:
         """Return the loss () at point (2,); autograd goes through to the point."""
         first, second = self._directions
         weights = {
-            name: weight + point[0] * first[name] + point[1] * second[name]
+            name: weight + point[0].to(weight) * first[name] + point[1].to(weight) * second[name]
             for name, weight in self._weights.items()
         }
-        return F.cross_entropy(functional_call(self._model, weights, self._images), self._labels)
+        # What a network writes into its buffers, even so, is not there for the next point.
+        weights |= {name: buffer.clone() for name, buffer in self._model.named_buffers()}
+        return self._call(
+            lambda: self._loss_of(
+                functional_call(self._model, weights, self._inputs), self._targets
+            )
+        )
 
     def grid(self, size: int) -> Iterator[GridRow]:
         """Yield the loss on size x size points, a row at a time, from y = -REACH up."""
@@ -92,6 +125,8 @@ class LossPlane:
         for step in range(num_steps + 1):
             loss = self.loss(point)
             yield PlaneStep(name, step, *point.tolist(), loss.item())
+            if not loss.isfinite():  # it stays where it has got to
+                continue
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,14 +1,16 @@
 """The panel that measures a plane through a trained net."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from matplotlib.figure import Figure
 
-from tutorial_lib.checks import check_whole
+from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.labs.slices.draw import draw_plane
-from tutorial_lib.labs.slices.measure import LossPlane, PlaneStep, measure_plane
+from tutorial_lib.labs.slices.measure import START, LossPlane, PlaneStep, measure_plane
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.panels import MeasurePanel, controls
 from tutorial_lib.table import loss_text
@@ -18,16 +20,20 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
     """Return a panel that measures the loss in a plane and lets optimizers down in it.
 
     Args:
-        plane: Through the weights of a trained net.
+        plane: Through the weights of a trained net, any that a LossPlane takes.
         size: Points a side of the grid, 2 or more.
         num_steps: Steps of each optimizer, 1 or more.
     """
+    if not isinstance(plane, LossPlane):
+        raise TypeError(f"plane must be a LossPlane(model, data.test); got {shown(plane)}")
     check_whole("size", size, low=2)
     check_whole("num_steps", num_steps, low=1)
     plain, adaptive = f"Rate of {controls.NOT_ADAPTIVE}.", f"Rate of {controls.ADAPTIVE}."
     kept = "How much of the last step's velocity is kept. For the next measurement."
+    rate = _usual_rate(plane)
+    low = min(-4, math.floor(math.log10(rate)) - 1)
     by_name = {
-        "learning_rate": controls.play_rate_slider("learning rate", 0.02, plain),
+        "learning_rate": controls.play_rate_slider("learning rate", rate, plain, low=low),
         "adaptive_rate": controls.play_rate_slider("adaptive rate", 0.05, adaptive),
         "momentum": controls.momentum_slider(0.8, kept),
     }
@@ -36,6 +42,15 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
     return MeasurePanel(
         "loss in a plane", measure, _draw, lambda **_: num_records, by_name, size=(9, 3.9)
     )
+
+
+def _usual_rate(plane: LossPlane) -> float:
+    """Return a rate for steps along the gradient: less of it where the loss is in large units."""
+    with torch.no_grad():
+        height = plane.loss(torch.tensor(START)).item()
+    if not 100 < height < math.inf:
+        return 0.02
+    return max(float(f"{0.02 * 10 / height:.0e}"), 1e-30)
 
 
 def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
