@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 import tyro
 from tqdm import tqdm
 
-from tutorial_lib.checks import check_choice, check_whole
+from tutorial_lib.checks import check_whole
 from tutorial_lib.config import Hyperparameters, labels_by_difference
-from tutorial_lib.data import DOWNLOADED, DataUnavailable, load_digits
+from tutorial_lib.data import Data, DataUnavailable
 from tutorial_lib.doctor import examine, report
 from tutorial_lib.engine import (
     ADJUSTABLE,
@@ -37,40 +37,57 @@ from tutorial_lib.files import free_names
 from tutorial_lib.interrupts import BROKEN_PIPE, Interrupts, ignore, silence
 from tutorial_lib.losses import LOSSES
 from tutorial_lib.models import LeNet5, make_model
+from tutorial_lib.named import DIGITS, absolute, make_importable, named_data, named_network
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.pictures.curve_file import check_curve, save_curve
 
 PROGRAM = "python -m tutorial_lib"
 SUCCESS, FAILURE, MISUSE = 0, 1, 2
+FEW = 200  # of so many held-out examples, it says how many are right instead of a percentage
 _ending = Interrupts()  # what asks this call of `main` to end
-
-
-class _Unchecked(Hyperparameters):
-    """The hyperparameters. The defaults are those of the MindSpore r1.8 tutorial."""
-
-    optimizer: Annotated[str, tyro.conf.arg(help=f"one of {', '.join(OPTIMIZERS)}")] = "momentum"
-    loss: Annotated[str, tyro.conf.arg(help=f"one of {', '.join(LOSSES)}")] = "cross_entropy"
-
-    def __post_init__(self) -> None:
-        """Leave it to Hyperparameters to refuse bad values, in one line."""
 
 
 def _option(metavar: str, default: str = "none") -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
 
 
+def _choice(names: Iterable[str], default: str) -> Any:
+    hint = f"(default: {default})"
+    words = f"one of {', '.join(names)}"
+    return tyro.conf.arg(metavar="NAME", help=words, help_behavior_hint=hint)
+
+
+@dataclass(frozen=True)
+class _Unchecked(Hyperparameters):
+    """The hyperparameters. The defaults are those of the MindSpore r1.8 tutorial."""
+
+    optimizer: Annotated[str | None, _choice(OPTIMIZERS, "momentum; adam for a regression")] = None
+    loss: Annotated[str | None, _choice(LOSSES, "cross_entropy; mse for a regression")] = None
+
+    def __post_init__(self) -> None:
+        """Leave it to Hyperparameters to refuse bad values, in one line."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train LeNet, print the lines of LossMonitor, and score it on held-out digits.
+    """Train a network, print the lines of LossMonitor, and score it on held-out examples.
+
+    It learns digits with LeNet, or your own pictures or table with your own network.
 
     Ctrl-C saves the run and says how to go on with it.
     """
 
     hyperparameters: tyro.conf.OmitArgPrefixes[_Unchecked] = field(default_factory=_Unchecked)
-    data: Literal["auto", "sample", "mnist", "fashion"] = "auto"
-    """what to learn from; auto is mnist if it can be had, or else the sample"""
+    data: Annotated[str, _option("SOURCE", "auto")] = "auto"
+    """what to learn from: auto, which is mnist if it can be had, or else the sample; sample, mnist,
+    fashion; folder:PATH, pictures in a folder for each class; csv:FILE, a table"""
+    target: Annotated[str | None, _option("COLUMN")] = None
+    """the column of the table to predict"""
+    model: Annotated[str | None, _option("MODULE:NAME", "one that fits the data")] = None
+    """your own network, as in my_module:MyNet: a class or function without arguments, or with
+    num_outputs or num_classes alone"""
     init: Literal["torch", "mindspore"] = "torch"
-    """whose way of drawing the first weights"""
+    """whose way of drawing the first weights of LeNet"""
     save: Annotated[Path | None, _option("FILE")] = None
     """keep the run in this file, every few seconds and at its end"""
     resume: Annotated[Path | None, _option("FILE")] = None
@@ -153,6 +170,7 @@ def _train(command: Train, arguments: Sequence[str]) -> int:
         if rank == 0:
             return _prepare_and_drive(command, arguments, distributed.lead)
         ignore()  # rank 0 decides when to end
+        make_importable(command.model)
         distributed.follow()
         return SUCCESS  # what there is to say, rank 0 says
 
@@ -181,14 +199,25 @@ def _prepare_and_drive(
 
 def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint) -> Train:
     """Read the arguments again: what they leave open is as in the run that was saved."""
-    name, *_ = saved.state["data"]
-    check_choice(f"the data that {saved.path} learned from", name, DOWNLOADED | {"sample": None})
+    (name, *_), network = saved.state["data"], _class_of_network(saved)
+    is_bare = network == LeNet5.__name__ and "conv1.bias" not in saved.state["model"]
     defaults = Train(
         hyperparameters=_Unchecked(**dataclasses.asdict(saved.hyperparameters)),
-        data=name,
-        init="torch" if "conv1.bias" in saved.state["model"] else "mindspore",
+        data=name if name in DIGITS else "",
+        init="mindspore" if is_bare else "torch",
     )
-    return tyro.cli(Train, args=arguments, default=defaults, prog=f"{PROGRAM} train")
+    command = tyro.cli(Train, args=arguments, default=defaults, prog=f"{PROGRAM} train")
+    if not command.data:
+        raise ValueError(
+            f"{saved.path} learned from {name!r}, data of your own: name them again, with "
+            "--data folder:PATH, or --data csv:FILE --target COLUMN"
+        )
+    return command
+
+
+def _class_of_network(saved: checkpoint.Checkpoint) -> str:
+    """Return the name of the class of a network that was saved."""
+    return saved.state.get("network", LeNet5.__name__).partition("\n")[0]
 
 
 def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
@@ -199,7 +228,7 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
     saved = checkpoint.load(command.resume) if command.resume else None
     if saved is not None:
         command = _with_saved_defaults(arguments, saved)
-    settings = Hyperparameters(**dataclasses.asdict(command.hyperparameters))
+    settings = _settings(command, {"optimizer": "momentum", "loss": "cross_entropy"})
     if command.per_print_times is not None:
         check_whole("per_print_times", command.per_print_times, low=1)
     save = command.save or command.resume
@@ -208,10 +237,14 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
     if command.curve is not None:
         check_curve(command.curve, beside=[path for path in (save, command.resume) if path])
     device = distributed.rank_device() if distributed.started_by_torchrun() else "auto"
-    model = make_model(partial(LeNet5, init=command.init), settings.seed)
-    run = TrainingRun(model, load_digits(command.data, device), settings)
-    said = [run.data.notice]
+    data = named_data(command.data, target=command.target, device=device)
+    if data.task == "regression":  # whose targets are of any size, and so are its gradients
+        settings = _settings(command, {"optimizer": "adam", "loss": data.default_loss})
+    run = TrainingRun(make_model(_new_model(command, data), settings.seed), data, settings)
+    num_weights = sum(weights.numel() for weights in run.model.parameters())
+    said = [data.notice, f"Network: {type(run.model).__name__}, {num_weights:,} parameters."]
     if saved is not None:
+        _check_network(run, command, saved)
         saved = checkpoint.restore(run, saved)
         _change(run, settings)
         said.append(f"Going on from {saved}. {saved.notice}".strip())
@@ -222,6 +255,37 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
         said.append(made[-1].notice)
     _say("\n".join(said))
     return made
+
+
+def _settings(command: Train, defaults: dict[str, str]) -> Hyperparameters:
+    """Return the hyperparameters, with these where none was named."""
+    named = dataclasses.asdict(command.hyperparameters)
+    return Hyperparameters(
+        **{name: defaults.get(name) if value is None else value for name, value in named.items()}
+    )
+
+
+def _new_model(command: Train, data: Data) -> Callable[..., Any]:
+    """Return what makes the network."""
+    new_model = named_network(command.model, data)
+    if new_model is LeNet5:
+        return partial(LeNet5, init=command.init)
+    if command.init != "torch":
+        name = command.model or getattr(new_model, "func", new_model).__name__
+        raise ValueError(
+            f"init is for LeNet alone, and the network is {name}; got {command.init!r}"
+        )
+    return new_model
+
+
+def _check_network(run: TrainingRun, command: Train, saved: checkpoint.Checkpoint) -> None:
+    """Refuse to go on with a network of one's own that is not named again."""
+    theirs = _class_of_network(saved)
+    if command.model is None and theirs != type(run.model).__qualname__:
+        raise ValueError(
+            f"{saved.path} trained a network of your own, {theirs}: name it again, with --model "
+            f"MODULE:{theirs}"
+        )
 
 
 def _change(run: TrainingRun, settings: Hyperparameters) -> None:
@@ -290,9 +354,7 @@ def _conclude(
     elif _ending.number:
         _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
     else:
-        score = evaluate(run.model, run.data.test)
-        right = f"{score.accuracy:.1%} of {len(run.data.test):,} right"
-        _say(f"Held-out pictures: {right}, mean cross-entropy {score.loss:.3f}.")
+        _say(_score_in_words(run))
     for saver in savers:
         step = f"step {run.step_number:,}"
         if missing:
@@ -307,6 +369,25 @@ def _conclude(
     if _ending.number:
         return 128 + _ending.number
     return SUCCESS if drawn and not missing and diverged is None else FAILURE
+
+
+def _score_in_words(run: TrainingRun) -> str:
+    """Say how a run does on what it never learned from: the test set, if there is one."""
+    data = run.data
+    split = data.validation if data.test is None else data.test
+    if split is None:
+        return f"There are no held-out {data.noun} to score it on."
+    name = run.hyperparameters.loss
+    score = evaluate(run.model, split, loss=name)
+    if data.task == "regression":
+        r2 = "" if score.r2 is None else f", R squared {score.r2:.2f}"
+        error = f"{score.mean_absolute_error:.4g} on {len(split):,} held-out {data.noun}"
+        return f"Mean absolute error {error}{r2}."
+    num_right = round(score.accuracy * len(split))
+    right = f"{num_right} of {len(split)}" if len(split) <= FEW else f"{score.accuracy:.1%} of "
+    right += f"{len(split):,}" * (len(split) > FEW)
+    loss = "cross-entropy" if name == "cross_entropy" else name
+    return f"{right} held-out {data.noun} right, mean {loss} {score.loss:.3f}."
 
 
 def _say_how_to_go_on(command: Train, saver: checkpoint.Saver) -> None:
@@ -327,6 +408,12 @@ def _save_for_later(run: TrainingRun, savers: list[checkpoint.Saver]) -> bool:
 
 def _command_to_go_on(command: Train, save: Path) -> str:
     words = [*_program(), "-m", "tutorial_lib", "train", "--resume", str(save)]
+    if command.data not in DIGITS:
+        words += ["--data", absolute(command.data)]
+    if command.target is not None:
+        words += ["--target", command.target]
+    if command.model is not None:
+        words += ["--model", absolute(command.model)]
     if command.curve is not None:
         words += ["--curve", str(command.curve)]
     if command.per_print_times is not None:
