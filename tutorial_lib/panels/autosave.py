@@ -210,7 +210,11 @@ def _place(path: str | os.PathLike[str]) -> Path:
 def _taken_up(path: Path, new_run: NewRun) -> tuple[TrainingRun, Checkpoint]:
     """Return a run where the one in a file stood, and what was in the file."""
     saved = checkpoint.load(path)
-    run = new_run(saved.hyperparameters)
+    try:
+        run = new_run(saved.hyperparameters)
+    except (TypeError, ValueError) as error:  # of other data, say, where they do not fit
+        name, count, *_ = saved.state["data"]
+        raise ValueError(f"it learned from {count:,} of {name!r}, and here {error}") from error
     return run, checkpoint.restore(run, saved)
 
 
