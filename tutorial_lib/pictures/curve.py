@@ -161,7 +161,7 @@ class LiveCurve:
             self._canvas = FigureCanvasAgg(self._figure)
             self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
             self._score_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
-            self._name_axes(plain_text(noun, 20), plain_text(shown.name, 30))
+            self._name_axes(plain_text(noun, 20), plain_text(shown.name, 24))
             for axes in self._figure.axes:
                 axes.set_xlabel("epochs")
                 axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
