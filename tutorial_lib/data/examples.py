@@ -51,7 +51,7 @@ def inputs_of(value: Any, what: str) -> Tensor:
     """
     columns = list(value.columns) if hasattr(value, "iloc") and hasattr(value, "columns") else None
     if isinstance(value, Tensor):
-        given: Any = _plain(value, what)
+        given: Any = plain(value, what)
         if given.dtype is torch.int64:
             _check_rows(given, what)
             return given.to("cpu", copy=True, memory_format=torch.contiguous_format)
@@ -101,7 +101,8 @@ def refuse_not_finite(
     Args:
         given: What the tensor was made of, of the same shape: it says what stands there.
     """
-    if not tensor.is_floating_point() or bool(tensor.isfinite().all()):
+    # No sum of finite float32 is too large for a float64.
+    if not tensor.is_floating_point() or bool(tensor.sum(dtype=torch.float64).isfinite()):
         return
     bad = tensor.isfinite().logical_not_()
     index = bad.nonzero()[0].tolist()
@@ -125,7 +126,7 @@ def _place(index: Sequence[int], columns: Sequence[Any] | None = None) -> str:
     return str(list(index))
 
 
-def _plain(tensor: Tensor, what: str) -> Tensor:
+def plain(tensor: Tensor, what: str) -> Tensor:
     """Return a tensor of real numbers in memory, without its history."""
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type == "meta":
         how = "meta" if tensor.device.type == "meta" else "quantized"
@@ -162,8 +163,9 @@ def _array(value: Any, what: str) -> np.ndarray:
 def _array_of_tensor(item: Any, what: str) -> Any:
     if not isinstance(item, Tensor):
         return item
-    item = _plain(item, what).cpu()
-    return (item.float() if item.dtype is torch.bfloat16 else item).numpy()
+    item = plain(item, what).cpu()
+    known_to_numpy = item.dtype.itemsize > 1 and item.dtype is not torch.bfloat16
+    return (item if known_to_numpy or not item.is_floating_point() else item.float()).numpy()
 
 
 def _refuse_unequal(rows: list[Any], what: str) -> None:
@@ -213,7 +215,7 @@ def _is_missing(value: Any) -> bool:
     """Tell whether a value stands for none: None, NaN, pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, numbers.Real) and bool(np.isnan(float(value)))
+    return isinstance(value, numbers.Real) and bool(value != value)
 
 
 # ---- targets ----
@@ -231,14 +233,17 @@ def targets_of(value: Any, what: str) -> Targets:
         TypeError, ValueError: It is none of these.
     """
     if isinstance(value, Tensor):
-        given: Any = _plain(value, what).cpu()
+        given: Any = plain(value, what).cpu()
         is_float, is_bool = given.is_floating_point(), given.dtype is torch.bool
     else:
         given = _array(value, what)
         if given.dtype.kind == "O":
             given = _of_one_kind(given, what)
         if given.dtype.kind in "UST":
-            texts = np.char.decode(given) if given.dtype.kind == "S" else given.astype(str)
+            try:
+                texts = np.char.decode(given) if given.dtype.kind == "S" else given.astype(str)
+            except UnicodeDecodeError:
+                raise ValueError(f"{what} must be texts; there are bytes not in UTF-8") from None
             return Targets("texts", _single_column(texts, what))
         if given.dtype.kind not in "fiub":
             raise TypeError(

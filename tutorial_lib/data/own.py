@@ -24,6 +24,7 @@ from tutorial_lib.data.examples import (
     check_alike,
     check_texts,
     inputs_of,
+    plain,
     refuse_not_finite,
     settle,
     targets_of,
@@ -34,6 +35,7 @@ from tutorial_lib.data.streamed import MOST_WORKERS, StreamedSplit
 from tutorial_lib.hardware import choose_device, free_memory, use_available_cores
 from tutorial_lib.random_state import seeded
 
+READY = torch.float32, torch.int64  # types of inputs that stay as they are
 NUM_PROBED = 16  # items that are asked for twice: whether they are the same each time
 NO_NAMES = (TensorDataset, Subset, ConcatDataset, list, tuple)  # classes that name no data
 
@@ -230,14 +232,20 @@ class Items(Dataset):
     """
 
     def __init__(self, dataset: Any, what: str, targets: Tensor) -> None:
-        self.dataset, self.what, self.targets = dataset, what, targets
+        self.dataset, self.what = dataset, what
+        is_regression = targets.is_floating_point()
+        self._targets = targets if is_regression else targets.tolist()  # ints are collated fastest
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self._targets)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        index = int(index)
-        return _pair_of(self.dataset[index], index, self.what)[0], self.targets[index]
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor | int]:
+        item = self.dataset[index]
+        if type(item) is tuple and len(item) == 2:  # as a rule; asked for each item of each epoch
+            tensor = item[0]
+            if type(tensor) is Tensor and tensor.dtype in READY and not tensor.requires_grad:
+                return tensor, self._targets[index]
+        return _pair_of(item, index, self.what)[0], self._targets[index]
 
 
 def _item(dataset: Any, index: int, what: str) -> tuple[Tensor, Any]:
@@ -260,8 +268,8 @@ def _pair_of(item: Any, index: int, what: str) -> tuple[Tensor, Any]:
 
 def _input(value: Any, what: str) -> Tensor:
     """Return an input as a tensor of float32 or int64."""
-    if type(value) is Tensor and value.dtype in (torch.float32, torch.int64):
-        tensor = value.detach() if value.requires_grad else value
+    if type(value) is Tensor and value.dtype in READY and value.layout is torch.strided:
+        tensor = plain(value, what)
     elif (module := sys.modules.get("PIL.Image")) and isinstance(value, module.Image):
         tensor = picture_tensor(value)
     elif value is None or isinstance(value, (str, bytes, Mapping)):

@@ -453,15 +453,15 @@ class Pictures(Dataset):
         mean: Tensor,
         std: Tensor,
     ) -> None:
-        self.paths, self.targets, self.shape = [*map(str, paths)], targets, shape
+        self.paths, self.labels, self.shape = [*map(str, paths)], targets.tolist(), shape
         self.mean, self.std = mean, std
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
         pixels = torch.from_numpy(read_picture(self.paths[index], self.shape))
-        return normalised(pixels, self.mean, self.std), self.targets[index]
+        return normalised(pixels, self.mean, self.std), self.labels[index]
 
 
 # ---- which set ----
