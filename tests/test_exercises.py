@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
 
 from tutorial_lib import Hyperparameters, LeNet5, exercises
 from tutorial_lib.engine.train import TrainingRun
@@ -20,7 +22,8 @@ ALL = {name: exercise for some in EXERCISES.values() for name, exercise in some.
 FUNCTIONS = (
     "sgd_step", "smooth_l1", "logit_gradient", "sum_for_mean", "momentum_step", "lion_step",
     "accuracy", "mismatched_labels", "brake", "train_last_layer", "forgotten_zero_grad",
-    "train_step", "whole_gradient", "warm_rate",
+    "train_step", "whole_gradient", "warm_rate", "scale_columns", "r_squared", "stop_early",
+    "clip_gradient", "square_loss",
 )  # fmt: skip
 MISTAKES = [
     pytest.param(name, answer, message, id=f"{name}-{number}")
@@ -131,6 +134,30 @@ def whole_gradient_by_images(gradients, counts):
     return images.mean(dim=0)
 
 
+def scaled_by_sklearn(train, others):
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(others)
+
+
+def scaled_by_sample_spread(train, others):
+    mean, spread = train.mean(dim=0), train.std(dim=0)  # divides by N - 1
+    return (train - mean) / spread, (others - mean) / spread
+
+
+def stop_early_by_slices(losses, patience):
+    for epoch in range(len(losses)):
+        following = losses[epoch + 1 : epoch + 1 + patience]
+        if losses[epoch] == losses[: epoch + 1].min() and (following > losses[epoch]).all():
+            return epoch
+
+
+def clip_by_torch(gradient, max_norm):
+    weight = torch.nn.Parameter(torch.zeros_like(gradient))
+    weight.grad = gradient
+    torch.nn.utils.clip_grad_norm_([weight], max_norm)
+    return weight.grad
+
+
 def warm_rate_by_cases(step, num_warm, rate):
     return rate if step >= num_warm else step * rate / num_warm
 
@@ -163,6 +190,11 @@ RIGHT = {
     "scaled_rate": [0.08],
     "warm_rate": [warm_rate_by_cases],
     "lone_image": [32, 32.0],
+    "scale_columns": [scaled_by_sklearn, scaled_by_sample_spread],
+    "r_squared": [lambda predictions, targets: r2_score(targets, predictions)],
+    "stop_early": [stop_early_by_slices],
+    "clip_gradient": [clip_by_torch],
+    "square_loss": [lambda outputs, targets: ((targets - outputs) ** 2).mean().item()],
     "catch_up": [Hyperparameters(batch_size=256, epochs=3, learning_rate=0.003, optimizer="adam")],
     "mismatched_labels": [
         lambda images, labels, order: (images[order], labels),

@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from typing import Any
 
-from tutorial_lib.exercises import losses, optimizers, scaling, steps, training
+from tutorial_lib.exercises import losses, optimizers, own, scaling, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, described, is_nothing
 from tutorial_lib.table import shortened
 
@@ -20,6 +20,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
     "03_optimizers": optimizers.EXERCISES,
     "04_training": training.EXERCISES,
     "05_scaling": scaling.EXERCISES,
+    "06_your_own": own.EXERCISES,
 }
 _wrong_tries: Counter[str] = Counter()
 _hints_given: Counter[str] = Counter()
