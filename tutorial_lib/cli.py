@@ -32,12 +32,12 @@ from tutorial_lib.engine import (
     iterate_for_device,
     monitor,
 )
+from tutorial_lib.engine.named import DIGITS, absolute, make_importable, named_data, named_network
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.files import free_names
 from tutorial_lib.interrupts import BROKEN_PIPE, Interrupts, ignore, silence
 from tutorial_lib.losses import LOSSES
 from tutorial_lib.models import LeNet5, make_model
-from tutorial_lib.named import DIGITS, absolute, make_importable, named_data, named_network
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.pictures.curve_file import check_curve, save_curve
 

@@ -3,12 +3,14 @@
 import copy
 import math
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
 from tutorial_lib.data import Split
+from tutorial_lib.data.streamed import StreamedSplit
 from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.train import TrainingRun
@@ -19,7 +21,6 @@ from tutorial_lib.optimizers import make_optimizer
 NUM_REPLAYED = 3  # steps; from the third on, momentum, hooks and frozen layers have acted
 _FORWARDS = {kind: kind.forward for kind in (LeNet5, nn.Conv2d, nn.Linear)}
 _HELD = {"_parameters", "_buffers", "_modules"}  # compared by themselves
-_WITHOUT_EFFECT = {"training"}  # on a LeNet5: none of its layers has two modes
 
 
 def is_plain_lenet(model: nn.Module) -> bool:
@@ -36,23 +37,42 @@ def is_plain_lenet(model: nn.Module) -> bool:
         fresh = LeNet5(init=model.init, seed=model.seed)
     except (AttributeError, TypeError, ValueError):  # these were changed
         return False
+    return are_same_networks(model, fresh, without={"training"})  # its layers have no two modes
+
+
+def are_same_networks(
+    model: nn.Module, fresh: nn.Module, *, without: AbstractSet[str] = frozenset()
+) -> bool:
+    """Say whether a network computes as another one that is new, whatever its weights.
+
+    It has the same layers and types, no hook, no other forward, and the same parts are shared. The
+    whole may be of another class, a chain of layers with a name of its own.
+
+    Args:
+        without: Attributes that need not be the same.
+    """
     ours, theirs = (list(net.named_modules(remove_duplicate=False)) for net in (model, fresh))
     return (
         len(ours) == len(theirs)
-        and all(_are_same_parts(*pair) for pair in zip(ours, theirs, strict=True))
+        and all(_are_same_parts(*pair, without) for pair in zip(ours, theirs, strict=True))
         and _tensors(model) == _tensors(fresh)
         and all(weights.dtype is torch.float32 for weights in model.parameters())
     )
 
 
-def _are_same_parts(ours: tuple[str, nn.Module], theirs: tuple[str, nn.Module]) -> bool:
+def _are_same_parts(
+    ours: tuple[str, nn.Module], theirs: tuple[str, nn.Module], without: AbstractSet[str]
+) -> bool:
     (name, part), (other_name, other) = ours, theirs
     values, others = (
-        {key: value for key, value in vars(one).items() if key not in _HELD | _WITHOUT_EFFECT}
+        {key: value for key, value in vars(one).items() if key not in _HELD | without}
         for one in (part, other)
     )
+    is_same_class = type(part) is type(other) or (
+        name == "" and type(part).forward is type(other).forward
+    )
     try:
-        return name == other_name and type(part) is type(other) and bool(values == others)
+        return name == other_name and is_same_class and bool(values == others)
     except Exception:  # a value of the learner's own that cannot be compared
         return False
 
@@ -80,20 +100,20 @@ def frozen_parts(model: nn.Module) -> list[str]:
     for name, layer in model.named_children():
         weights = dict(layer.named_parameters(prefix=name))
         frozen = [key for key, weight in weights.items() if not weight.requires_grad]
-        names += [name] if len(frozen) == len(weights) else frozen
+        names += [name] if weights and len(frozen) == len(weights) else frozen
     return names
 
 
-def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_lenet: bool) -> str:
+def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_written: bool) -> str:
     """Say what of a run is not as its settings and its changes tell; "" if nothing is known.
 
     Args:
         start: A model as the run's was before its first step.
-        is_lenet: Whether it and the run's model are plain.
+        is_written: Whether the script makes such a model by itself.
     """
     if not _is_ours(run) or not _is_ours(run.batches) or not _is_ours(run.data.train):
-        return "The run, its batches or its images are of a class of your own"
-    if type(run.batches) is not Batches or type(run.data.train) is not Split:
+        return f"The run, its batches or its {run.data.unit} are of a class of your own"
+    if type(run.batches) is not Batches or type(run.data.train) not in (Split, StreamedSplit):
         return "Its batches were replaced"
     if _replaced(run) or _replaced(run.batches):
         return "A method of the run was replaced"
@@ -102,10 +122,10 @@ def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_lenet: bool)
     if _is_changed(run.optimizer, run):
         return "Its optimizer was changed by hand"
     if run.first_digest and run.data.train.digest != run.first_digest:
-        return "Its images or labels were changed after the first step"
+        return f"Its {run.data.unit} or their targets were changed after the first step"
     if not _is_in_order(run.history, len(run.data.train)):
         return "Its position was changed by hand"
-    if is_lenet and run.processes == 1:
+    if is_written and run.processes == 1 and type(run.data.train) is Split:
         if _froze_later(run.model, start):
             return "Layers were frozen on its way"
         if not _first_losses_come_again(run, start):
@@ -115,7 +135,8 @@ def what_was_done_by_hand(run: TrainingRun, start: nn.Module, *, is_lenet: bool)
 
 def _has_usual_loss(run: TrainingRun) -> bool:
     weighted = getattr(run.loss_function, "__self__", None) is run  # by its process's share
-    return weighted or run.loss_function is loss_function(run.hyperparameters.loss)
+    usual = run.own_loss or loss_function(run.hyperparameters.loss)
+    return weighted or run.loss_function is usual
 
 
 def _is_ours(thing: object) -> bool:
@@ -183,7 +204,7 @@ def _first_losses_come_again(run: TrainingRun, start: nn.Module) -> bool:
     for name, weights in run.model.named_parameters():
         dict(model.named_parameters())[name].requires_grad_(weights.requires_grad)
     settings = run.first_hyperparameters.replace(batch_size=records[0].batch_size)
-    again = TrainingRun(model, run.data, settings)
+    again = TrainingRun(model, run.data, settings, loss=run.own_loss)
     rates = [record.learning_rate for record in records]
     losses = []
     try:
