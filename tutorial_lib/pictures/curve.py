@@ -160,8 +160,8 @@ class LiveCurve:
             self._figure = Figure(figsize=size, dpi=100, layout="none")
             self._canvas = FigureCanvasAgg(self._figure)
             self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
-            self._score_axes = self._figure.add_axes((0.74, 0.14, 0.245, 0.77))
-            self._name_axes(plain_text(noun, 20), plain_text(shown.name, 24))
+            self._score_axes = self._figure.add_axes((0.74, 0.14, 0.24, 0.77))
+            self._name_axes(plain_text(noun, 16), plain_text(shown.name, 20))
             for axes in self._figure.axes:
                 axes.set_xlabel("epochs")
                 axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
@@ -180,7 +180,7 @@ class LiveCurve:
         self._loss_axes.set_title(title, color=INK)
         self._loss_axes.set_ylabel("loss")
         # It stays where it is, however long the numbers grow.
-        self._loss_axes.yaxis.set_label_coords(0.025, 0.525, transform=self._figure.transFigure)
+        self._loss_axes.yaxis.set_label_coords(0.019, 0.525, transform=self._figure.transFigure)
         name = name[:1].upper() + name[1:]
         words = f"{name} on {self._num_held_out:,} held-out {noun}" if scored else name
         title = self._score_axes.set_title(words, color=INK)
