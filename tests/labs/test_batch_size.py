@@ -1,19 +1,26 @@
 """The batch-size lab, against a gradient that can be worked by hand."""
 
+import math
+
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib import LeNet5
 from tutorial_lib.data import Data, Split
+from tutorial_lib.labs.batch_size.draw import draw_batch_race, draw_batch_sizes
 from tutorial_lib.labs.batch_size.measure import (
+    RACE_SIZES,
     BatchRecord,
     count_points,
     fit_slope,
     fitted_variance,
     measure_batches,
     race_batches,
+    race_sizes_for,
     scaled_rate,
+    sizes_for,
 )
 from tutorial_lib.labs.batch_size.panel import batch_race_panel, batch_size_panel
 
@@ -98,3 +105,75 @@ def test_the_race_panel_shows_each_size(few):
     assert "1024:" in panel.status.value
     assert panel.progress_bar.value == panel.progress_bar.max
     panel.close()
+
+
+def test_sizes_go_as_far_as_the_training_set():
+    assert sizes_for(120) == (4, 8, 16, 32, 64)
+    assert race_sizes_for(120) == (4, 16, 32, 64)
+    assert race_sizes_for(4000) == RACE_SIZES
+    assert sizes_for(3) == race_sizes_for(3) == (1,)
+
+
+class Draws(nn.Module):
+    """Everything that would add noise of its own, or leave gradients of another kind."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(13, 8, sparse=True)
+        self.net = nn.Sequential(nn.BatchNorm1d(8), nn.Dropout(0.5), nn.ReLU(), nn.LazyLinear(3))
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, inputs):
+        return self.net(inputs @ self.words(torch.arange(13)))
+
+
+def test_a_network_that_draws_is_held_still(wine):
+    model = Draws()
+    records = list(measure_batches(model, wine.train, sizes=(4, 16, 64)))
+    assert fit_slope(records) == pytest.approx(-1, abs=0.2)
+    assert model.training
+    assert not model.net[0].num_batches_tracked
+
+
+def test_a_regression_is_measured_and_raced_in_its_own_unit(diabetes):
+    panel = batch_size_panel(diabetes.default_network(), diabetes)
+    records = panel.run(num_batches=4)
+    assert [record.batch_size for record in records] == [4, 8, 16, 32, 64, 128, 256]
+    assert "A step with 256 patients takes" in panel.status.value
+    race = batch_race_panel(diabetes)
+    points = race.run(learning_rate=1e-5, epochs=2)
+    assert {point.batch_size for point in points} == {4, 16, 64, 256}
+    assert max(point.loss for point in points) > 1_000
+    axes = Figure().subplots(1, 2)
+    draw_batch_race(axes, points, num_classes=None, unit="patients")
+    assert axes[0].get_ylim()[1] > max(point.loss for point in points)
+    assert axes[0].get_xlabel() == "patients seen"
+    race.run(learning_rate=1e9, epochs=3)
+    assert "4: diverged" in race.status.value
+    assert "All have diverged" in race.status.value
+    panel.close(), race.close()
+
+
+def test_the_same_gradients_everywhere_have_no_slope(wine):
+    def nothing(outputs, targets):
+        return 0.0 * outputs.sum()
+
+    records = list(measure_batches(wine.default_network(), wine.train, loss=nothing))
+    assert math.isnan(fit_slope(records))
+    draw_batch_sizes(Figure().subplots(1, 3), records)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"model": nn.Linear(3, 3)}, r"the model cannot take the inputs, \[2, 13\] a batch"),
+        ({"model": nn.Linear(13, 3).requires_grad_(False)}, "weights that are trained"),
+        ({"model": "net"}, r"the model must be a torch.nn.Module; got 'net'"),
+        ({"loss": "mae"}, "loss must be one of"),
+        ({"loss": 3}, "loss must be a name or"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_at_once(wine, wrong, message):
+    given = {"model": wine.default_network(), "loss": None} | wrong
+    with pytest.raises((TypeError, ValueError), match=message):
+        batch_size_panel(given["model"], wine, loss=given["loss"])

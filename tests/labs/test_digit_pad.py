@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, from_tensors
 from tutorial_lib.labs import DigitPad
 from tutorial_lib.labs.digit_pad import handwriting
 from tutorial_lib.labs.digit_pad import panel as pad
@@ -17,14 +17,14 @@ from tutorial_lib.pictures import theme
 
 
 class Says(nn.Module):
-    """Always reads the same digit."""
+    """Always reads the same digit, or another class."""
 
-    def __init__(self, digit):
+    def __init__(self, digit, num_classes=10):
         super().__init__()
-        self.logits = nn.Parameter(torch.eye(10)[digit] * 5)
+        self.logits = nn.Parameter(torch.eye(num_classes)[digit] * 5)
 
     def forward(self, images):
-        return self.logits.expand(len(images), 10)
+        return self.logits.expand(len(images), -1)
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +90,63 @@ def test_the_pad_follows_the_last_model():
 
 
 def test_a_network_that_fails_is_told_in_words():
-    reader = DigitPad(nn.Linear(3, 10))
+    reader = DigitPad(lambda: nn.Linear(3, 10))
     sheet = handwriting.draw_strokes(handwriting.STROKES[1], pad.SIDE, pad.PEN)
     reader.set_state({"drawing": sheet.tobytes()})
-    assert reader.words.startswith("No answer: ")
+    assert reader.words.startswith("No answer: the network must take one grey picture")
     assert reader.probabilities == []
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="one grey picture"):
         reader.preset(1)
+
+
+def grey(count, classes=None):
+    """Return grey pictures of 32 x 32 of so many classes."""
+    labels = torch.arange(2 * count) % count
+    data = torch.zeros(2 * count, 1, 32, 32), labels
+    return from_tensors(data, name="letters", noun="letters", classes=classes, device="cpu")
+
+
+def test_classes_have_their_names_and_nothing_speaks_of_digits():
+    data = grey(3, ["shirt", "coat", "bag"])
+    reader = DigitPad(Says(1, 3), data=data)
+    assert (reader.names, reader.reads_digits) == (["shirt", "coat", "bag"], False)
+    assert reader.words == "Draw what the network was trained on: shirt, coat, bag."
+    assert reader.preset(5) == 1
+    assert reader.words == "The network says: coat (99 %)."  # e^5 / (e^5 + 2)
+    assert len(reader.probabilities) == 3
+    assert reader.picture().alt == reader.words
+
+
+def test_of_many_classes_the_likeliest_are_shown():
+    reader = DigitPad(lambda: Says(30, 47))
+    assert reader.reads_digits  # nobody knows yet
+    assert reader.preset(5) == 30
+    assert len(reader.names) == len(reader.probabilities) == pad.MOST_BARS
+    assert reader.names[0] == "30"
+    assert reader.probabilities == sorted(reader.probabilities, reverse=True)
+    reader.clear()
+    assert reader.words.startswith("Draw what the network was trained on: 30,")
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "message"),
+    [
+        (nn.Conv2d(3, 10, 32), None, "must take one grey picture"),
+        (nn.Linear(13, 3), "wine", "data must be grey pictures of 32 x 32"),
+        (nn.Conv2d(3, 4, 32), "pictures", r"of 'noise' are of shape \(3, 32, 32\)"),
+        (nn.Linear(13, 1), "diabetes", "'diabetes' is a regression"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_at_once(request, model, data, message):
+    with pytest.raises(ValueError, match=message):
+        DigitPad(model, data=data and request.getfixturevalue(data))
+
+
+def test_a_network_has_an_output_for_each_class_of_the_data():
+    with pytest.raises(ValueError, match="each of the 3 classes of the data; it has 10"):
+        DigitPad(Says(1), data=grey(3))
+    with pytest.raises(TypeError, match="data must come from load_digits"):
+        DigitPad(Says(1), data="letters")
 
 
 def test_what_is_no_model_and_no_digit_is_refused():

@@ -134,9 +134,22 @@ def test_a_digit_of_0_to_1_is_no_empty_paper(mnist):
     assert torch.equal(as_input(digit / 255), as_input(digit))
 
 
-def test_a_network_that_gives_more_or_fewer_than_ten_logits_is_named(mnist):
-    with pytest.raises(ValueError, match=r"must give ten logits.*it gave \(1, 26\)"):
-        read_digit(nn.Sequential(nn.Flatten(), nn.Linear(1024, 26)), mnist[0][0])
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nn.Flatten(0), r"logits, of shape \(1, classes\); it gave \(1024,\)"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(1024, 1)), "two classes or more; it has 1"),
+        (nn.Conv2d(3, 10, 32), r"one grey picture, of shape \(1, 1, 32, 32\): RuntimeError"),
+    ],
+)
+def test_a_network_of_other_pictures_or_answers_is_told_so(mnist, model, words):
+    with pytest.raises(ValueError, match=words):
+        read_digit(model, mnist[0][0])
+
+
+def test_a_network_may_have_any_number_of_classes(mnist):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(1024, 26))
+    assert len(read_digit(model, mnist[0][0])) == 26
 
 
 def test_a_diverged_network_is_named(mnist):

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import nn
+from torch.nn.utils import parametrizations
 
-from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, from_tensors
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.labs.inside.draw import draw_inside
 from tutorial_lib.labs.inside.measure import (
@@ -18,6 +19,7 @@ from tutorial_lib.labs.inside.measure import (
     count_records,
     dead_share,
     describe,
+    layers_of,
     looking_inside,
     train_and_look,
 )
@@ -176,3 +178,165 @@ def test_the_panel_trains_with_what_its_controls_say(few):
     assert panel.image.value != before
     assert "Step 11" in panel.status.value
     panel.close()
+
+
+class EveryKind(nn.Module):
+    """Layers that are lazy, shared, nested, parametrised, of several weights, or none at all."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(20, 8, sparse=True)
+        self.memory = nn.LSTM(8, 6, 2, batch_first=True)
+        self.normed = parametrizations.weight_norm(nn.Linear(6, 6))
+        self.again = self.normed
+        self.block = nn.ModuleDict({"conv": nn.Conv1d(6, 4, 3), "norm": nn.BatchNorm1d(4)})
+        self.scale = nn.Parameter(torch.ones(4))
+        self.out = nn.LazyLinear(3)
+
+    def forward(self, tokens):
+        x, _ = self.memory(self.words(tokens))  # (B, 7, 6)
+        x = self.again(self.normed(x).clamp(min=0)).mT
+        x = torch.relu(self.block["norm"](self.block["conv"](x)))  # (B, 4, 5)
+        return self.out((x.mT * self.scale).flatten(1))
+
+
+@pytest.fixture(scope="module")
+def sentences():
+    tokens = torch.randint(20, (32, 7), generator=torch.Generator().manual_seed(0))
+    words = {"name": "sentences", "noun": "sentences", "device": "cpu"}
+    return from_tensors((tokens, torch.arange(32) % 3), **words)
+
+
+def test_layers_of_every_kind_are_found(sentences):
+    look = first_look(EveryKind(), sentences, optimizer="sgd")
+    names = {"EveryKind", "words", "memory", "normed", "block.conv", "block.norm", "out"}
+    assert set(look) == names
+    assert all(layer.gradient_norm > 0 and layer.update_norm > 0 for layer in look.values())
+    model = TrainingRun(EveryKind(), sentences, Hyperparameters(batch_size=8)).model
+    assert len(layers_of(model)["memory"]) == 8
+    assert len(layers_of(model)["normed"]) == 3  # direction, length, bias
+    with_relu = {name for name, layer in look.items() if layer.dead_share is not None}
+    assert with_relu == {"normed", "block.norm"}
+
+
+RELUS = {
+    "relu": torch.relu,
+    "method": lambda x: x.relu(),
+    "relu6": F.relu6,
+    "module": nn.ReLU6(),
+    "clamp": lambda x: x.clamp(min=0),
+    "clamp_": lambda x: x.clamp_(0, 4),
+    "hardtanh": nn.Hardtanh(0, 1),
+    "threshold": nn.Threshold(0, 0),
+}
+
+
+class With(nn.Module):
+    def __init__(self, activation):
+        super().__init__()
+        self.first, self.activation, self.last = nn.Linear(13, 4), activation, nn.Linear(4, 3)
+        nn.init.constant_(self.first.bias, 1e3)
+        self.first.bias.data[2] = -1e3
+
+    def forward(self, inputs):
+        return self.last(self.activation(self.first(inputs)))
+
+
+@pytest.mark.parametrize("name", RELUS)
+def test_a_relu_of_any_kind_is_seen(wine, name):
+    assert first_look(With(RELUS[name]), wine, learning_rate=1e-9)["first"].dead_share == 0.25
+
+
+def test_a_leaky_relu_is_never_dead_and_other_clamps_are_none(wine):
+    assert first_look(With(F.leaky_relu), wine)["first"].dead_share == 0.0
+    assert first_look(With(lambda x: x.clamp(-1, 1)), wine)["first"].dead_share is None
+
+
+def test_units_lie_along_the_last_dimension_of_sentences_and_the_second_of_pictures():
+    alive = torch.zeros(2, 5, 4)
+    alive[0, 3, 1] = 1.0
+    assert dead_share(alive, units_at=-1) == 0.75
+    assert dead_share(alive, units_at=1) == pytest.approx(0.8)
+    assert dead_share(torch.zeros(3)) == 1.0
+
+
+def test_a_relu_in_the_loss_does_not_count_for_the_last_layer(wine):
+    def hinge(outputs, targets):
+        return torch.relu(1 - outputs.gather(1, targets[:, None])).mean()
+
+    settings = Hyperparameters(epochs=1, batch_size=len(wine.train))
+    run = TrainingRun(wine.default_network(), wine, settings, loss=hinge)
+    (look,) = looks_of(looking_inside(run))
+    assert look.layers[-1].dead_share is None
+    assert look.layers[0].dead_share is not None
+
+
+def test_gradients_are_told_that_a_step_of_ones_own_clears(wine):
+    def my_update(run, inputs, targets):
+        loss = run.loss_function(run.model(inputs), targets)
+        loss.backward()
+        run.optimizer.step()
+        run.optimizer.zero_grad()
+        return loss
+
+    settings = Hyperparameters(epochs=1, batch_size=len(wine.train), optimizer="sgd")
+    own, plain = (
+        looks_of(looking_inside(TrainingRun(new_linear(), wine, settings, update=update)))
+        for update in (my_update, None)
+    )
+    assert own == plain
+
+
+def new_linear() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return nn.Linear(13, 3)
+
+
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers = [nn.Linear(13 if number == 0 else 4, 4) for number in range(40)]
+        self.a_name_that_is_long = nn.ModuleList(layers)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        for number, layer in enumerate(self.a_name_that_is_long):
+            inputs = layer(inputs) if number % 4 else torch.relu(layer(inputs))
+        return self.head(inputs)
+
+
+def test_of_many_layers_a_few_are_drawn_and_that_is_said(wine):
+    panel = inside_panel(wine, new_model=Deep)
+    records = panel.run(num_steps=3)
+    assert "8 of 41 layers are drawn" in panel.status.value
+    grid = Figure().subplots(4, 1).reshape(4, 1)
+    draw_inside(grid, {"deep": records}, num_classes=3)
+    drawn = {text.get_text() for text in grid[1, 0].texts}
+    assert len(drawn) == 8
+    assert "head" in drawn
+    assert max(map(len, drawn)) <= 16
+    assert len(grid[3, 0].texts) == 4
+    assert {text.get_text() for text in grid[0, 0].texts} == {"ln 3"}
+    panel.close()
+
+
+def test_the_panel_of_a_regression_has_no_init_and_no_guess(diabetes):
+    panel = inside_panel(diabetes)
+    assert set(panel.controls) == {"learning_rate", "num_steps"}
+    records = panel.run(num_steps=3, learning_rate=1e-5)
+    assert records[0].batch_size == 32
+    grid = Figure().subplots(4, 1).reshape(4, 1)
+    draw_inside(grid, {"regression": records}, num_classes=None)
+    low, high = grid[0, 0].get_ylim()
+    assert low < min(step.loss for step in records if isinstance(step, StepRecord))
+    assert high > 10_000
+    assert not grid[0, 0].texts
+    panel.close()
+
+
+def test_an_init_is_lenets_alone(wine):
+    with pytest.raises(ValueError, match="init must be 'torch' for a network that is no LeNet5"):
+        train_and_look(wine, init="mindspore")
+    with pytest.raises(ValueError, match="the model cannot take the inputs"):
+        inside_panel(wine, new_model=LeNet5)

@@ -157,3 +157,58 @@ def test_the_finder_makes_the_networks_of_its_training_panel(few):
     finder.run(num_steps=50)
     assert made == [4]
     training.close(), finder.close()
+
+
+def test_a_loss_in_large_units_is_tested_from_a_lower_rate_on(diabetes, wine):
+    starts = {}
+    for data in (diabetes, wine):
+        settings = Hyperparameters(loss=data.default_loss)
+        found = suggest(list(lr_finder(data.default_network(), data, settings)))
+        starts[data.name] = next(lr_finder(data.default_network(), data, settings)).learning_rate
+        run = TrainingRun(
+            data.default_network(), data, settings.replace(learning_rate=found.learning_rate)
+        )
+        assert list(run)[-1].mean_loss < 0.5 * found.level
+    assert starts["wine"] == 1e-4
+    assert starts["diabetes"] < 1e-5
+
+
+def test_a_loss_that_falls_to_nothing_suggests_a_tenth_of_where_it_got_there():
+    losses = [1.0] * 20 + [0.9, 0.5, 0.01] + [1e-6] * 30  # no gradient is left, so nothing ends
+    assert suggest(made_up(losses)).learning_rate == pytest.approx(2.3)
+
+
+def test_losses_below_zero_and_large_ones_are_read_alike():
+    shape = [2.3] * 20 + [2.2, 2.0, 1.5, 1.9, 2.4]
+    plain = suggest(made_up(shape))
+    for scale, shift in ((1e4, 0), (1e-6, 0), (1, -5)):
+        found = suggest(made_up([scale * loss + shift for loss in shape]))
+        assert (found.learning_rate, found.ended_at) == (plain.learning_rate, plain.ended_at)
+
+
+def test_the_finder_takes_its_panels_network_loss_and_step(wine):
+    seen = []
+
+    def halved(outputs, targets):
+        seen.append(len(targets))
+        return 0.5 * nn.functional.cross_entropy(outputs, targets)
+
+    training = TrainingPanel(wine, new_model=lambda: nn.Linear(13, 3), loss=halved)
+    finder = LrFinderPanel(training)
+    seen.clear()
+    records = finder.run(num_steps=50)
+    assert len(seen) >= len(records)
+    assert records[0].loss < 1
+    assert finder.use() == training.learning_rate.value
+    training.close(), finder.close()
+
+
+def test_a_network_that_cannot_be_copied_is_told_in_words(few):
+    class Held(nn.Linear):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("mine alone")
+
+    with pytest.raises(ValueError, match=r"can be copied.*RuntimeError: mine alone"):
+        lr_finder(Held(3, 10), few)
+    with pytest.raises(TypeError, match="training must be a TrainingPanel"):
+        LrFinderPanel(few)

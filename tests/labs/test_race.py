@@ -354,3 +354,110 @@ def test_what_a_race_panel_is_given_stands_on_its_controls_as_it_is(few):
     add.click()
     assert settings in list(panel.runners.values())[1:]
     panel.close()
+
+
+def quick(data, **settings) -> Hyperparameters:
+    settings = {"epochs": 2, "batch_size": 16, "loss": data.default_loss} | settings
+    return Hyperparameters(optimizer="adam", **settings)
+
+
+def test_wines_are_raced_on_what_is_held_out_and_counted(wine):
+    panel = RacePanel(wine, {"one": quick(wine, learning_rate=0.01)}, y="accuracy")
+    panel.run(target_loss=1e-6)
+    (row,) = panel.standings
+    by_hand = f"{row.score * 40:.0f} of 40"
+    assert f">{by_hand}</td>" in panel.table().data
+    assert ">wines</th>" in panel.table().data
+    panel.set(x="wines", target_loss=5.0)
+    assert "first at a loss of 5: after 16 wines." in panel.status.value
+    panel.close()
+
+
+def test_a_regression_is_raced_in_the_unit_of_its_targets(diabetes):
+    runners = {"low": quick(diabetes), "high": quick(diabetes, learning_rate=0.1)}
+    panel = RacePanel(diabetes, runners, y="error")
+    panel.run()
+    low, high = panel.standings
+    assert low.final_loss > 1_000  # no loss is cut to 100
+    assert high.score < low.score < 200
+    axes = Figure().add_subplot()
+    draw_race(axes, panel.records)
+    assert axes.get_ylim()[1] > 20_000
+    variance = diabetes.train.targets.var(correction=0).item()
+    assert panel.values()["target_loss"] == pytest.approx(variance / 2, rel=0.05)
+    assert "held-out mean absolute error" in panel.table().data
+    panel.close()
+
+
+def test_without_a_target_the_nearest_is_named(diabetes):
+    runners = {"mse": quick(diabetes), "l1": quick(diabetes, loss="l1", learning_rate=0.3)}
+    panel = RacePanel(diabetes, runners, y="error")
+    panel.run()
+    best = min(panel.standings, key=lambda row: row.score)
+    assert f"{best.label} is nearest to the held-out patients so far" in panel.status.value
+    panel.close()
+
+
+def test_a_race_by_a_loss_a_step_and_a_metric_of_ones_own(diabetes):
+    def bend(outputs, targets):
+        return -torch.exp(-((outputs - targets) / 100).square()).mean()  # below 0
+
+    def worst(outputs, targets):
+        return (outputs - targets).abs().max()
+
+    taken = []
+
+    def my_update(run, inputs, targets):
+        taken.append(len(targets))
+        loss = run.loss_function(run.model(inputs), targets)
+        run.optimizer.zero_grad()
+        loss.backward()
+        run.optimizer.step()
+        return loss
+
+    own = {"loss": bend, "update": my_update, "metric": worst}
+    panel = RacePanel(diabetes, {"one": quick(diabetes, epochs=1)}, y="worst", **own)
+    records = panel.run()
+    assert len(taken) == len(losses_of(records, "one"))
+    assert max(losses_of(records, "one")) < 0
+    assert 150 < panel.standings[0].score < 400
+    assert ", bend, epochs 1" in panel.in_words(quick(diabetes, epochs=1))
+    panel.set(y="loss")
+    panel.close()
+
+
+def test_where_nothing_is_held_out_the_picture_says_so(pictures):
+    panel = RacePanel(pictures, {"one": quick(pictures, epochs=1)}, y="accuracy")
+    records = panel.run()
+    assert len(records) == panel.progress_bar.max == 3
+    assert "No pictures are held out" in panel.status.value
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"runners": {"a": SHORT.replace(batch_size=500)}}, "'a' cannot race: batch_size"),
+        ({"runners": {"a": SHORT}}, "'a' cannot race: loss must be one of mse, l1, huber"),
+        ({"runners": {"a": 3}}, r"'a' must be Hyperparameters\(...\); got 3"),
+        ({"new_model": lambda: torch.nn.Linear(3, 1)}, "'mse' cannot race: the model cannot take"),
+        ({"new_model": torch.nn.Linear(10, 1)}, "new_model must be callable"),
+        ({"loss": "mse"}, "loss must be a function"),
+        ({"y": "accuracy"}, "y must be one of loss, error; got 'accuracy'"),
+        ({"data": "wine"}, "data must come from load_digits, from_tensors"),
+        ({"runners": [SHORT]}, "runners must be a dict"),
+    ],
+)
+def test_what_cannot_race_is_refused_before_anything_starts(diabetes, options, message):
+    options = {"data": diabetes, "runners": {"mse": quick(diabetes)}} | options
+    with pytest.raises((TypeError, ValueError), match=message):
+        RacePanel(**options)
+
+
+def test_a_network_that_cannot_be_copied_is_told_in_words(wine):
+    class Held(torch.nn.Linear):
+        def __deepcopy__(self, memo):
+            raise RuntimeError("mine alone")
+
+    with pytest.raises(ValueError, match=r"can be copied.*RuntimeError: mine alone"):
+        next(race(wine, {"one": quick(wine)}, new_model=lambda: Held(13, 3)))

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from tutorial_lib import LeNet5
 from tutorial_lib.data import Split
+from tutorial_lib.labs.slices.draw import draw_plane
 from tutorial_lib.labs.slices.measure import GridRow, LossPlane, filter_normalised, measure_plane
 from tutorial_lib.labs.slices.panel import plane_panel
 from tutorial_lib.optimizers import OPTIMIZERS
@@ -80,3 +82,52 @@ def test_the_panel_measures_and_draws(plane):
     assert panel.image.value != before
     assert "Loss: sgd" in panel.status.value
     panel.close()
+
+
+def test_a_network_that_draws_has_the_same_loss_each_time(wine):
+    net = nn.Sequential(nn.Linear(13, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3))
+    plane = LossPlane(net, wine.held_out, num_examples=20)
+    first, second = (plane.loss(torch.zeros(2)).item() for _ in range(2))
+    net.eval()
+    inputs, targets = wine.held_out.first(20)
+    assert (
+        first == second == pytest.approx(nn.functional.cross_entropy(net(inputs), targets).item())
+    )
+
+
+def test_words_go_in_and_the_loss_may_be_ones_own():
+    net = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 1))
+    split = Split(torch.randint(9, (30, 3)), torch.rand(30, 1))
+    plane = LossPlane(net, split, loss=lambda outputs, targets: -(outputs * targets).mean())
+    rows = list(measure_plane(plane, size=3, num_steps=2, **RATES))
+    assert min(row.losses[0] for row in rows[:3]) < 0
+    draw_plane(Figure().subplots(1, 2), rows)
+
+
+def test_a_regression_has_its_own_unit_and_its_own_rate(diabetes):
+    plane = LossPlane(diabetes.default_network(), diabetes.held_out)
+    panel = plane_panel(plane, size=3, num_steps=3)
+    assert panel.values()["learning_rate"] < 1e-4
+    records = panel.run()
+    assert records[0].losses[0] > 1_000
+    assert "Loss: sgd" in panel.status.value
+    wild = list(plane.descend("sgd", learning_rate=1e30, num_steps=4))
+    assert len(wild) == 5
+    draw_plane(Figure().subplots(1, 2), [*records, *wild])
+    panel.close()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"split": "train"}, "split must be one of the data"),
+        ({"num_examples": 0}, "num_examples must be a whole number, 1 or more"),
+        ({"model": nn.BatchNorm1d(13)}, "must have weights in rows"),
+        ({"model": nn.Linear(3, 3)}, "the model cannot take the inputs"),
+        ({"loss": "hinge"}, "loss must be one of"),
+    ],
+)
+def test_a_plane_that_cannot_be_is_refused_at_once(wine, wrong, message):
+    given = {"model": nn.Linear(13, 3), "split": wine.train} | wrong
+    with pytest.raises((TypeError, ValueError), match=message):
+        LossPlane(given.pop("model"), given.pop("split"), **given)

@@ -1,6 +1,7 @@
 """What a learner brings to a lab: a network, data, a loss; checked, and held still."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -13,11 +14,11 @@ from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.evaluation import ShownMetric
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
 from tutorial_lib.models import copy_of, surely_draws_nothing
+from tutorial_lib.panels.status import MOST_COUNTED
 from tutorial_lib.random_state import seeded
 from tutorial_lib.table import loss_text
 
 ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
-FEW = 200  # of so many held-out examples, words give how many are right instead of a percentage
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -90,16 +91,11 @@ def loss_for(
     return chosen
 
 
-def answers_alike(model: nn.Module) -> Callable[[Callable[[], Tensor]], Tensor]:
-    """Return what calls an action of a model so that what it draws at random is always the same."""
+def drawing_alike(model: nn.Module) -> Callable[[], AbstractContextManager[None]]:
+    """Return what makes contexts in which a model draws the same at random, if it draws at all."""
     if surely_draws_nothing(model):
-        return lambda action: action()
-
-    def call(action: Callable[[], Tensor]) -> Tensor:
-        with seeded(0, next(model.parameters()).device):
-            return action()
-
-    return call
+        return nullcontext
+    return lambda: seeded(0, next(model.parameters()).device)
 
 
 def score_text(value: float | None, metric: ShownMetric, num_held_out: int) -> str:
@@ -112,7 +108,7 @@ def score_text(value: float | None, metric: ShownMetric, num_held_out: int) -> s
         return "\N{EN DASH}"
     if not metric.is_share:
         return loss_text(value)
-    if not 0 < num_held_out <= FEW:
+    if not 0 < num_held_out <= MOST_COUNTED:
         return f"{value:.1%}"
     count = round(value * num_held_out, 1)
     return f"{count:.0f} of {num_held_out}" if count % 1 == 0 else f"{count} of {num_held_out}"

@@ -42,7 +42,8 @@ def draw_batch_sizes(
     unit = plain_text(unit, 20)
     sizes = [record.batch_size for record in records]
     variance, cosine, clock = row
-    variance.loglog(sizes, [record.variance for record in records], "o", color=BLUE)
+    apart = [(one.batch_size, one.variance) for one in records if one.variance > 0]
+    variance.loglog([size for size, _ in apart], [height for _, height in apart], "o", color=BLUE)
     if math.isfinite(slope := fit_slope(records)):
         variance.loglog(sizes, fitted_variance(records), color=MUTED, lw=1.2, zorder=1)
         variance.set_title(f"variance of the gradient: slope {slope:.2f}")

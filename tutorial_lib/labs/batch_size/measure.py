@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 
 import numpy as np
@@ -18,7 +17,7 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data, Split
 from tutorial_lib.engine import TrainingRun
 from tutorial_lib.engine.run import Update
-from tutorial_lib.labs.own import answers_alike, held_still, loss_for, spread_over
+from tutorial_lib.labs.own import drawing_alike, held_still, loss_for, spread_over
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels.run_maker import NewRun
@@ -100,7 +99,7 @@ def measure_batches(
     for size in sizes:
         check_whole("batch size", size, low=1)
     model = held_still(model, split)
-    loss_of, call = loss_for(model, split, loss), answers_alike(model)
+    loss_of, alike = loss_for(model, split, loss), drawing_alike(model)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     if not weights:
         raise ValueError("the model must have weights that are trained; it has none")
@@ -114,13 +113,15 @@ def measure_batches(
             for _ in range(num_batches):
                 chosen = torch.randint(len(split), (size,), generator=draw).to(split.device)
                 inputs, targets = split.take(chosen)
-                start = time.perf_counter()
-                optimizer.zero_grad()
-                call(partial(_loss, model, inputs, targets, loss_of)).backward()
-                optimizer.step()
-                gradient = _gradient(weights)  # (P,)
-                squares.append((gradient - full).square().sum().item())  # item waits for the device
-                seconds.append(time.perf_counter() - start)
+                with alike():
+                    start = time.perf_counter()
+                    optimizer.zero_grad()
+                    loss_of(model(inputs), targets).backward()
+                    optimizer.step()
+                    gradient = _gradient(weights)  # (P,)
+                    square = (gradient - full).square().sum().item()  # waits for the device
+                    seconds.append(time.perf_counter() - start)
+                squares.append(square)
                 cosines.append(F.cosine_similarity(gradient, full, dim=0).item())
             yield BatchRecord(
                 size, float(np.mean(squares)), float(np.mean(cosines)), median(seconds)
@@ -222,21 +223,15 @@ def _steps_per_point(batch_size: int, num_images: int) -> int:
     return max(1, min(POINT_IMAGES, num_images // 2) // batch_size)
 
 
-def _loss(
-    model: nn.Module, inputs: Tensor, targets: Tensor, loss_of: Callable[..., Tensor]
-) -> Tensor:
-    return loss_of(model(inputs), targets)
-
-
 def _full_gradient(
     weights: Sequence[Tensor], model: nn.Module, split: Split, loss_of: Callable[..., Tensor]
 ) -> Tensor:
     """Return the gradient of the mean loss over all examples: (P,)."""
-    call = answers_alike(model)
+    alike = drawing_alike(model)
     model.zero_grad()
     for inputs, targets in split.chunks():
-        share = len(targets) / len(split)
-        (share * call(partial(_loss, model, inputs, targets, loss_of))).backward()
+        with alike():
+            (loss_of(model(inputs), targets) * (len(targets) / len(split))).backward()
     return _gradient(weights).clone()
 
 

@@ -116,7 +116,10 @@ def batch_race_panel(
         if not ends:
             number = NUMBERS[len(sizes) - 1]
             return f"{number.capitalize()}, one batch size each."
-        losses = ", ".join(f"{size}: {loss_text(loss)}" for size, loss in sorted(ends.items()))
+        told = {
+            size: "diverged" if math.isinf(end) else loss_text(end) for size, end in ends.items()
+        }
+        losses = ", ".join(f"{size}: {text}" for size, text in sorted(told.items()))
         words = f"Last loss for each batch size: {losses}."
         if all(math.isinf(loss) for loss in ends.values()):
             words += " All have diverged: try a tenth of the rate."

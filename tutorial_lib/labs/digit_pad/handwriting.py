@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from tutorial_lib.data import normalise
 from tutorial_lib.evaluation import evaluating
 from tutorial_lib.labs.digit_pad.own_pictures import grey_levels, scaled
-from tutorial_lib.models import copy_of
+from tutorial_lib.labs.own import copied
+from tutorial_lib.random_state import seeded
 
 BOX = 20  # pixels; the longer side of every MNIST digit
 FIELD = 28  # pixels; the side of an MNIST image
@@ -98,21 +99,35 @@ def as_input(digit: np.ndarray) -> Tensor:
 
 
 def read_digit(model: nn.Module, digit: np.ndarray) -> tuple[float, ...]:
-    """Return the ten probabilities that a model gives to a digit (28, 28), as of `as_input`.
+    """Return the probabilities, one for each class, that a model gives to a digit (28, 28).
 
     A copy of the model answers, so that one that is being trained in another thread is neither
     held up nor switched out of training mode.
 
+    Args:
+        model: Any network that maps (1, 1, 32, 32) to logits (1, K).
+        digit: As of `as_input`.
+
     Raises:
-        ValueError: The model answers with something that is no number, or not with ten.
+        ValueError: The model does not take that, or answers with something else, or with what is no
+            number.
     """
-    reader = copy_of(model)
-    device = next(reader.parameters()).device
-    with evaluating(reader):
-        logits = reader(as_input(digit).to(device))  # (1, 10)
-    if logits.shape != (1, 10):
-        shape = tuple(logits.shape)
-        raise ValueError(f"the network must give ten logits, of shape (1, 10); it gave {shape}")
+    reader = copied(model)
+    weights = [*reader.parameters(), *reader.buffers()]
+    device = weights[0].device if weights else "cpu"
+    with evaluating(reader), seeded(0, device):
+        try:
+            logits = reader(as_input(digit).to(device))  # (1, K)
+        except Exception as error:  # whatever a learner's network does
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"the network must take one grey picture, of shape (1, 1, 32, 32): {what}"
+            ) from error
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or logits.shape[0] != 1:
+        gave = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"the network must give logits, of shape (1, classes); it gave {gave}")
+    if logits.shape[1] < 2:
+        raise ValueError("the network must give a logit for each of two classes or more; it has 1")
     if not logits.isfinite().all():
         raise ValueError("the network's logits are no numbers: has its training diverged?")
     return tuple(logits.softmax(dim=1)[0].tolist())

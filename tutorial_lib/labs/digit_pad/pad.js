@@ -1,5 +1,6 @@
-// The pad in the browser: a canvas to draw on, the picture that the network sees, and ten bars.
-// The kernel gets `drawing` when the pen is lifted, and sets `words`, `probabilities` and `seen`.
+// The pad in the browser: a canvas to draw on, the picture that the network sees, and a bar for
+// each class. The kernel gets `drawing` when the pen is lifted, and sets `words`, `seen`, and what
+// the bars show: `names` and `probabilities`.
 
 const SIDE = 280; // pixels of the drawing, whatever its size on the screen
 const PEN = 18; // their width of a line
@@ -8,10 +9,10 @@ const NO_PEN = null;
 
 const MARKUP = `
   <canvas class="digit-pad-paper" width="${SIDE}" height="${SIDE}" role="img"
-    aria-label="Paper: draw a digit here with mouse, pen or finger"></canvas>
+    aria-label="Paper: draw here with mouse, pen or finger"></canvas>
   <div class="digit-pad-middle">
     <button type="button" class="digit-pad-clear">Clear</button>
-    <label>or show it a
+    <label class="digit-pad-presets">or show it a
       <select class="digit-pad-preset" aria-label="A digit that is drawn for you">
         <option value="">–</option>
         ${[...Array(10).keys()].map((digit) => `<option>${digit}</option>`).join("")}
@@ -25,11 +26,7 @@ const MARKUP = `
   </div>
   <div class="digit-pad-answer">
     <p class="digit-pad-words" aria-live="polite"></p>
-    <ol class="digit-pad-bars">
-      ${[...Array(10).keys()]
-        .map((digit) => `<li><b>${digit}</b><span><i></i></span><output></output></li>`)
-        .join("")}
-    </ol>
+    <ol class="digit-pad-bars"></ol>
   </div>`;
 
 /** Draw one byte a pixel as black ink: 0 is paper, 255 is ink. */
@@ -49,6 +46,14 @@ function inkOf(canvas) {
   return ink;
 }
 
+/** Make a bar for a class; its name is text, whatever it holds. */
+function bar(name) {
+  const item = document.createElement("li");
+  item.innerHTML = "<b></b><span><i></i></span><output></output>";
+  item.firstChild.textContent = item.firstChild.title = name;
+  return item;
+}
+
 function render({ model, el }) {
   el.classList.add("digit-pad");
   el.dataset.lmSuppressShortcuts = "true"; // keys pressed here are not JupyterLab's,
@@ -59,7 +64,8 @@ function render({ model, el }) {
   const preset = el.querySelector(".digit-pad-preset");
   const seen = el.querySelector(".digit-pad-seen");
   const words = el.querySelector(".digit-pad-words");
-  const bars = [...el.querySelectorAll(".digit-pad-bars li")];
+  const presets = el.querySelector(".digit-pad-presets");
+  const bars = el.querySelector(".digit-pad-bars");
 
   const pen = paper.getContext("2d", { willReadFrequently: true });
   pen.lineWidth = PEN;
@@ -123,14 +129,23 @@ function render({ model, el }) {
     words: () => {
       words.textContent = model.get("words");
     },
+    names: () => {
+      const names = model.get("names");
+      bars.replaceChildren(...names.map(bar));
+      bars.classList.toggle("digit-pad-named", names.some((name) => name.length > 2));
+      followers.probabilities();
+    },
+    reads_digits: () => {
+      presets.hidden = !model.get("reads_digits");
+    },
     probabilities: () => {
       const probabilities = model.get("probabilities");
       const highest = Math.max(...probabilities);
-      bars.forEach((bar, digit) => {
-        const percent = 100 * (probabilities[digit] ?? 0);
-        bar.classList.toggle("digit-pad-best", probabilities[digit] === highest);
-        bar.querySelector("i").style.width = `${percent}%`;
-        bar.querySelector("output").textContent = probabilities.length
+      [...bars.children].forEach((item, row) => {
+        const percent = 100 * (probabilities[row] ?? 0);
+        item.classList.toggle("digit-pad-best", probabilities[row] === highest);
+        item.querySelector("i").style.width = `${percent}%`;
+        item.querySelector("output").textContent = probabilities.length
           ? `${percent.toFixed(0)} %`
           : "";
       });

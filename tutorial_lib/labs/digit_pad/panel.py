@@ -1,7 +1,7 @@
 """A pad to draw a digit on, which a trained network reads the moment the pen is lifted."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.checks import check_whole
-from tutorial_lib.labs.digit_pad.draw import draw_probabilities
+from tutorial_lib.checks import check_whole, shown
+from tutorial_lib.data import Data
+from tutorial_lib.engine.fit import check_data_kind
+from tutorial_lib.labs.digit_pad.draw import DIGITS, MOST_LETTERS, draw_probabilities
 from tutorial_lib.labs.digit_pad.handwriting import (
     STROKES,
     as_mnist,
@@ -25,26 +27,34 @@ from tutorial_lib.labs.digit_pad.handwriting import (
 from tutorial_lib.labs.digit_pad.own_pictures import as_ink
 from tutorial_lib.panels import MainThread, controls, replace_previous
 from tutorial_lib.pictures import STYLE, plain_text, png_of
+from tutorial_lib.table import shortened
 
 SIDE = 280  # pixels of the drawing; pad.js has it too
 PEN = 18  # their width of a line; pad.js has it too
+
+MOST_BARS = 12  # of more classes, those that are likeliest are shown
+SHAPE = (1, 32, 32)  # of what a network is given
 
 NOTHING_DRAWN = "Draw a digit, 0 to 9."
 NOTHING_TRAINED = "There is no network yet: train one first."
 
 
 class DigitPad(anywidget.AnyWidget):
-    """Paper for a digit; as soon as the pen is lifted, ten bars say what the network reads.
+    """Paper to draw on; as soon as the pen is lifted, bars say what the network reads.
 
-    The drawing becomes a picture of 28 x 28 as those of MNIST were made, and that is shown too.
+    The drawing becomes a picture of 28 x 28 as those of MNIST were made, light ink on dark and
+    normalised as they are, and that is shown too.
 
     Args:
-        model: The network that reads, which maps (1, 1, 32, 32) to (1, 10); or a function that
-            returns it, called for each drawing, so that the pad follows a panel's last run. If it
-            returns None, there is nothing to read with yet.
+        model: The network that reads, any that maps (1, 1, 32, 32) to logits (1, K); or a function
+            that returns it, called for each drawing, so that the pad follows a panel's last run. If
+            it returns None, there is nothing to read with yet.
+        data: What it was trained on, for the names of its classes. Without it they are numbers.
 
     Raises:
-        TypeError: model is neither a network nor a function.
+        TypeError: model is neither a network nor a function, or data is of another kind.
+        ValueError: The network does not take such a picture, or answers with no logits; or data
+            are no grey pictures of 32 x 32, or a regression.
     """
 
     _esm = Path(__file__).with_name("pad.js")
@@ -56,16 +66,27 @@ class DigitPad(anywidget.AnyWidget):
     # Set here.
     seen = traitlets.Bytes(b"", help="28 x 28 bytes: the drawing as the network sees it")
     seen.tag(sync=True)
-    probabilities = traitlets.List(help="ten of them, or none").tag(sync=True)
+    probabilities = traitlets.List(help="one for each bar, or none").tag(sync=True)
+    names = traitlets.List(list(DIGITS), help="what each bar stands for").tag(sync=True)
+    reads_digits = traitlets.Bool(True, help="whether they are the ten digits").tag(sync=True)
     words = traitlets.Unicode(NOTHING_DRAWN).tag(sync=True)
 
-    def __init__(self, model: nn.Module | Callable[[], nn.Module | None]) -> None:
+    def __init__(
+        self, model: nn.Module | Callable[[], nn.Module | None], *, data: Data | None = None
+    ) -> None:
         if not callable(model):
             raise TypeError(f"model must be a network or a function; got a {type(model).__name__}")
+        self._classes = () if data is None else _classes_of(data)
+        self._answer: int | None = None  # the class, from 0
         self._model = (lambda: model) if isinstance(model, nn.Module) else model
+        names = self._classes or DIGITS
+        if isinstance(model, nn.Module):
+            names = self._names_of(len(read_digit(model, np.zeros((28, 28)))))
         self._main_thread = MainThread()
         self._error: Exception | None = None  # why there is no answer
         super().__init__()
+        self._show_names(names)
+        self.words = self._invitation
         self.observe(lambda _: self._main_thread.call(self._look), "drawing")
         self.on_msg(lambda _, message, __: self._main_thread.call(self.preset, message["preset"]))
         replace_previous(self)
@@ -74,14 +95,14 @@ class DigitPad(anywidget.AnyWidget):
         return "DigitPad()"
 
     def recognise(self, pixels: Any) -> int | None:
-        """Put a picture on the pad and return the digit that the network reads.
+        """Put a picture on the pad and return the digit, or the class, that the network reads.
 
         Args:
             pixels: A PIL image, or an array or tensor (H, W), any size; see `as_ink`. Light ink on
                 dark paper or dark ink on light; booleans, 0 to 1, 0 to 255, or uint16.
 
         Returns:
-            The digit; None if the picture is empty, or there is no network yet.
+            Its number, from 0; None if the picture is empty, or there is no network yet.
 
         Raises:
             ValueError: It is no picture, or one without ink; what is on the pad stays.
@@ -93,7 +114,7 @@ class DigitPad(anywidget.AnyWidget):
             self.drawing = drawing
         if self._error is not None:
             raise self._error
-        return int(np.argmax(self.probabilities)) if self.probabilities else None
+        return self._answer
 
     def preset(self, digit: int) -> int | None:
         """Draw a digit as a tidy hand would, and return the digit that the network reads."""
@@ -116,24 +137,58 @@ class DigitPad(anywidget.AnyWidget):
         """Read what is on the pad, with the network as it is now."""
         pixels = np.frombuffer(self.drawing, np.uint8)
         digit = as_mnist(pixels.reshape(SIDE, SIDE)) if len(pixels) else np.zeros((28, 28))
-        words, probabilities, self._error = NOTHING_DRAWN, (), None
+        words, bars, self._error, self._answer = self._invitation, {}, None, None
         if digit.any():
             try:
-                words, probabilities = self._read(digit)
+                words, bars = self._read(digit)
             except Exception as error:  # the learner's own network may fail in any way
                 words, self._error = f"No answer: {error}", error
         with self.hold_sync():  # one message
             self.seen = digit.astype(np.uint8).tobytes()
-            self.probabilities = list(probabilities)
+            if bars:
+                self._show_names(list(bars))
+            self.probabilities = list(bars.values())
             self.words = words
 
-    def _read(self, digit: np.ndarray) -> tuple[str, tuple[float, ...]]:
+    def _read(self, digit: np.ndarray) -> tuple[str, dict[str, float]]:
+        """Return words, and name -> probability for each bar."""
         model = self._model()
         if model is None:
-            return NOTHING_TRAINED, ()
+            return NOTHING_TRAINED, {}
         probabilities = read_digit(model, digit)
-        best = int(np.argmax(probabilities))
-        return f"The network reads a {best} ({100 * probabilities[best]:.0f} %).", probabilities
+        names = self._names_of(len(probabilities))
+        self._answer = int(np.argmax(probabilities))
+        best, percent = names[self._answer], 100 * probabilities[self._answer]
+        words = f"The network says: {shortened(best)} ({percent:.0f} %)."
+        if names == DIGITS:
+            words = f"The network reads a {best} ({percent:.0f} %)."
+        likeliest = np.argsort(probabilities)[::-1] if len(names) > MOST_BARS else range(len(names))
+        return words, {names[place]: probabilities[place] for place in likeliest[:MOST_BARS]}
+
+    def _names_of(self, count: int) -> tuple[str, ...]:
+        """Return the names of so many classes.
+
+        Raises:
+            ValueError: The data have another number of them.
+        """
+        if self._classes and len(self._classes) != count:
+            raise ValueError(
+                f"the network must have an output for each of the {len(self._classes)} classes of "
+                f"the data; it has {count}"
+            )
+        return self._classes or tuple(map(str, range(count)))
+
+    def _show_names(self, names: Sequence[str]) -> None:
+        self.names = list(names[:MOST_BARS])
+        self.reads_digits = tuple(self.names) == DIGITS
+
+    @property
+    def _invitation(self) -> str:
+        if self.reads_digits:
+            return NOTHING_DRAWN
+        few = ", ".join(shortened(name, MOST_LETTERS) for name in self.names[:4])
+        more = " ..." if len(self.names) > 4 else "."
+        return f"Draw what the network was trained on: {few}{more}"
 
     def _png(self) -> bytes:
         drawing = np.frombuffer(self.drawing or bytes(SIDE * SIDE), np.uint8)
@@ -149,7 +204,7 @@ class DigitPad(anywidget.AnyWidget):
                 axes.set(xticks=[], yticks=[], title=title)
                 axes.spines[:].set_visible(True)
                 axes.set_anchor("N")  # so that the titles stand on one line
-            draw_probabilities(bars, self.probabilities)
+            draw_probabilities(bars, self.probabilities, self.names)
             bars.set_title(plain_text(self.words, 60))
             return png_of(figure)
 
@@ -158,3 +213,22 @@ class DigitPad(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs)
         picture = base64.b64encode(self._png()).decode()
         return {**data, "text/plain": repr(self), "image/png": picture}, metadata
+
+
+def _classes_of(data: Data) -> tuple[str, ...]:
+    """Return the names of the classes of what can be drawn on the pad.
+
+    Raises:
+        TypeError, ValueError: It cannot be drawn there, and why.
+    """
+    check_data_kind(data)
+    if data.task == "regression":
+        raise ValueError(
+            f"data must be of a classification, to be named; {data.name!r} is a regression"
+        )
+    if data.train.shape != SHAPE:
+        raise ValueError(
+            f"data must be grey pictures of 32 x 32, of shape {SHAPE}, for that is what is drawn "
+            f"here; those of {shown(data.name)} are of shape {data.train.shape}"
+        )
+    return data.class_names

@@ -215,7 +215,7 @@ def _name(function: Any) -> str:
 
 def _relu_kind(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """Return "relu" for a call that makes negative numbers 0, "leaky", or "" for all others."""
-    name = name.removesuffix("_")
+    name = name.strip("_")  # in place, or one that torch renames
     if name in ("relu", "relu6"):
         return "relu"
     if name == "leaky_relu":

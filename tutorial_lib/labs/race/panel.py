@@ -345,9 +345,7 @@ class RacePanel(MeasurePanel):
         if not self.runners:
             return f"{NOBODY}.".capitalize()
         if y != "loss" and not self._num_held_out:
-            nothing = (
-                f"There are no held-out {data.noun} to score on: data.hold_out(0.1) makes some."
-            )
+            nothing = f"No {data.noun} are held out to score on: data.hold_out(0.1) takes some."
             place = {"ha": "center", "va": "center", "transform": axes.transAxes, "color": MUTED}
             axes.text(0.5, 0.8, plain_text(nothing, 100), **place)
             return nothing

@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.data import Data, Split
-from tutorial_lib.labs.own import answers_alike, held_still, loss_for
+from tutorial_lib.labs.own import drawing_alike, held_still, loss_for
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.optimizers import OPTIMIZERS, make_optimizer
 
@@ -76,7 +76,7 @@ class LossPlane:
         count = num_digits if num_examples is None else num_examples
         count = check_whole("num_examples", 200 if count is None else count, low=1)
         self._model = held_still(model, split)
-        self._loss_of, self._call = loss_for(self._model, split, loss), answers_alike(self._model)
+        self._loss_of, self._alike = loss_for(self._model, split, loss), drawing_alike(self._model)
         self._weights = {n: w.detach() for n, w in self._model.named_parameters()}
         if not any(weight.dim() > 1 for weight in self._weights.values()):
             raise ValueError(
@@ -96,11 +96,9 @@ class LossPlane:
         }
         # What a network writes into its buffers, even so, is not there for the next point.
         weights |= {name: buffer.clone() for name, buffer in self._model.named_buffers()}
-        return self._call(
-            lambda: self._loss_of(
-                functional_call(self._model, weights, self._inputs), self._targets
-            )
-        )
+        with self._alike():
+            outputs = functional_call(self._model, weights, self._inputs)
+            return self._loss_of(outputs, self._targets)
 
     def grid(self, size: int) -> Iterator[GridRow]:
         """Yield the loss on size x size points, a row at a time, from y = -REACH up."""
