@@ -44,7 +44,7 @@ def time_it(session, start):
 def alone():
     start = time.perf_counter()
     run = TrainingRun(LeNet5(), data, settings)
-    time_it(Session(with_accuracy(run, data.test)).start(), start)
+    time_it(Session(with_accuracy(run, data.held_out)).start(), start)
 
 def on_the_panel():
     start = time.perf_counter()

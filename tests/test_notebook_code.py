@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,15 @@ def test_inline_code_agrees_with_the_library(notebook, name):
 def test_all_update_rules_stand_in_the_notebook_on_optimizers():
     assert {name for name in LIBRARY if name.endswith("_update")} == RULES.keys()
     assert RULES.keys() <= inline_names(TREES["03_optimizers"])
+
+
+@pytest.mark.parametrize("notebook", TREES)
+def test_the_test_digits_are_looked_at_once_and_at_an_end(notebook):
+    code = "\n".join(map(ast.unparse, TREES[notebook]))
+    if notebook in ("00_start_here", "04_training"):
+        assert code.count("evaluate(run.model, data.test)") == 1
+    else:  # their number at most
+        assert not re.search(r"(?<!len\()\bdata\.test\b", code)
 
 
 WRONG = {
