@@ -28,6 +28,7 @@ MOST_WORKERS = 64
 AT_ONCE = 64  # examples of a chunk that one process reads: a chunk is put together from several
 SPREAD = 64  # examples that stand for all in the digest
 WORTH_SECONDS = 0.3  # reading that would take less is done here: processes take as long to start
+BY_VALUE = 1 << 18  # bytes of a batch that are sent to this process rather than shared with it
 END_SECONDS = 1.0  # so long it may take until the system knows that a process has been killed
 CPU = torch.device("cpu")
 _HELD_IN_FORK = [  # Windows has no SIGHUP, and does not fork
@@ -214,7 +215,7 @@ class Workers:
                 batch_sampler=asked,
                 num_workers=split.workers,
                 prefetch_factor=AHEAD,
-                collate_fn=_as_it_is,
+                collate_fn=_lightly,
                 worker_init_fn=_begin_worker,
                 generator=torch.Generator(),  # else it would draw from the learner's
             )
@@ -247,6 +248,8 @@ class Workers:
             wait([worker.sentinel for worker in workers], timeout=END_SECONDS)
             codes = [worker.exitcode for worker in workers if worker.exitcode is not None]
             raise Unreadable(_why_ended(codes)) from (None if codes else error)
+        if isinstance(batch, tuple):
+            batch = tuple(map(_as_tensor, batch))
         return self._split.ready(batch)
 
     def close(self) -> None:
@@ -369,8 +372,22 @@ def _why_ended(codes: list[int]) -> str:
     )
 
 
-def _as_it_is(batch: Any) -> Any:
-    return batch
+def _lightly(batch: Any) -> Any:
+    """Let what is small travel by value: to share memory takes longer, 0.2 ms a tensor."""
+    if not isinstance(batch, tuple):
+        return batch
+    return tuple(
+        values.numpy()
+        if isinstance(values, Tensor)
+        and values.dtype in (torch.float32, torch.int64)  # numpy does not know all of them
+        and values.nbytes <= BY_VALUE
+        else values
+        for values in batch
+    )
+
+
+def _as_tensor(values: Any) -> Any:
+    return torch.from_numpy(values) if isinstance(values, np.ndarray) else values
 
 
 def _begin_worker(_: int) -> None:
