@@ -28,7 +28,7 @@ MOST_WORKERS = 64
 AT_ONCE = 64  # examples of a chunk that one process reads: a chunk is put together from several
 SPREAD = 64  # examples that stand for all in the digest
 WORTH_SECONDS = 0.3  # reading that would take less is done here: processes take as long to start
-BY_VALUE = 1 << 18  # bytes of a batch that are sent to this process rather than shared with it
+BY_VALUE = 1 << 10  # bytes of a tensor: two of them go through a pipe at once or, if killed, not
 END_SECONDS = 1.0  # so long it may take until the system knows that a process has been killed
 CPU = torch.device("cpu")
 _HELD_IN_FORK = [  # Windows has no SIGHUP, and does not fork
@@ -373,7 +373,10 @@ def _why_ended(codes: list[int]) -> str:
 
 
 def _lightly(batch: Any) -> Any:
-    """Let what is small travel by value: to share memory takes longer, 0.2 ms a tensor."""
+    """Let what is small travel by value: to share memory takes longer, 0.2 ms a tensor.
+
+    More than 4 kB might be cut in the middle where a process is killed, and be waited for for ever.
+    """
     if not isinstance(batch, tuple):
         return batch
     return tuple(
