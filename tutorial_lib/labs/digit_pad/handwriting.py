@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.data import normalise
 from tutorial_lib.evaluation import evaluating
-from tutorial_lib.labs.digit_pad.own_pictures import grey_levels, scaled
+from tutorial_lib.labs.digit_pad.own_pictures import grey_levels, rescaled
 from tutorial_lib.labs.own import copied
 from tutorial_lib.random_state import seeded
 
@@ -71,7 +71,7 @@ def as_mnist(pixels: np.ndarray) -> np.ndarray:
     width, height = right - left, bottom - top
     scale = BOX / max(width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    ink = scaled(pixels, lambda image: image.resize(size, Image.Resampling.BOX, box))
+    ink = rescaled(pixels, lambda image: image.resize(size, Image.Resampling.BOX, box))
     rows, columns = (_first_pixel(ink.sum(axis=axis, dtype=float)) for axis in (1, 0))
     field[rows : rows + ink.shape[0], columns : columns + ink.shape[1]] = ink
     return field
@@ -143,7 +143,7 @@ def on_paper(pixels: np.ndarray, side: int) -> np.ndarray:
     if max(pixels.shape) >= 100 * min(pixels.shape):
         raise ValueError(f"pixels must not be 100 times as long as wide; got {pixels.shape}")
     fit = partial(ImageOps.pad, size=(side, side), method=Image.Resampling.BILINEAR)
-    return scaled(pixels, fit)
+    return rescaled(pixels, fit)
 
 
 def draw_strokes(strokes: Iterable[Stroke], side: int, pen: float) -> np.ndarray:

@@ -63,7 +63,7 @@ def grey_levels(pixels: Any) -> np.ndarray:
     return levels.round().astype(np.uint8)
 
 
-def scaled(pixels: np.ndarray, scale: Callable[[Image.Image], Image.Image]) -> np.ndarray:
+def rescaled(pixels: np.ndarray, scale: Callable[[Image.Image], Image.Image]) -> np.ndarray:
     """Return pixels (H, W) uint8 scaled by a function of images.
 
     Where lines are so thin that half of their darkness would be lost, they keep all of it.
