@@ -132,7 +132,8 @@ function render({ model, el }) {
     names: () => {
       const names = model.get("names");
       bars.replaceChildren(...names.map(bar));
-      bars.classList.toggle("digit-pad-named", names.some((name) => name.length > 2));
+      const longest = Math.max(...names.map((name) => name.length));
+      bars.style.setProperty("--digit-pad-name", `${Math.min(8 + 8 * longest, 112)}px`);
       followers.probabilities();
     },
     reads_digits: () => {

@@ -1,6 +1,7 @@
 """A pad to draw a digit on, which a trained network reads the moment the pen is lifted."""
 
 import base64
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,9 @@ class DigitPad(anywidget.AnyWidget):
                 axes.spines[:].set_visible(True)
                 axes.set_anchor("N")  # so that the titles stand on one line
             draw_probabilities(bars, self.probabilities, self.names)
-            bars.set_title(plain_text(self.words, 60))
+            # In letters; long names take room beside the bars.
+            width = 36 if max(map(len, self.names)) <= 2 else 26
+            bars.set_title(plain_text("\n".join(textwrap.wrap(self.words, width)), 72))
             return png_of(figure)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
