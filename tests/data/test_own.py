@@ -130,10 +130,9 @@ def test_tensors_of_whole_numbers_stay_whole_for_an_embedding():
 def test_what_happens_to_the_arrays_later_changes_nothing(make):
     x, y = make(X.astype(np.float32)), make(Y.copy())
     data = of((x, y))
-    before = data.train.digest
     x[:] = 0
     y[:] = 0
-    assert data.train.digest == before
+    assert data.train.inputs.tolist() == X.tolist()
     assert data.train.targets.tolist() == Y.tolist()
 
 

@@ -132,7 +132,9 @@ def indices_apart(targets: Tensor, count: int, *, seed: int) -> tuple[Tensor, Te
     # What is left goes, one each, to the classes that lost most by rounding down.
     short = sorted(range(len(exact)), key=lambda number: shares[number] - exact[number])
     while left := count - sum(shares):
-        for number in [n for n in short if shares[n] < len(by_class[n]) - 1][:left]:
+        can_give = [n for n in short if shares[n] < len(by_class[n]) - 1]
+        assert can_give, f"at most {most_held(targets):,} can be held out; got {count:,}"
+        for number in can_give[:left]:
             shares[number] += 1
     held = np.sort(
         np.concatenate(
