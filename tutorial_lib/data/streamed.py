@@ -245,7 +245,10 @@ class Workers:
             batch = next(self._batches)
         except Exception as error:
             workers = self._batches._workers
-            wait([worker.sentinel for worker in workers], timeout=END_SECONDS)
+            ended = wait([worker.sentinel for worker in workers], timeout=END_SECONDS)
+            for worker in workers:
+                if worker.sentinel in ended:
+                    worker.join()  # it has closed its files, and has an exit code in a moment
             codes = [worker.exitcode for worker in workers if worker.exitcode is not None]
             raise Unreadable(_why_ended(codes)) from (None if codes else error)
         if isinstance(batch, tuple):
