@@ -195,16 +195,16 @@ def usual(run, inputs, targets):
     return loss
 
 
-def fails():
-    raise RuntimeError("there is no such network")
+def fails(model, data, settings):
+    raise RuntimeError("there is no such run")
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"data": other_labels}, "that it learned from, or their labels, differ"),
+        ({"data": other_labels}, "that it learned from differ"),
         ({"new_model": wider}, "fc3.bias"),
-        ({"new_model": fails}, "RuntimeError: there is no such network"),
+        ({"new_run": fails}, "RuntimeError: there is no such run"),
         ({"new_run": partial(TrainingRun, update=usual)}, "its update is the usual step"),
     ],
 )
