@@ -1,13 +1,16 @@
 """A race: fair at the start, the same as alone, and a table that adds up."""
 
+import dataclasses
 import itertools
 import runpy
 
+import psutil
 import pytest
 import torch
 from matplotlib.figure import Figure
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
+from tutorial_lib.data.streamed import StreamedSplit
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.labs.race import measure as lab
 from tutorial_lib.labs.race.draw import draw_race
@@ -461,3 +464,23 @@ def test_a_network_that_cannot_be_copied_is_told_in_words(wine):
 
     with pytest.raises(ValueError, match=r"can be copied.*RuntimeError: mine alone"):
         next(race(wine, {"one": quick(wine)}, new_model=lambda: Held(13, 3)))
+
+
+def test_examples_that_are_read_as_they_are_needed_race_alike_and_leave_no_process(wine):
+    dataset = torch.utils.data.TensorDataset(wine.train.inputs, wine.train.targets)
+    streamed = StreamedSplit(dataset, wine.train.targets, wine.device, workers=1)
+    data = dataclasses.replace(wine, train=streamed)
+    runners = {"one": quick(wine, epochs=1)}
+    assert losses_of(race(data, runners), "one") == losses_of(race(wine, runners), "one")
+    before = set(psutil.Process().children())
+    panel = RacePanel(data, {"long": quick(wine, epochs=100_000)})
+    panel.start()
+    while not panel.records:
+        panel._session.join(0.05)
+    readers = set(psutil.Process().children()) - before
+    assert readers
+    panel.stop()
+    panel._session.join()
+    panel.refresh()
+    assert not psutil.wait_procs(readers, timeout=20)[1]
+    panel.close()

@@ -1,6 +1,6 @@
 """A picture that grows while something is measured in the background."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,6 +12,8 @@ from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.pictures import MUTED, STYLE, png_of
+
+CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for what is being measured
 
 
 class MeasurePanel(LivePanel):
@@ -43,6 +45,7 @@ class MeasurePanel(LivePanel):
         button: str = "Measure",
     ) -> None:
         self._measure, self._draw, self._count, self._size = measure, draw, count, size
+        self._source: Iterator[Any] | None = None  # what the session iterates over
         self._drawn: tuple[int, bool] | None = None  # how many records, and will more come
         start, words = self.later(self.start), "Keep what there is so far"
         self.start_button = controls.button(button, "play", "Start anew", start, style="primary")
@@ -65,7 +68,9 @@ class MeasurePanel(LivePanel):
         with hold_other_session(self._session):
             self.set(**values)
             self._values = self.values() | values
-            self._session = Session(self._measure(**self._values)).start()
+            self._let_go()
+            self._source = self._measure(**self._values)
+            self._session = Session(self._source).start()
         self.watch()
 
     def run(self, **values: Any) -> Sequence[Any]:
@@ -99,7 +104,22 @@ class MeasurePanel(LivePanel):
         if (there_is := (len(self.records), self.is_active())) != self._drawn:
             self._drawn = there_is
             self.image.value = self._render()
+        self._let_go()
         self._show()
+
+    def close(self) -> None:
+        """End what goes on and give the widgets back."""
+        super().close()
+        if self._session is not None:
+            self._session.join(CLOSE_SECONDS)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """End what a measurement that is over holds, processes that read its data say."""
+        if self._session is not None and self._session.done:
+            if isinstance(self._source, Generator):
+                self._source.close()
+            self._source = None
 
     def _show(self) -> None:
         self.start_button.disabled = self.is_active()

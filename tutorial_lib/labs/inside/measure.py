@@ -281,8 +281,15 @@ def train_and_look(
         raise ValueError(f"init must be {INITS[0]!r} for a network that is no LeNet5; got {init!r}")
     settings = make_run.first_settings()
     settings = settings.replace(learning_rate=learning_rate, epochs=num_steps)  # more than enough
-    records = looking_inside(make_run(settings), every=every)
-    return islice(records, count_records(num_steps, every=every))
+    check_whole("every", every, low=1)
+    return _first(make_run(settings), count_records(num_steps, every=every), every)
+
+
+def _first(run: TrainingRun, count: int, every: int) -> Iterator[StepRecord | InsideRecord]:
+    try:
+        yield from islice(looking_inside(run, every=every), count)
+    finally:
+        run.close()
 
 
 def count_records(num_steps: int, *, every: int = EVERY) -> int:
