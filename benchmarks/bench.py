@@ -2,7 +2,7 @@
 
     python benchmarks/bench.py [SECTION ...] [--pairs 7] [--dry]
 
-Sections: step, panel, startup, data, stream, scaling, memory; all of them unless some are named.
+Sections: step, panel, startup, data, stream, own, scaling, memory; all unless some are named.
 Peers that are not installed (`pip install -e '.[bench]'`) are skipped with a word. Dry: a few steps
 of each, to see that it runs; nothing is kept but in the folder that --folder names.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import digits
 import memory
+import own
 import panel
 import report
 import scaling
@@ -33,6 +34,7 @@ SECTIONS: dict[str, tuple[str, Callable[..., list[Row]]]] = {  # name -> (questi
     "startup": ("Starting up", startup.measure),
     "data": ("Data", digits.measure),
     "stream": ("Data read as it is needed, against a DataLoader's loop", stream.measure),
+    "own": ("Own tables, beside scikit-learn on the same splits", own.measure),
     "scaling": ("Our step against a bare one, by batch size and training set", scaling.measure),
     "memory": ("Memory", memory.measure),
 }

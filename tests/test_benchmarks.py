@@ -27,7 +27,7 @@ def test_all_sections_run_dry_and_fill_the_table(tmp_path):
 
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
     found, readme = json.loads((tmp_path / "results.json").read_text()), page.read_text()
-    assert [*found] == ["step", "panel", "startup", "data", "stream", "scaling", "memory"]
+    assert [*found] == ["step", "panel", "startup", "data", "stream", "own", "scaling", "memory"]
     assert found["step"]["machine"]["threads"] >= 1
     values = [row["value"] for section in found.values() for row in section["rows"]]
     assert all(value is None or value > 0 for value in values)

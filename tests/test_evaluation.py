@@ -7,8 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib.data import Split
-from tutorial_lib.evaluation import Mistake, evaluate, hardest_mistakes
+from tutorial_lib.data import Data, Split
+from tutorial_lib.evaluation import (
+    Mistake,
+    evaluate,
+    hardest_mistakes,
+    predict,
+    shown_metric,
+)
 
 
 class Fixed(nn.Module):
@@ -94,3 +100,73 @@ def test_a_split_that_does_not_fit_is_refused_in_words(score):
         score(Always(0, 10), labelled([-1, 3]))
     with pytest.raises(ValueError, match=r"logits \(examples, classes\); got \[2, 1024\] for 3"):
         score(Never(), labelled([1, 2, 3]))
+
+
+# ---- numbers to be predicted ----
+
+
+def numbers(*targets: float) -> Split:
+    """Return inputs that are what is to be predicted, plus one."""
+    values = torch.tensor(targets).view(-1, 1)
+    return Split(values + 1, values)
+
+
+def test_a_regression_is_scored_by_hand():
+    found = evaluate(nn.Identity(), numbers(0.0, 2.0, 4.0))
+    assert (found.loss, found.mean_absolute_error) == (1, 1)
+    assert found.r2 == pytest.approx(1 - 3 / 8)  # errors of 1, and 4 + 0 + 4 around the mean
+    assert found.accuracy is found.confusion is found.metric is None
+    assert evaluate(nn.Identity(), numbers(0.0, 2.0, 4.0), loss="huber").loss == 0.5
+
+
+def test_r_squared_needs_targets_that_differ():
+    found = evaluate(nn.Identity(), numbers(3.0, 3.0))
+    assert (found.r2, found.mean_absolute_error) == (None, 1)
+    assert repr(found) == "Evaluation(loss=1.0, mean_absolute_error=1.0)"
+
+
+def test_answers_may_lack_the_second_dimension():
+    found = evaluate(nn.Flatten(0), numbers(0.0, 2.0, 4.0), chunk=2)
+    assert found.mean_absolute_error == 1
+    assert predict(nn.Flatten(0), numbers(0.0, 2.0)).tolist() == [[1], [3]]
+
+
+def test_a_square_of_answers_is_refused():
+    with pytest.raises(ValueError, match=r"must answer with numbers \[2, 1\]; got \[2, 2\]"):
+        evaluate(nn.Linear(1, 2), numbers(0.0, 2.0))
+
+
+def test_a_metric_of_ones_own_sees_all_examples_at_once():
+    def worst(outputs, targets):
+        return (outputs - targets).abs().max()
+
+    split = numbers(0.0, 2.0, 4.0)
+    split.inputs[2] += 5
+    assert evaluate(nn.Identity(), split, metric=worst, chunk=1).metric == 6
+    assert shown_metric(data_of(split), worst).name == "worst"
+    with pytest.raises(TypeError, match="metric must return one number"):
+        evaluate(nn.Identity(), split, metric=lambda *pair: pair)
+
+
+def test_a_loss_of_ones_own_is_averaged_over_the_examples():
+    assert evaluate(nn.Identity(), numbers(1.0, 1.0, 1.0), loss=first, chunk=2).loss == 2
+
+
+def first(outputs, targets):
+    return outputs[0].sum()
+
+
+def data_of(split):
+    return Data("numbers", "", split, None, split.device)
+
+
+def test_what_is_shown_is_that_of_the_task():
+    assert shown_metric(data_of(numbers(0.0))).field == "mean_absolute_error"
+    assert shown_metric(data_of(labelled([0, 1]))).is_share
+
+
+def test_a_loss_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="loss must be one of mse, l1, huber for a regression"):
+        evaluate(nn.Identity(), numbers(0.0), loss="cross_entropy")
+    with pytest.raises(ValueError, match="must be one of a classification"):
+        hardest_mistakes(nn.Identity(), numbers(0.0))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from tutorial_lib import LeNet5
-from tutorial_lib.models import copy_of, make_model
+from tutorial_lib.models import MLP, ConvNet, copy_of, default_network, make_model
 
 
 @pytest.mark.parametrize(("init", "count"), [("torch", 61_706), ("mindspore", 61_684)])
@@ -130,3 +130,21 @@ def test_a_copy_holds_what_a_step_noted_down():
     assert copied.noted.grad_fn is None
     assert copied.weight is not model.weight
     assert torch.equal(copied.weight, model.weight)
+
+
+@pytest.mark.parametrize(
+    ("shape", "num_outputs", "kind"),
+    [
+        ((1, 32, 32), 10, LeNet5),
+        ((1, 32, 32), 7, ConvNet),
+        ((3, 20, 30), 2, ConvNet),
+        ((3, 2, 2), 5, ConvNet),
+        ((13,), 3, MLP),
+        ((4, 6), 1, MLP),
+        ((5, 1, 1), 2, MLP),
+    ],
+)
+def test_every_shape_has_a_network(shape, num_outputs, kind):
+    model = default_network(shape, num_outputs)()
+    assert type(model) is kind
+    assert model(torch.zeros(2, *shape)).shape == (2, num_outputs)

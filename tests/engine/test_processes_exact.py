@@ -6,6 +6,7 @@ With `TUTORIAL_THOROUGH` set, one more network is trained by both.
 import dataclasses
 import os
 import sys
+import threading
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from torch import nn
 from zoo import ZOO
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
-from tutorial_lib.data import Data, Split
+from tutorial_lib.data import Data, Split, StreamedSplit
+from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.processes import ProcessesEnded, ProcessesRun, why_not_shared
-from tutorial_lib.engine.sending import by_file, loaded_by_name
+from tutorial_lib.engine.sending import by_file, items_draw_at_random, loaded_by_name
 from tutorial_lib.models import make_model
 
 CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
@@ -200,6 +202,59 @@ def test_network_data_and_loss_of_a_notebook_are_sent(notebook, line):
     losses = [record.loss for record in alone]
     assert [record.loss for record in together] == pytest.approx(losses, rel=1e-5)
     assert torch.allclose(weights(alone), weights(together), atol=1e-6)
+
+
+class Noisy(torch.utils.data.Dataset):
+    """Reads points one by one, and draws noise for each."""
+
+    def __init__(self, split, noise):
+        self.split, self.noise = split, noise
+
+    def __len__(self):
+        return len(self.split)
+
+    def __getitem__(self, index):
+        inputs = self.split.inputs[index]
+        if self.noise:
+            inputs = inputs + self.noise * torch.randn(inputs.shape)
+        return inputs, self.split.targets[index]
+
+
+def streamed_points(line, noise):
+    train = StreamedSplit(Noisy(line.train, noise), line.train.targets, "cpu", workers=0)
+    return dataclasses.replace(line, train=train)
+
+
+def test_what_streamed_items_draw_is_drawn_alike_by_all_processes(line, importable):
+    """So each reads the whole batch, and takes its share of that."""
+    data = streamed_points(line, 0.5)
+    settings = Hyperparameters(loss="mse", batch_size=13, learning_rate=0.01, epochs=2)
+    alone = TrainingRun(make_model(data.default_network, 0), data, settings)
+    together = ProcessesRun(make_model(data.default_network, 0), data, settings, processes=2)
+    losses = [record.loss for record in alone]
+    assert [record.loss for record in together] == pytest.approx(losses, rel=1e-5)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_of_other_streamed_data_each_process_reads_its_share_alone(line, workers):
+    data = streamed_points(line, 0.0)
+    assert not items_draw_at_random(data.train)
+    assert items_draw_at_random(streamed_points(line, 0.5).train)
+    data.train.workers = workers
+    there, here = Batches(data.train, seed=0), Batches(line.train, seed=0)
+    for batches in (there, here):
+        batches.begin(1, steps=1, taken=13)
+    for share in (slice(1, None, 2), slice(None), slice(0, None, 2)):
+        pairs = zip(there.peek(13, share=share), here.peek(13), strict=True)
+        assert all(torch.equal(one, other[share]) for one, other in pairs)
+    there.close()
+
+
+def test_a_data_set_that_cannot_be_sent_is_refused(line):
+    data = streamed_points(line, 0.0)
+    data.train.dataset.lock = threading.Lock()
+    with pytest.raises(TypeError, match="the data set cannot be sent to another process"):
+        ProcessesRun(make_model(data.default_network, 0), data)
 
 
 def test_a_loss_that_shares_do_not_make_up_is_refused(notebook, line):
