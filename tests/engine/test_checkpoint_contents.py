@@ -16,9 +16,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tutorial_lib import StepRecord, checkpoint
+from tutorial_lib import Hyperparameters, LeNet5, StepRecord, TrainingRun, checkpoint, with_accuracy
+from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.checkpoint import CheckpointError, schema
 from tutorial_lib.engine.checkpoint.packing import pack, unpack
+from tutorial_lib.models import make_model
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 
@@ -88,6 +90,66 @@ def test_extra_state_that_no_file_can_hold_is_said_when_it_is_saved(new_run, tmp
     run.optimizer.param_groups[0]["mine"] = object()
     with pytest.raises(CheckpointError, match=r"\['mine'\] is a object, which cannot be kept"):
         checkpoint.save(run, tmp_path / "a.run")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1, 0, 5, 0.1, 0.9],  # of earlier versions
+        [1, 0, 5, math.nan, None, math.inf, -math.inf, math.nan],  # of a run that went astray
+        [1, 0, 5, 0.1, None, 43.0, 1.0, -7.0],
+    ],
+)
+def test_scores_of_every_task_are_read(contents, row):
+    held = contents.held | {"state": contents.held["state"] | {"scores": [row]}}
+    schema.check_held(held, len(contents.rows), 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ([1, 0, 5, 0.1, 1.5], "accuracy of a score is 1.5"),
+        ([1, 0, 5, 0.1, None, -1.0], "mean_absolute_error of a score is -1.0"),
+        ([1, 0, 5, 0.1, None, 1.0, 1.5], "r2 of a score is 1.5"),
+        ([1, 0, 5, 0.1, None, None, None, "many"], "metric of a score is 'many'"),
+        ([1, 0, 5, None, 0.9], "the loss of a score is None"),
+    ],
+)
+def test_scores_that_no_run_has_are_refused(contents, row, words):
+    held = contents.held | {"state": contents.held["state"] | {"scores": [row]}}
+    with pytest.raises(ValueError, match=words):
+        schema.check_held(held, len(contents.rows), 1)
+
+
+def test_a_file_of_a_regression_is_taken_up_by_its_like_alone(few, tmp_path):
+    def squared(outputs, targets):
+        return (outputs - targets).square().mean()
+
+    def largest(outputs, targets):
+        return (outputs - targets).abs().max()
+
+    def new_run(name, **options):
+        draw = torch.Generator().manual_seed(0)
+        split = Split(torch.randn(30, 3, generator=draw), torch.randn(30, 1, generator=draw))
+        data = Data(name, "", split, split, torch.device("cpu"), noun="points")
+        return TrainingRun(make_model(data.default_network, 0), data, **options)
+
+    settings = Hyperparameters(loss="mse", batch_size=10, epochs=2)
+    run = new_run("line", hyperparameters=settings, loss=squared, metric=largest)
+    list(with_accuracy(run, run.data.test))
+    path = checkpoint.save(run, tmp_path / "a.run")
+    again = new_run("line", hyperparameters=settings, loss=squared, metric=largest)
+    checkpoint.restore(again, path)
+    assert again.scores == run.scores
+    assert again.scores[-1].accuracy is None
+    assert again.scores[-1].metric > again.scores[-1].mean_absolute_error > 0
+    with pytest.raises(CheckpointError, match="its loss is squared, here it is mse"):
+        checkpoint.restore(new_run("line", hyperparameters=settings), path)
+    words = "it learned from 30 examples of 'line', here are 30 points of 'plane'"
+    with pytest.raises(CheckpointError, match=words):
+        checkpoint.restore(new_run("plane", hyperparameters=settings, loss=squared), path)
+    with pytest.raises(CheckpointError, match=r"its model has 1.weight \[64, 3\], the one here"):
+        checkpoint.restore(TrainingRun(LeNet5(), few, Hyperparameters()), path)
 
 
 PLAIN = st.recursive(

@@ -1,4 +1,7 @@
-"""Several processes together take the steps that one process takes."""
+"""Several processes together take the steps that one process takes.
+
+With `TUTORIAL_THOROUGH` set, four do so, too.
+"""
 
 import contextlib
 import os
@@ -24,6 +27,7 @@ SETTINGS = Hyperparameters(epochs=1)
 # With momentum 0.9 a change of a weight in its last digit grows to 0.6 of loss in a hundred steps;
 # so slow a descent leaves it where it is.
 CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
+THOROUGH = "TUTORIAL_THOROUGH" in os.environ
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 
 
@@ -50,7 +54,7 @@ class Pair(NamedTuple):
     gaps: list[float]
 
 
-@pytest.fixture(scope="module", params=[2, 4])
+@pytest.fixture(scope="module", params=[2, 4] if THOROUGH else [2])
 def hundred_steps(request, sample):
     """Return a pair of runs after a hundred steps, with two knobs turned on the way."""
     alone = TrainingRun(LeNet5(), sample, CALM)
