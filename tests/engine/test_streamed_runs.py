@@ -192,15 +192,9 @@ def test_an_interrupt_while_an_item_is_read_costs_nothing(forty, tmp_path, worke
     assert same(trained(run), trained(run_on(streamed(forty, workers=0, noisy=True))))
 
 
-def test_an_interrupt_of_all_processes_ends_none_that_reads(forty, tmp_path):
-    def interrupt_all():
-        for process in [trainer, *trainer.children()]:
-            process.send_signal(signal.SIGINT)
-
-    trainer = psutil.Process()
-    run = run_with(forty, OnceAt(17, tmp_path, interrupt_all), workers=2)
-    with pytest.raises(KeyboardInterrupt):
-        trained_until_interrupted(run)
+def test_an_interrupt_is_nothing_to_the_processes_that_read(forty, tmp_path):
+    interrupt = OnceAt(17, tmp_path, lambda: os.kill(os.getpid(), signal.SIGINT))
+    run = run_with(forty, interrupt, workers=2)
     assert same(trained(run), trained(run_on(forty)))
 
 
@@ -249,7 +243,8 @@ def test_no_process_is_left(forty, end):
         run.close()
     elif end == "finish":
         list(run)
-    del run
+    else:
+        del run
     assert not readers()
 
 
@@ -301,7 +296,7 @@ def test_a_child_of_a_fork_leaves_the_processes_to_its_parent(forty):
     child.start()
     child.join(30)
     assert child.exitcode == 0
-    assert run.step().loss == losses(run_on(forty))[2]
+    assert losses(islice(run, 5)) == losses(run_on(forty))[2:7]
     assert readers() == [process]
     run.close()
 
@@ -318,4 +313,4 @@ def test_a_fork_waits_for_one_step_of_a_session_not_for_many(forty):
         os.waitpid(child, 0)
     session.stop()
     session.wait()
-    assert max(taken) < 20
+    assert max(taken) < 6
