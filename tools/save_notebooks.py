@@ -107,8 +107,9 @@ def smaller(picture: str) -> str:
 
 
 def is_only_a_widget(output: nbformat.NotebookNode) -> bool:
-    """Tell whether nothing is left to show of ``output`` once its live widget is gone."""
-    return set(output.get("data", {})) == {WIDGET_VIEW}
+    """Tell whether ``output`` shows nothing, or a bar that stands still, without its widget."""
+    data = set(output.get("data", {}))
+    return WIDGET_VIEW in data and data <= {WIDGET_VIEW, "text/plain"}
 
 
 if __name__ == "__main__":

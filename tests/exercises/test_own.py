@@ -21,8 +21,9 @@ THOROUGH = "TUTORIAL_THOROUGH" in os.environ
 SEEDS = range(9 if THOROUGH else 3)
 FEW_SEEDS = range(9 if THOROUGH else 1)  # where a run takes seconds
 DATA = {
-    "table", "patients", "train", "validation", "test", "names", "raw", "wine", "diabetes", "tumours",
-    "mean", "spread", "y_mean", "y_spread", "slow_and_steady", "digits", "rng", "new_net", "norms",
+    "table", "patients", "train", "validation", "test", "names", "raw", "wine", "diabetes",
+    "tumours", "mean", "spread", "y_mean", "y_spread", "slow_and_steady", "digits", "rng",
+    "new_net", "norms",
 }  # fmt: skip
 
 
