@@ -35,7 +35,7 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     with RANDOM_STATE:
         before = _states(device)
         try:
-            _seed(seed, device)
+            seed_all(seed, device)
             yield
         finally:
             _give_back(before, device)
@@ -52,7 +52,7 @@ def call_seeded(action: Callable[[], Result], seed: int, device: torch.device) -
         try:
             held += [RANDOM_STATE] if RANDOM_STATE.acquire() else []
             before = _states(device)
-            _seed(seed, device)
+            seed_all(seed, device)
             return action()
         finally:
             _leave(held, before, device)
@@ -77,7 +77,11 @@ def _states(device: torch.device) -> tuple[Any, ...]:
     return of_torch, of_device, random.getstate(), of_numpy
 
 
-def _seed(seed: int, device: torch.device) -> None:
+def seed_all(seed: int, device: torch.device) -> None:
+    """Seed the global generators of torch, numpy and Python, for good.
+
+    That is for processes of our own alone; elsewhere a learner's generators are given back.
+    """
     torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every device, and is slow
     if device.type == "mps":
         torch.mps.manual_seed(seed)

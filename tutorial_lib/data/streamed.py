@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Subset, default_collate
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate, get_worker_info
 
 from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.data.split import chunk_size, tensor_digest
-from tutorial_lib.random_state import call_seeded
+from tutorial_lib.random_state import call_seeded, seed_all
 
 AHEAD = 2  # batches that each process reads ahead
 MOST_WORKERS = 64
@@ -269,6 +269,9 @@ class _Items:
     def __getitems__(self, asked: Asked) -> "tuple[Tensor, Any] | Unreadable":
         depends_on, indices = asked
         seed = int(np.random.default_rng((*depends_on, 2)).integers(2**63))
+        if get_worker_info() is not None:  # nobody else draws in this process
+            seed_all(seed, CPU)
+            return _collated(self.dataset, indices)
         return call_seeded(lambda: _collated(self.dataset, indices), seed, CPU)
 
     def __getstate__(self) -> bytes:

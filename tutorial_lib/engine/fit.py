@@ -33,8 +33,8 @@ def check_data_kind(data: Any) -> None:
     """Refuse what is no Data, by a TypeError that says where it comes from."""
     if not isinstance(data, Data):
         raise TypeError(
-            "data must come from load_digits, from_tensors, from_dataset or from_folder; got a "
-            f"{type(data).__name__}"
+            "data must come from load_digits, from_tensors, from_dataset, from_folder or from_csv; "
+            f"got a {type(data).__name__}"
         )
 
 
