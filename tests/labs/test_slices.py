@@ -101,7 +101,9 @@ def test_words_go_in_and_the_loss_may_be_ones_own():
     plane = LossPlane(net, split, loss=lambda outputs, targets: -(outputs * targets).mean())
     rows = list(measure_plane(plane, size=3, num_steps=2, **RATES))
     assert min(row.losses[0] for row in rows[:3]) < 0
-    draw_plane(Figure().subplots(1, 2), rows)
+    pair = Figure().subplots(1, 2)
+    draw_plane(pair, rows)
+    assert min(pair[0].collections[0].levels) < 0
 
 
 def test_a_regression_has_its_own_unit_and_its_own_rate(diabetes):
