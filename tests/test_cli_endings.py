@@ -84,7 +84,7 @@ def test_a_signal_while_torch_is_loading_ends_at_once_without_a_word(number):
 
 @only_posix
 @pytest.mark.parametrize(
-    ("function", "number"), [("load_digits", signal.SIGTERM), ("make_model", signal.SIGHUP)]
+    ("function", "number"), [("named_data", signal.SIGTERM), ("make_model", signal.SIGHUP)]
 )
 def test_a_signal_before_the_first_step_saves_nothing(function, number, folder):
     with started(slow_in(function, [*SHORT, "--save", "a.run"])) as process:
