@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tutorial_lib.table import Table, html_table, loss_text
+from tutorial_lib.table import Table, html_table, loss_text, share_text
 
 
 def test_columns_are_aligned_in_a_terminal():
@@ -35,3 +35,12 @@ def test_an_empty_table_shows_its_heads():
 )  # fmt: skip
 def test_a_loss_has_three_digits_at_every_size(loss, text):
     assert loss_text(loss) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "words"),
+    [(0.9, 20, "18 of 20"), (0.875, 20, "17.5 of 20"), (1, 200, "200 of 200"),
+     (0.934, 500, "93.4% of 500"), (1 / 3, 60_000, "33.3% of 60,000")],
+)  # fmt: skip
+def test_of_few_the_count_is_told_of_many_the_share(share, count, words):
+    assert share_text(share, count) == words

@@ -40,10 +40,10 @@ from tutorial_lib.losses import LOSSES
 from tutorial_lib.models import LeNet5, make_model
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.pictures.curve_file import check_curve, save_curve
+from tutorial_lib.table import share_text
 
 PROGRAM = "python -m tutorial_lib"
 SUCCESS, FAILURE, MISUSE = 0, 1, 2
-FEW = 200  # of so many held-out examples, it says how many are right instead of a percentage
 _ending = Interrupts()  # what asks this call of `main` to end
 
 
@@ -383,9 +383,7 @@ def _score_in_words(run: TrainingRun) -> str:
         r2 = "" if score.r2 is None else f", R squared {score.r2:.2f}"
         error = f"{score.mean_absolute_error:.4g} on {len(split):,} held-out {data.noun}"
         return f"Mean absolute error {error}{r2}."
-    num_right = round(score.accuracy * len(split))
-    right = f"{num_right} of {len(split)}" if len(split) <= FEW else f"{score.accuracy:.1%} of "
-    right += f"{len(split):,}" * (len(split) > FEW)
+    right = share_text(score.accuracy, len(split))
     loss = "cross-entropy" if name == "cross_entropy" else name
     return f"{right} held-out {data.noun} right, mean {loss} {score.loss:.3f}."
 

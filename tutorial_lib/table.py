@@ -5,12 +5,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+MOST_COUNTED = 200  # of so many it is said how many are right, of more which share
+
 
 def loss_text(loss: float) -> str:
     """Return a loss with three significant digits, whatever its size: 1.48, 0.0502, 0.000210."""
     if loss == 0 or 999.5 <= abs(loss) < 1e6:
         return f"{loss:,.0f}"
     return f"{loss:#.3g}".removesuffix(".")
+
+
+def share_text(share: float, count: int) -> str:
+    """Return which share of so many is right: "18 of 20", or of more than 200 "93.4% of 500".
+
+    Args:
+        share: 0 to 1; the mean of several may lie between two counts: "17.5 of 20".
+    """
+    if count > MOST_COUNTED:
+        return f"{share:.1%} of {count:,}"
+    return f"{round(share * count, 1):g} of {count}"
 
 
 @dataclass(frozen=True, repr=False)

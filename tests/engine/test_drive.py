@@ -198,3 +198,21 @@ def test_a_state_saved_within_a_burst_goes_on_exactly(new_run, tmp_path):
 def test_a_bad_count_is_refused(new_run, count):
     with pytest.raises((TypeError, ValueError), match="count"):
         new_run().take(count)
+
+
+def test_scores_by_another_metric_do_not_go_by_the_name_of_this_one(few):
+    def number_right(outputs, labels):
+        return (outputs.argmax(dim=1) == labels).sum()
+
+    def share_of_zeros(outputs, labels):
+        return (outputs.argmax(dim=1) == 0).float().mean()
+
+    settings = Hyperparameters(epochs=1, batch_size=10)
+    run = TrainingRun(LeNet5(), few, settings, metric=number_right)
+    list(with_accuracy(run, few.test))
+    again = TrainingRun(LeNet5(), few, settings, metric=number_right)
+    other = TrainingRun(LeNet5(), few, settings, metric=share_of_zeros)
+    for taker in (again, other):
+        taker.load_state_dict(run.state_dict())
+    assert again.scores == run.scores
+    assert (other.scores[0].loss, other.scores[0].metric) == (run.scores[0].loss, None)

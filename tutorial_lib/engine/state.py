@@ -42,6 +42,7 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "data": [run.data.name, len(run.data.train), run.check_data()],
         "update": name_of(run.update),
         "own_loss": name_of(run.own_loss),
+        "metric": name_of(run.metric),
         "threads": run.threads,
         "thread_counts": sorted(run.thread_counts),
     }
@@ -69,6 +70,8 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
         history = [StepRecord(*row) for row in rows]
         changes = [Change(*row) for row in state["changes"]]
         scores = [EvaluationRecord(*row) for row in state["scores"]]
+        if state.get("metric", "") != name_of(run.metric):  # these are of another one
+            scores = [dataclasses.replace(score, metric=None) for score in scores]
         thread_counts = {*state.get("thread_counts", [state.get("threads", 1)] if history else [])}
         for count in thread_counts:
             check_whole("the number of threads of a step", count, low=1)

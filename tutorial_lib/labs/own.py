@@ -14,9 +14,8 @@ from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.evaluation import ShownMetric
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
 from tutorial_lib.models import copy_of, surely_draws_nothing
-from tutorial_lib.panels.status import MOST_COUNTED
 from tutorial_lib.random_state import seeded
-from tutorial_lib.table import loss_text
+from tutorial_lib.table import MOST_COUNTED, loss_text, share_text
 
 ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
 
@@ -108,10 +107,7 @@ def score_text(value: float | None, metric: ShownMetric, num_held_out: int) -> s
         return "\N{EN DASH}"
     if not metric.is_share:
         return loss_text(value)
-    if not 0 < num_held_out <= MOST_COUNTED:
-        return f"{value:.1%}"
-    count = round(value * num_held_out, 1)
-    return f"{count:.0f} of {num_held_out}" if count % 1 == 0 else f"{count} of {num_held_out}"
+    return share_text(value, num_held_out) if num_held_out <= MOST_COUNTED else f"{value:.1%}"
 
 
 def spread_over(items: Sequence[Any], most: int) -> list[Any]:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import MetricFunction, ShownMetric, shown_metric
-from tutorial_lib.table import loss_text, shortened
+from tutorial_lib.table import loss_text, share_text, shortened
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 LEAST_SECONDS = 0.3  # of which a speed is told
-MOST_COUNTED = 200  # of so many held out it is said how many are right, of more which share
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,7 @@ class Scoring:
             return f"loss {loss_text(score.loss)} on {held_out}"
         if not self.shown.is_share:
             return f"{shortened(self.shown.name, 30)} {loss_text(value)} on {held_out}"
-        if count <= MOST_COUNTED:
-            return f"{round(value * count)} of {held_out} right"
-        return f"{value:.1%} of {held_out} right"
+        return f"{share_text(value, count)} held-out {shortened(self.noun, 30)} right"
 
 
 def scoring_of(data: Data, metric: MetricFunction | None = None) -> Scoring:

@@ -124,7 +124,7 @@ def check_held(held: Any, num_steps: int, last_epoch: int) -> None:
         _check_change(row)
     for row in _list(state["scores"], "scores"):
         _check_score(row)
-    for name in ("update", "own_loss"):
+    for name in ("update", "own_loss", "metric"):
         _text(name, state.get(name, ""))
     _whole("threads", state.get("threads", 1), 1)
     for name, kind in KINDS.items():  # which earlier versions did not keep
