@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tutorial_lib import Diverged, Hyperparameters, Session, TrainingRun, checkpoint
+from tutorial_lib import Diverged, Hyperparameters, LeNet5, Session, TrainingRun, checkpoint
 from tutorial_lib.engine import drive
 from tutorial_lib.engine.bursts import update_without_waiting
 from tutorial_lib.engine.drive import in_bursts, is_synchronized, iterate_for_device, with_accuracy
