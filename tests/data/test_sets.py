@@ -1,5 +1,6 @@
 """Held out: by class, by a fixed seed, from whatever kind of split."""
 
+import dataclasses
 import pickle
 from functools import partial
 
@@ -29,7 +30,7 @@ def test_each_class_gives_its_share(make, amount):
     data = make(LABELS).hold_out(amount)
     assert data.validation.targets.bincount().tolist() == [12, 6, 2]
     assert data.train.targets.bincount().tolist() == [48, 24, 8]
-    assert data.notice.endswith("20 of the training set are held out to choose by.")
+    assert "80 examples to train on, 20 to choose by." in data.notice
 
 
 @pytest.mark.parametrize("make", [of, streamed])
@@ -131,3 +132,17 @@ def test_a_folder_is_made_again_with_the_same_held_out(tmp_path):
     again = pickle.loads(pickle.dumps(data.make_again))("cpu")
     assert again.validation.digest == data.validation.digest
     assert again.notice == data.notice
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("w: 100 wines to train on. 13 each.", "w: 80 wines to train on, 20 to choose by. 13 each."),
+        ("100 to train on, 10 for the test.", "80 to train on, 20 to choose by, 10 for the test."),
+        ("1,100 to train on.", "1,100 to train on. 20 to choose by are held out."),
+        ("", "20 to choose by are held out."),
+    ],
+)
+def test_the_notice_says_how_many_are_left_to_train_on(before, after):
+    data = dataclasses.replace(of(LABELS), notice=before)
+    assert data.hold_out(20).notice == after

@@ -1,6 +1,7 @@
 """What a run learns from, what settings are chosen by, and what it is tested on."""
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,14 +99,21 @@ class Data:
         check_whole("seed", seed, low=0, high=2**32 - 1)
         kept, held = indices_apart(self.train.targets, count, seed=seed)
         made = None if self.make_again is None else _HeldOut(self.make_again, count, seed)
-        sentence = f"{count:,} of the training set are held out to choose by."
         return replace(
             self,
-            notice=f"{self.notice} {sentence}".strip(),
+            notice=_with_fewer(self.notice, len(self.train), count),
             train=self.train.part(kept),
             validation=self.train.part(held),
             make_again=made,
         )
+
+
+def _with_fewer(notice: str, num_train: int, count: int) -> str:
+    """Return a notice that says how many are left to train on, and how many to choose by."""
+    size = re.compile(rf"(?<![\d,.]){num_train:,}( \D+?)? to train on")
+    told = rf"{num_train - count:,}\1 to train on, {count:,} to choose by"
+    changed, times = size.subn(told, notice, count=1)
+    return changed if times else f"{notice} {count:,} to choose by are held out.".strip()
 
 
 @dataclass(frozen=True)

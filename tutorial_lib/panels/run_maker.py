@@ -119,7 +119,8 @@ class RunMaker:
         loss = self._given("loss")
         if loss is None:
             check_loss(settings.loss, self.data.train.targets)
-        if self._given("update") is not None or (loss is None and not self._is_own_model):
+        fits = not self._is_own_model and self.data.train.first(1)[0].is_floating_point()
+        if self._given("update") is not None or (loss is None and fits):
             return
         model = self.network(settings)
         check_kinds(model, self.data)

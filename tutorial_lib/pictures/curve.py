@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import Bbox, TransformedBbox
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
@@ -374,6 +375,9 @@ class LiveCurve:
         raw = self._loss_axes.plot([], [], alpha=0.3 if live else 0.18, lw=0.8, **looks)
         bold = self._loss_axes.plot([], [], **looks)
         held = self._loss_axes.plot([], [], "--o", lw=0.9, ms=3.5, mfc="white", mew=0.9, **looks)
+        # The last marker stands at the end of the axis, and is whole.
+        beyond = TransformedBbox(Bbox([[0, 0], [1.02, 1]]), self._loss_axes.transAxes)
+        held[0].set_clip_box(beyond)
         is_share = self._shown.is_share
         points = self._score_axes.plot([], [], marker="o", clip_on=not is_share, **looks)
         _fill(lines := raw + bold + held + points, series)
