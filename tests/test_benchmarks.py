@@ -21,7 +21,7 @@ def pairs(monkeypatch):
 @pytest.mark.notebook
 def test_all_sections_run_dry_and_fill_the_table(tmp_path):
     page = tmp_path / "README.md"
-    page.write_text("above\n<!-- results -->\nold\n<!-- /results -->\nbelow\n")
+    page.write_text("above\n<!-- results -->\nstale figures\n<!-- /results -->\nbelow\n")
     command = [sys.executable, BENCHMARKS / "bench.py", "--dry", "--folder", tmp_path]
     subprocess.run(command, check=True)
 
@@ -35,7 +35,7 @@ def test_all_sections_run_dry_and_fill_the_table(tmp_path):
     assert "| any later Train, to the first point drawn |" in readme
     assert readme.startswith("above")
     assert readme.endswith("below\n")
-    assert "old" not in readme
+    assert "stale figures" not in readme
 
 
 def test_a_ratio_is_of_neighbours_and_who_begins_takes_turns(pairs):

@@ -2,6 +2,8 @@
 
 import functools
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -62,3 +64,28 @@ def free_memory(device: torch.device | None = None) -> int:
     if device is not None and device.type == "cuda":
         free = min(free, torch.cuda.mem_get_info(device)[0])
     return free
+
+
+def in_child_on_fresh_thread(action: Callable[[], None]) -> None:
+    """Call an action; in a child of a fork, in a thread of its own.
+
+    The threads that torch shares its work with do not come along in a fork, and the thread that
+    forked would wait for them for ever. Another thread gets some of its own.
+    """
+    if not _was_forked:
+        action()
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(action).result()
+
+
+_was_forked = False
+
+
+def _begin_as_child() -> None:
+    global _was_forked
+    _was_forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_as_child)

@@ -137,7 +137,10 @@ def test_a_folder_is_made_again_with_the_same_held_out(tmp_path):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("w: 100 wines to train on. 13 each.", "w: 80 wines to train on, 20 to choose by. 13 each."),
+        (
+            "w: 100 wines to train on. 13 each.",
+            "w: 80 wines to train on, 20 to choose by. 13 each.",
+        ),
         ("100 to train on, 10 for the test.", "80 to train on, 20 to choose by, 10 for the test."),
         ("1,100 to train on.", "1,100 to train on. 20 to choose by are held out."),
         ("", "20 to choose by are held out."),

@@ -55,8 +55,8 @@ REFUSED = {
     "its model has a buffer mean, the one here has not": (ZOO["unsaved buffer"], Small),
     r"its model has _extra_state, the one here has not": (ZOO["extra state"], Small),
     r"its 1.running_mean is \[4\], here it is \[5\]": (
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4)),
-        lambda: nn.Sequential(nn.Conv2d(1, 5, 5), nn.BatchNorm2d(5)),
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4), nn.Flatten()),
+        lambda: nn.Sequential(nn.Conv2d(1, 5, 5), nn.BatchNorm2d(5), nn.Flatten()),
     ),
     "its hidden.weight is torch.float64, here torch.float32": (ZOO["float64"], Small),
 }
@@ -242,7 +242,7 @@ def test_images_that_are_no_numbers_are_blamed_themselves(tiny):
     data = copy.deepcopy(tiny)
     data.train.images[5, 0, 3, 3] = torch.nan
     run = TrainingRun(LeNet5(), data, SETTINGS)
-    with pytest.raises(ArithmeticError, match="images with numbers that are not finite"):
+    with pytest.raises(ArithmeticError, match="its batch holds numbers that are not finite"):
         list(run)
 
 

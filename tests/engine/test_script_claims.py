@@ -226,7 +226,7 @@ class Noisy(nn.Module):
 def test_what_a_network_draws_at_random_is_drawn_again(loss, few, losses_of):
     run = TrainingRun(Noisy(), few, SETTINGS.replace(loss=loss, seed=7))
     script = check_repeats(run, Noisy(), losses_of)
-    assert "With your own parts put in" in first_line(script)
+    assert "With your data saved first" in first_line(script)
 
 
 @pytest.mark.parametrize("loss", ["mse", "l1"])

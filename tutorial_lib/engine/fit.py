@@ -7,6 +7,7 @@ from torch import nn
 from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.data import Data
 from tutorial_lib.evaluation import evaluating
+from tutorial_lib.hardware import in_child_on_fresh_thread
 from tutorial_lib.losses import check_outputs
 from tutorial_lib.models import copy_of
 from tutorial_lib.random_state import seeded
@@ -55,6 +56,10 @@ def check_model(model: nn.Module, data: Data, *, batch_size: int) -> None:
     Raises:
         ValueError: It says what does not fit.
     """
+    in_child_on_fresh_thread(lambda: _check_model(model, data, batch_size))
+
+
+def _check_model(model: nn.Module, data: Data, batch_size: int) -> None:
     inputs, targets = data.train.first(min(batch_size, MOST_ASKED))
     try:
         asked = copy_of(model)

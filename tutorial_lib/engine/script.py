@@ -29,6 +29,7 @@ from tutorial_lib.table import shortened
 
 MAX_LINES = 40
 MAX_CHANGES = 1000  # more of them are asked for: a line of a megabyte is no script
+MOST_OF_PATH = 50  # letters, in a comment: its end
 LINE_LENGTH = 88  # what ruff and black allow by default
 NUM_TRAIN = {"sample": 4_000, "mnist": 60_000, "fashion": 60_000}
 
@@ -120,7 +121,8 @@ update = ...  # your own {name}(run, inputs, targets): put it here
 _OWN_STEP = """\
         losses.append(update(run, {inputs}, {targets}).item())
 """
-OWN = "put it here", "load them", "Save them first"  # said where a script needs what it cannot hold
+SAVE_FIRST = "Save them first"
+OWN = "put it here", "load them", SAVE_FIRST  # said where a script needs what it cannot hold
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,8 @@ def _script(parts: _Parts) -> str:
         _model(parts) + _optimizer(parts) + _own_loss(parts) + _own_update(parts),
         _loop(parts),
     ]
-    top = _top(parts, has_own=any(words in block for block in blocks for words in OWN))
+    missing = {words for words in OWN if any(words in block for block in blocks)}
+    top = _top(parts, missing=missing)
     top += f"{_imports(parts, ''.join(blocks))}\n"
     script = top + "\n".join(blocks)
     if script.count("\n") > MAX_LINES:
@@ -216,13 +219,18 @@ def _script(parts: _Parts) -> str:
     return script
 
 
-def _top(parts: _Parts, *, has_own: bool) -> str:
-    """Return the lines that say what the script claims."""
+def _top(parts: _Parts, *, missing: set[str]) -> str:
+    """Return the lines that say what the script claims.
+
+    Args:
+        missing: Which words of OWN stand in it.
+    """
     run, data = parts.run, parts.run.data
     first = "first " if run.step_number < run.num_steps else ""
     claim = f"Its {first}{run.step_number:,} losses" if run.step_number else "Its losses"
-    if has_own:
-        claim = f"With your own parts put in, {claim[0].lower()}{claim[1:]}"
+    if missing:
+        own = "data saved first" if missing == {SAVE_FIRST} else "own parts put in"
+        claim = f"With your {own}, {claim[0].lower()}{claim[1:]}"
     elif parts.network and parts.network.module:
         claim = f"With your own {parts.network.module}, {claim[0].lower()}{claim[1:]}"
     elif not digest_as_loaded(data.name):
@@ -332,7 +340,7 @@ def _origin(data: Data) -> str:
     path, options = make.args
     defaults = inspect.signature(getattr(inspect.getmodule(make.func), name)).parameters
     words = [
-        repr(path),
+        repr(path if len(path) <= MOST_OF_PATH else f"...{path[3 - MOST_OF_PATH :]}"),
         *(f"{key}={value!r}" for key, value in options if value != defaults[key].default),
     ]
     return f", {name}({_line_of(', '.join(words), 100)}){held}"
