@@ -98,7 +98,7 @@ def test_a_network_that_draws_has_the_same_loss_each_time(wine):
 def test_words_go_in_and_the_loss_may_be_ones_own():
     net = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 1))
     split = Split(torch.randint(9, (30, 3)), torch.rand(30, 1))
-    plane = LossPlane(net, split, loss=lambda outputs, targets: -(outputs * targets).mean())
+    plane = LossPlane(net, split, loss=lambda outputs, targets: -(outputs - targets).abs().mean())
     rows = list(measure_plane(plane, size=3, num_steps=2, **RATES))
     assert min(row.losses[0] for row in rows[:3]) < 0
     pair = Figure().subplots(1, 2)

@@ -483,7 +483,8 @@ def test_a_stop_of_the_slider_is_the_same_number_everywhere(panel):
     panel._session.join(PATIENCE)
     panel.learning_rate.slider.value = 10**-1.7  # a hand's 0.02, and 0.0199526
     panel.pause()
-    while not panel.last_run.changes:
+    run = panel.last_run
+    while not run.changes or run.step_number < run.changes[-1].step:
         panel._session.join(0.01)
     panel.stop()
     finish(panel)

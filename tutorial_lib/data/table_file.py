@@ -225,7 +225,8 @@ def _refuse_missing(table: "pd.DataFrame") -> None:
             more = f"; so have {listed(others)}" if others else ""
             raise ValueError(
                 f"the table must have no {what}; column {column!r} has {count:,} of "
-                f"{len(table):,}, the first in row {row:,}{more}"
+                f"{len(table):,}, the first in row {row:,}{more}: fill them in, or leave out these "
+                "rows or the column"
             )
 
 

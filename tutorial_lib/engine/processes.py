@@ -315,16 +315,23 @@ def serve() -> None:
         try:
             if rank > 0:
                 follow()
-                return
-            line = Connection(int(os.environ[LINE]))
-            *parts, get_data, state = pickle.loads((folder / "order").read_bytes())
-            run = lead(lambda: _ordered(*parts, get_data, state), get_data=get_data)
-            line.send("ready")
-            _answer(line, run, folder / STATE)
+            else:
+                _lead(folder)
+            dist.barrier()  # all have heard that it is over
         except BaseException:  # said at once: to take leave of the others may take long
             traceback.print_exc()
             sys.stderr.flush()
             os._exit(1)
+        os._exit(0)  # to be taken apart while others are, torch's threads may abort
+
+
+def _lead(folder: Path) -> None:
+    """Take the steps that the process which started this one asks for, until it hangs up."""
+    line = Connection(int(os.environ[LINE]))
+    *parts, get_data, state = pickle.loads((folder / "order").read_bytes())
+    run = lead(lambda: _ordered(*parts, get_data, state), get_data=get_data)
+    line.send("ready")
+    _answer(line, run, folder / STATE)
 
 
 def _ordered(
