@@ -33,7 +33,7 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
         is_regression = table == "diabetes"
         for name, score in (REGRESSIONS if is_regression else CLASSIFIERS).items():
             scores = []
-            for seed in range(2 if dry else SEEDS_A_PAIR * pairs):
+            for seed in range(1 if dry else SEEDS_A_PAIR * pairs):
                 found = score(split(*load(return_X_y=True), seed, is_regression), seed)
                 scores.append(found if is_regression else 100 * found)
             what, unit = ("R squared", "") if is_regression else ("right", "%")

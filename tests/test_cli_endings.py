@@ -298,7 +298,7 @@ def test_the_last_line_is_true_whatever_happens_to_the_disk(sample, monkeypatch)
     codes = []
 
     @settings(
-        max_examples=12 * TIMES, deadline=None, derandomize=TIMES == 1, phases=[Phase.generate]
+        max_examples=8 * TIMES, deadline=None, derandomize=TIMES == 1, phases=[Phase.generate]
     )
     @given(st.lists(EVENTS, max_size=16), st.binary(min_size=1, max_size=9))
     def property_holds(events, foreign):

@@ -21,6 +21,7 @@ PHASES = {
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
         *TWO_AT_A_TIME,
+        "--no-loadscope-reorder",  # tests/conftest.py says which files are long, and come first
     ],
     "notebooks": [
         "notebooks",
@@ -34,8 +35,7 @@ PHASES = {
         "tests/browser",
         "-pno:nbval",
         "--confcutdir=tests/browser",  # what the unit tests share loads torch
-        "--numprocesses=2",
-        "--dist=worksteal",
+        *TWO_AT_A_TIME,
     ],
 }
 

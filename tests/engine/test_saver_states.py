@@ -187,7 +187,7 @@ def test_whatever_happens_what_was_saved_stays(request):
     run_state_machine_as_test(
         Saving,
         settings=settings(
-            max_examples=25 * TIMES,
+            max_examples=15 * TIMES,
             stateful_step_count=40,
             deadline=None,
             derandomize=TIMES == 1,

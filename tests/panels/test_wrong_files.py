@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NUMBER = 80 * int(os.environ.get("TUTORIAL_THOROUGH", "1"))
+NUMBER = 40 * int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 
 
 def test_no_content_of_its_file_makes_a_panel_fail():
