@@ -187,3 +187,8 @@ def test_equal_settings_get_different_labels():
 def test_a_large_batch_is_named_in_full():
     settings = [Hyperparameters(batch_size=size) for size in (32, 1024)]
     assert labels_by_difference(settings) == ["batch 32", "batch 1024"]
+
+
+def test_a_loss_of_ones_own_is_told_where_it_goes():
+    with pytest.raises(TypeError, match=r"loss must be one of cross_entropy.*loss=my_loss"):
+        Hyperparameters(loss=torch.nn.MSELoss())

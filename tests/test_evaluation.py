@@ -170,3 +170,17 @@ def test_a_loss_that_does_not_fit_is_refused():
         evaluate(nn.Identity(), numbers(0.0), loss="cross_entropy")
     with pytest.raises(ValueError, match="must be one of a classification"):
         hardest_mistakes(nn.Identity(), numbers(0.0))
+
+
+@pytest.mark.parametrize("score", [evaluate, hardest_mistakes, predict])
+@pytest.mark.parametrize("split", [None, "validation", torch.zeros(3, 1, 32, 32)])
+def test_what_is_no_split_is_refused_in_words(score, split):
+    with pytest.raises(TypeError, match=r"must be one of data, as data\.validation"):
+        score(Always(0, 10), split)
+
+
+def test_a_metric_by_name_is_refused_in_words():
+    with pytest.raises(TypeError, match=r"metric must be a function.*got 'f1'"):
+        evaluate(Always(0, 10), labelled([1, 2]), metric="f1")
+    with pytest.raises(TypeError, match=r"loss must be a function.*got 3"):
+        evaluate(Always(0, 10), labelled([1, 2]), loss=3)

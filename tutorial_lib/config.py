@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tutorial_lib.checks import check_choice, check_number, check_whole
+from tutorial_lib.checks import check_choice, check_number, check_whole, shown
 from tutorial_lib.losses import LOSSES
 from tutorial_lib.optimizers import OPTIMIZERS
 
@@ -38,6 +38,11 @@ class Hyperparameters:
         check_number("learning_rate", self.learning_rate, "(0, inf)", lambda value: value > 0)
         check_number("momentum", self.momentum, "[0, 1)", lambda value: 0 <= value < 1)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        if callable(self.loss):
+            raise TypeError(
+                f"loss must be one of {', '.join(LOSSES)}; got {shown(self.loss)}: a function of "
+                "your own is given to the run or the panel, as loss=my_loss"
+            )
         check_choice("loss", self.loss, LOSSES)
         check_number("weight_decay", self.weight_decay, "[0, inf)", lambda value: value >= 0)
         check_whole("seed", self.seed, low=0)

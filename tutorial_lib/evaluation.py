@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tutorial_lib.checks import shown
 from tutorial_lib.data import Data, Split
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
 from tutorial_lib.models import Kept
@@ -99,6 +100,15 @@ def _answers(
         yield outputs, targets
 
 
+def _check_split(split: Any) -> None:
+    """Refuse what is no split, the whole of the data say, or none at all."""
+    if not hasattr(split, "chunks") or not hasattr(split, "targets"):
+        raise TypeError(
+            "the split must be one of data, as data.validation, data.test or data.train; got "
+            f"{shown(split)}"
+        )
+
+
 def predict(model: nn.Module, split: Split, *, chunk: int | None = None) -> Tensor:
     """Return what a model answers to every example, in evaluation mode; the model stays as it was.
 
@@ -110,6 +120,7 @@ def predict(model: nn.Module, split: Split, *, chunk: int | None = None) -> Tens
     Returns:
         (N, K) logits of a classification, (N, T) numbers of a regression, on the CPU.
     """
+    _check_split(split)
     with evaluating(model):
         outputs = torch.cat([outputs.cpu() for outputs, _ in _answers(model, split, chunk)])
     return outputs if split.targets.dim() == 1 else outputs.reshape(split.targets.shape)
@@ -134,9 +145,16 @@ def evaluate(
             or fewer of large ones.
 
     Raises:
-        TypeError: The metric did not return a number.
+        TypeError: The split is none, loss or metric are no function, or the metric did not return
+            a number.
         ValueError: The split is empty, or the outputs of the model do not fit the targets.
     """
+    _check_split(split)
+    for field, function in {"loss": loss, "metric": metric}.items():
+        is_name = field == "loss" and isinstance(function, str)
+        if function is not None and not is_name and not callable(function):
+            wanted = f"{field} must be a function, {field}(outputs, targets)"
+            raise TypeError(f"{wanted}; got {shown(function)}")
     is_regression = split.targets.is_floating_point()
     if loss is None:
         loss = "mse" if is_regression else "cross_entropy"
@@ -226,6 +244,7 @@ def hardest_mistakes(
     Raises:
         ValueError: The split is empty or one of a regression, or a label has no output.
     """
+    _check_split(split)
     if split.targets.is_floating_point():
         raise ValueError("the split must be one of a classification; its targets are floats")
     with evaluating(model):
