@@ -266,3 +266,13 @@ def test_a_large_photo_is_about_what_it_is_when_decoded_in_full(tmp_path):
     photo.save(tmp_path / "photo.png")
     exact = read_picture(tmp_path / "photo.png", (3, 16, 16))
     assert np.abs(pixels.astype(int) - exact.astype(int)).mean() < 3
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_new_picture_becomes_an_input_as_those_of_the_folder(animals, in_memory):
+    data = of(animals, validation=0, test=0, in_memory=in_memory, workers=0)
+    inputs, _ = data.train.first(1)
+    assert torch.equal(data.prepare(animals / "cat" / "0.png"), inputs)
+    (animals / "note.txt").write_text("no picture")
+    with pytest.raises(ValueError, match=r"note\.txt cannot be read: no picture"):
+        data.prepare(animals / "note.txt")

@@ -136,3 +136,31 @@ def test_it_is_made_again_in_another_process(put):
     for part in ("train", "validation", "test"):
         assert getattr(again, part).digest == getattr(data, part).digest
     assert again.notice == data.notice
+
+
+MIXED = pd.DataFrame({"size": [1.0, 2, 4, 8], "kind": list("abba"), "price": [1.5, 2, 3, 4]})
+    {"size": [1.0, 2, 4, 8], "kind": ["a", "b", "b", "a"], "price": [1.5, 2, 3, 4]}
+)
+
+
+def test_new_rows_become_inputs_as_those_of_the_table(put):
+    data = put(MIXED, target="price", validation=0, test=0)
+    assert torch.equal(data.prepare(MIXED), data.train.inputs)
+    one = data.prepare([{"kind": "b", "size": 4}])  # in another order, without the target
+    assert torch.equal(one, data.train.inputs[2:3])
+    assert torch.equal(data.hold_out(1).prepare(MIXED), data.train.inputs)
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"kind": "a"}, "must have a column 'size'"),
+        ({"kind": "c", "size": 1}, "'kind' must hold one of a, b; got 'c'"),
+        ({"kind": "a", "size": "large"}, "'size' must hold numbers; got 'large'"),
+        ({"kind": "a", "size": None}, "'size' must hold numbers; got None"),
+    ],
+)
+def test_a_new_row_that_does_not_fit_is_refused_in_words(put, row, words):
+    data = put(MIXED, target="price", validation=0, test=0)
+    with pytest.raises(ValueError, match=words):
+        data.prepare([row])

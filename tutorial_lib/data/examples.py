@@ -469,6 +469,7 @@ def assemble(
     sentences: Sequence[str] = (),
     of_what: str = "",
     make_again: Callable[[Any], Data] | None = None,
+    prepare: Callable[[Any], Tensor] | None = None,
 ) -> Data:
     """Return the data, with a notice in words.
 
@@ -506,6 +507,7 @@ def assemble(
         validation=splits.get("validation"),
         classes=classes,
         make_again=make_again,
+        prepare=prepare,
     )
 
 

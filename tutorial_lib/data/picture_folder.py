@@ -54,7 +54,7 @@ def from_folder(
     The shorter side of each picture is scaled to `size`, the middle is cut out; each channel is
     normalised by mean and standard deviation of the training pictures. What is transparent becomes
     white, pictures stand upright as their camera says. Those that cannot be read are left out, and
-    named in the notice.
+    named in the notice. `data.prepare("new.jpg")` makes an input (1, C, S, S) of another one.
 
     Args:
         path: FOLDER/CLASS/PICTURE, or FOLDER/train/CLASS/PICTURE beside FOLDER/val and FOLDER/test,
@@ -118,11 +118,32 @@ def from_folder(
         device=device,
         sentences=[f"The {noun} {why}.", *found.remarks()],
         make_again=partial(_again, str(root), tuple(options.items())),
+        prepare=partial(_prepared, shape=shape, mean=mean, std=std, device=device),
     )
 
 
 def _again(path: str, options: Sequence[tuple[str, Any]], device: Any) -> Data:
     return from_folder(path, **dict(options), device=device)
+
+
+def _prepared(
+    path: str | os.PathLike[str],
+    *,
+    shape: tuple[int, int, int],
+    mean: Tensor,
+    std: Tensor,
+    device: torch.device,
+) -> Tensor:
+    """Return a picture as the network sees it, (1, C, S, S), normalised as those of the folder.
+
+    Raises:
+        TypeError, ValueError: It cannot be read; it says why.
+    """
+    file = check_path(path, "a picture")
+    read = _read_or_why(file, shape)
+    if isinstance(read, str):
+        raise ValueError(f"path must be that of a picture; {file} cannot be read: {read}")
+    return normalised(torch.from_numpy(read), mean, std)[None].to(device)
 
 
 # ---- which pictures there are ----

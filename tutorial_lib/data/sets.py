@@ -29,6 +29,9 @@ class Data:
     classes: tuple[str, ...] = ()  # the names of the classes, from 0 on; none of a regression
     # Called with a device in another process, it returns the same once more; None: send the data.
     make_again: Callable[[Any], "Data"] | None = None
+    # Makes inputs (N, ...) of new ones: of a picture's file, of rows of a table; None: they are
+    # taken as they are.
+    prepare: Callable[[Any], Tensor] | None = None
 
     def __repr__(self) -> str:
         splits = (self.train, self.validation, self.test)

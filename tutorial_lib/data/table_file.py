@@ -5,6 +5,7 @@ import difflib
 import io
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ def from_csv(
 
     Columns of numbers are scaled by mean and standard deviation of the training rows; of a column
     of texts each text becomes an input, 1 where it stands and else 0. A column that is the same in
-    all training rows is left out.
+    all training rows is left out. `data.prepare(rows)` makes inputs of other rows in the same way:
+    a table of pandas, or a list of dicts.
 
     Args:
         path: The file, in UTF-8; its first line names the columns.
@@ -73,7 +75,8 @@ def from_csv(
     _refuse_missing(table)
     targets, classes, why = _targets(table[target])
     parts = drawn_apart(targets, {"test": test, "validation": validation}, seed=seed)
-    inputs, in_words = _inputs(table.drop(columns=target), parts["train"].numpy())
+    columns, in_words = _columns(table.drop(columns=target), parts["train"].numpy())
+    inputs = _inputs(table, columns)
     splits = {
         part: Split(inputs[indices].to(device), targets[indices].to(device))
         for part, indices in parts.items()
@@ -91,6 +94,7 @@ def from_csv(
         sentences=[*why, *in_words, *remarks],
         of_what=f" of {target!r}",
         make_again=partial(_again, str(file), tuple(options.items())),
+        prepare=partial(_prepared, columns=columns, device=device),
     )
 
 
@@ -269,13 +273,68 @@ def _as_numbers(values: np.ndarray) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))[:, None]  # (N, 1)
 
 
-def _inputs(table: "pd.DataFrame", train: np.ndarray) -> tuple[Tensor, list[str]]:
-    """Return the inputs (N, F) float32, and how columns became inputs in words.
+@dataclass(frozen=True)
+class _Column:
+    """How a column becomes inputs: scaled, or an input for each of its texts."""
+
+    name: str
+    mean: float = 0.0
+    std: float = 1.0
+    texts: tuple[str, ...] = ()
+
+    def inputs(self, table: "pd.DataFrame") -> list[np.ndarray]:
+        """Return its inputs, each (N,).
+
+        Raises:
+            ValueError: The table has no such column, or not what stands in it.
+        """
+        if self.name not in table.columns:
+            raise ValueError(f"the rows must have a column {self.name!r}")
+        column = table[self.name]
+        if self.texts:
+            texts = column.astype(str).to_numpy(dtype=object)
+            if unknown := sorted(set(texts.tolist()) - {*self.texts}):
+                raise ValueError(
+                    f"the column {self.name!r} must hold one of {listed(self.texts)}; got "
+                    f"{shown(unknown[0])}"
+                )
+            return [(texts == text).astype(np.float64) for text in self.texts]
+        try:
+            values = column.to_numpy(dtype=np.float64)
+        except (TypeError, ValueError):
+            values = np.full(len(column), np.nan)
+        if not np.isfinite(values).all():
+            place = int(np.argmin(np.isfinite(values)))
+            raise ValueError(
+                f"the column {self.name!r} must hold numbers; got {shown(column.iloc[place])}"
+            )
+        return [(values - self.mean) / self.std]
+
+
+def _inputs(table: "pd.DataFrame", columns: Sequence[_Column]) -> Tensor:
+    """Return the inputs (N, F) float32."""
+    inputs = [values for column in columns for values in column.inputs(table)]
+    return torch.from_numpy(np.stack(inputs, axis=1).astype(np.float32))
+
+
+def _prepared(rows: Any, *, columns: Sequence[_Column], device: torch.device) -> Tensor:
+    """Return rows as the network sees them, (N, F), scaled as those of the table.
+
+    Raises:
+        ValueError: A column is missing, or what stands in it does not fit.
+    """
+    import pandas as pd
+
+    return _inputs(pd.DataFrame(rows), columns).to(device)
+
+
+def _columns(table: "pd.DataFrame", train: np.ndarray) -> tuple[list[_Column], list[str]]:
+    """Return how columns become inputs, by the training rows, and in words.
 
     Args:
         train: Indices of the training rows.
     """
-    inputs, constant = [], []
+    columns, constant = [], []
     num_numbers = num_texts = 0
     for name in table.columns:
         column = table[name]
@@ -286,7 +345,8 @@ def _inputs(table: "pd.DataFrame", train: np.ndarray) -> tuple[Tensor, list[str]
                 constant.append(repr(name))
                 continue
             num_numbers += 1
-            inputs.append((values - shown_in_training.mean()) / shown_in_training.std())
+            mean, std = shown_in_training.mean(), shown_in_training.std()
+            columns.append(_Column(name, float(mean), float(std)))
             continue
         texts = column.astype(str).to_numpy(dtype=object)
         different = sorted(set(texts.tolist()))
@@ -300,8 +360,8 @@ def _inputs(table: "pd.DataFrame", train: np.ndarray) -> tuple[Tensor, list[str]
             constant.append(repr(name))
             continue
         num_texts += 1
-        inputs += [(texts == text).astype(np.float64) for text in different]
-    if not inputs:
+        columns.append(_Column(name, texts=tuple(different)))
+    if not columns:
         raise ValueError(
             "there must be a column besides the target that changes; these are the same in all "
             f"training rows: {listed(constant)}"
@@ -311,9 +371,10 @@ def _inputs(table: "pd.DataFrame", train: np.ndarray) -> tuple[Tensor, list[str]
         how.append(f"{num_numbers:,} of numbers, scaled by the training rows")
     if num_texts:
         how.append(f"{num_texts:,} of texts, an input for each text")
-    columns = f"{num_numbers + num_texts:,} columns" if num_numbers + num_texts > 1 else "1 column"
-    count = f"{len(inputs):,} inputs" if len(inputs) > 1 else "1 input"
-    sentences = [f"{columns} became {count}: {'; '.join(how)}."]
+    num_inputs = sum(len(column.texts) or 1 for column in columns)
+    before = f"{len(columns):,} columns" if len(columns) > 1 else "1 column"
+    after = f"{num_inputs:,} inputs" if num_inputs > 1 else "1 input"
+    sentences = [f"{before} became {after}: {'; '.join(how)}."]
     if constant:
         sentences.append(f"The same in all training rows, so left out: {listed(constant)}.")
-    return torch.from_numpy(np.stack(inputs, axis=1).astype(np.float32)), sentences
+    return columns, sentences
