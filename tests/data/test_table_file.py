@@ -139,8 +139,6 @@ def test_it_is_made_again_in_another_process(put):
 
 
 MIXED = pd.DataFrame({"size": [1.0, 2, 4, 8], "kind": list("abba"), "price": [1.5, 2, 3, 4]})
-    {"size": [1.0, 2, 4, 8], "kind": ["a", "b", "b", "a"], "price": [1.5, 2, 3, 4]}
-)
 
 
 def test_new_rows_become_inputs_as_those_of_the_table(put):
