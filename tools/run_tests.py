@@ -20,8 +20,8 @@ PHASES = {
         "-pno:nbval",  # slow to load
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
-        *TWO_AT_A_TIME,
-        "--no-loadscope-reorder",  # tests/conftest.py says which files are long, and come first
+        "--numprocesses=3",  # on two cores: many of them wait
+        "--dist=loadfile",
     ],
     "notebooks": [
         "notebooks",

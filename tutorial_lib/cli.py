@@ -167,12 +167,16 @@ def _train(command: Train, arguments: Sequence[str]) -> int:
     if not distributed.started_by_torchrun():
         return _prepare_and_drive(command, arguments, lambda make_run: make_run())
     with distributed.process_group() as rank:
+        status = SUCCESS  # what there is to say, rank 0 says
         if rank == 0:
-            return _prepare_and_drive(command, arguments, distributed.lead)
-        ignore()  # rank 0 decides when to end
-        make_importable(command.model)
-        distributed.follow()
-        return SUCCESS  # what there is to say, rank 0 says
+            status = _prepare_and_drive(command, arguments, distributed.lead)
+        else:
+            ignore()  # rank 0 decides when to end
+            make_importable(command.model)
+            distributed.follow()
+        with _printing():
+            sys.stdout.flush()
+        os._exit(status)  # to be taken apart while others are, torch's threads may abort
 
 
 def _prepare_and_drive(
@@ -382,7 +386,9 @@ def _score_in_words(run: TrainingRun) -> str:
     if data.task == "regression":
         r2 = "" if score.r2 is None else f", R squared {score.r2:.2f}"
         error = f"{score.mean_absolute_error:.4g} on {len(split):,} held-out {data.noun}"
-        return f"Mean absolute error {error}{r2}."
+        worse = score.r2 is not None and score.r2 < 0
+        hint = " To answer all with the mean is better: more epochs may help." if worse else ""
+        return f"Mean absolute error {error}{r2}.{hint}"
     right = share_text(score.accuracy, len(split))
     loss = "cross-entropy" if name == "cross_entropy" else name
     return f"{right} held-out {data.noun} right, mean {loss} {score.loss:.3f}."

@@ -109,17 +109,22 @@ def _check_split(split: Any) -> None:
         )
 
 
-def predict(model: nn.Module, split: Split, *, chunk: int | None = None) -> Tensor:
+def predict(model: nn.Module, split: Split | Tensor, *, chunk: int | None = None) -> Tensor:
     """Return what a model answers to every example, in evaluation mode; the model stays as it was.
 
     Args:
-        split: On the model's device.
+        split: On the model's device; or inputs alone (N, ...), of `data.prepare` say.
         chunk: Examples per forward pass; it changes the memory used, not the result. None: 1,000,
             or fewer of large ones.
 
     Returns:
         (N, K) logits of a classification, (N, T) numbers of a regression, on the CPU.
     """
+    if isinstance(split, Tensor):
+        blank = torch.zeros(len(split), dtype=torch.int64, device=split.device)
+        with evaluating(model):
+            answers = _answers(model, Split(split, blank), chunk, check=False)
+            return torch.cat([outputs.cpu() for outputs, _ in answers])
     _check_split(split)
     with evaluating(model):
         outputs = torch.cat([outputs.cpu() for outputs, _ in _answers(model, split, chunk)])

@@ -80,7 +80,7 @@ def check_loss(name: str, targets: Tensor) -> None:
     if name not in OF_TASK[task]:
         raise ValueError(
             f"loss must be one of {', '.join(OF_TASK[task])} for a {task}, whose targets are "
-            f"floats; got {name!r}: Hyperparameters(loss='mse') has another one"
+            f"floats; got {name!r}: Hyperparameters(loss='mse'), or --loss mse, names one of them"
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun, evaluate
+from tutorial_lib import Diverged, Hyperparameters, LeNet5, TrainingRun, evaluate, from_tensors
 from tutorial_lib.data import Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.records import EvaluationRecord
@@ -247,3 +247,11 @@ def test_a_change_is_applied_once_however_often_it_is_cut_short(new_run):
     run.apply_changes()
     assert [(c.before, c.after) for c in run.changes] == [(0.9, 0.5), (0.5, 0.6)]
     assert run.hyperparameters.momentum == 0.6
+
+
+def test_where_targets_are_large_they_are_named_as_the_cause():
+    inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    houses = from_tensors((inputs, 4e5 + 1e5 * inputs[:, :1]), name="houses", device="cpu")
+    run = TrainingRun(houses.default_network(), houses)
+    with pytest.raises(Diverged, match=r"targets of its batch are about .* large.*Scale them"):
+        list(run)

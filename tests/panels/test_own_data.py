@@ -1,5 +1,6 @@
 """The panel trains on any data, with any network, loss and metric; what cannot work it says."""
 
+import copy
 import dataclasses
 import html
 import re
@@ -270,3 +271,10 @@ def test_a_run_on_other_data_is_not_offered_and_it_is_said_why(wine, diabetes, t
     assert words in html.unescape(second.status.value)
     assert second.restore_button.disabled
     second.close()
+
+
+def test_a_network_that_every_run_would_share_is_refused(wine):
+    shared = nn.Linear(13, 3)
+    with pytest.raises(ValueError, match=r"must make a new network for each run.*deepcopy"):
+        TrainingPanel(wine, new_model=lambda: shared)
+    TrainingPanel(wine, new_model=lambda: copy.deepcopy(shared)).close()

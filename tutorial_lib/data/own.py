@@ -42,7 +42,7 @@ NO_NAMES = (TensorDataset, Subset, ConcatDataset, list, tuple)  # classes that n
 
 def from_tensors(
     train: Any,
-    *,
+    *others: Any,
     validation: Any = None,
     test: Any = None,
     name: str = "own data",
@@ -71,6 +71,11 @@ def from_tensors(
     Raises:
         TypeError, ValueError: Something is wrong. It says what, where, and how often.
     """
+    if others:
+        raise TypeError(
+            "from_tensors must be given a pair, from_tensors((x, y)); other sets by their names, "
+            "validation=(x, y) and test=(x, y)"
+        )
     check_texts(name=name, noun=noun)
     names = None if classes is None else names_of(classes)
     device = _device(device)

@@ -70,7 +70,7 @@ class Data:
     @property
     def unit(self) -> str:
         """What is counted as a run goes on: "images", or what else these are, in the plural."""
-        return "images" if self.are_pictures else self.noun
+        return "images" if self.are_pictures and self.noun != "pictures" else self.noun
 
     @property
     def are_pictures(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.data import Data
@@ -71,12 +71,18 @@ def _check_model(model: nn.Module, data: Data, batch_size: int) -> None:
         except Exception as error:  # whatever a learner's network does
             shape = list(inputs.shape)
             what = f"{type(error).__name__}: {error}"
+            whole = (
+                ""
+                if inputs.is_floating_point()
+                else (". They are whole numbers: make them floats, or begin with an nn.Embedding")
+            )
             raise ValueError(
-                f"the model cannot take the inputs of {data.name!r}, {shape} a batch: {what}"
+                f"the model cannot take the inputs of {data.name!r}, {shape} a batch: {what}{whole}"
             ) from error
-    check_outputs(outputs, targets)
-    if data.task == "classification" and outputs.shape[1] < data.num_outputs:
+    is_row = isinstance(outputs, Tensor) and outputs.dim() == 2
+    if data.task == "classification" and is_row and outputs.shape[1] < data.num_outputs:
         raise ValueError(
             f"the model must answer with {data.num_outputs} logits, one for each class of "
-            f"{data.name!r}; it has {outputs.shape[1]} outputs"
+            f"{data.name!r}; it answers with {outputs.shape[1]}"
         )
+    check_outputs(outputs, targets)

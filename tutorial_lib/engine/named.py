@@ -36,7 +36,10 @@ def named_data(words: str, *, target: str | None, device: Any) -> Data:
     if kind == "folder" and path:
         return from_folder(Path(path).expanduser(), device=device)
     if words not in DIGITS:
-        raise ValueError(f"data must be one of {', '.join(SOURCES)}; got {words!r}")
+        there, hint = Path(words).expanduser(), ""
+        if there.exists():
+            hint = f": did you mean {'folder' if there.is_dir() else 'csv'}:{words}?"
+        raise ValueError(f"data must be one of {', '.join(SOURCES)}; got {words!r}{hint}")
     return load_digits(words, device)
 
 

@@ -160,6 +160,11 @@ def make_lazy_layers(model: nn.Module, inputs: Tensor) -> None:
     try:
         with torch.no_grad():
             model(inputs)
+    except Exception as error:  # whatever a learner's network does
+        what = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"the model cannot take the inputs, {list(inputs.shape)} a batch: {what}"
+        ) from error
     finally:
         for part, is_training in modes:
             part.training = is_training

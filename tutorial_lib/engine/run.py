@@ -24,6 +24,7 @@ from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.random_state import call_seeded, seed_of_step, seeded
 
 ADJUSTABLE = ("learning_rate", "momentum", "weight_decay", "batch_size")
+LARGE_TARGETS = 10.0  # a rate that suits targets of about 1 is too high then
 Result = TypeVar("Result")
 Update = Callable[[Any, Tensor, Tensor], Tensor]  # update(run, inputs, targets) -> loss ()
 
@@ -270,6 +271,11 @@ class Run:
             cause = "its batch holds numbers that are not finite. Mend the data"
         elif names:
             cause = f"{names[0].removeprefix('module.')} held such numbers before that step"
+        elif self.data.task == "regression" and (size := _size(targets)) > LARGE_TARGETS:
+            cause = (
+                f"the targets of its batch are about {size:.3g} large, and gradients grow with "
+                "them. Scale them, (y - mean) / std, or take adam, or a far lower rate"
+            )
         elif not self.history:
             cause = "no step had been taken, so look at the first weights, the inputs and the loss"
         rate = self.hyperparameters.learning_rate
@@ -295,3 +301,8 @@ class Run:
         self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
         self.history.append(record)
         return record
+
+
+def _size(targets: Tensor) -> float:
+    """Return the root mean square of targets (B, T)."""
+    return targets.double().square().mean().sqrt().item()

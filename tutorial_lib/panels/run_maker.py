@@ -1,6 +1,8 @@
 """What a panel makes its runs of; what cannot work is refused before there is any."""
 
+import contextlib
 import inspect
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -65,6 +67,7 @@ class RunMaker:
             raise TypeError(f"loss must be a function, loss(outputs, targets); {cure}")
         check_kinds(nn.Identity(), data, **functions)
         self.data, self.new_model = data, new_model or data.default_network
+        self._last_model: Callable[[], Any] = lambda: None
         self._is_own_model, self._new_run = new_model is not None, new_run
         self._functions = {name: function for name, function in functions.items() if function}
         self._check_call()
@@ -78,8 +81,20 @@ class RunMaker:
         return self._new_run(model, self.data, settings, **self._functions)
 
     def network(self, settings: Hyperparameters) -> nn.Module:
-        """Return a new network."""
-        return make_model(self.new_model, settings.seed)
+        """Return a new network.
+
+        Raises:
+            ValueError: It is that of the run before: it would begin with what that has learned.
+        """
+        model = make_model(self.new_model, settings.seed)
+        if model is self._last_model():
+            raise ValueError(
+                "new_model must make a new network for each run; it gave the same one again: make "
+                "it within, new_model=lambda: MyNet(), or copy it, lambda: copy.deepcopy(model)"
+            )
+        with contextlib.suppress(TypeError):  # what is no Module may be no weak reference
+            self._last_model = weakref.ref(model)
+        return model
 
     @property
     def metric(self) -> Callable[..., Any] | None:
@@ -124,6 +139,7 @@ class RunMaker:
             return
         model = self.network(settings)
         check_kinds(model, self.data)
+        self.network(settings)  # another one
         model = model.to(self.data.device)
         with seeded(settings.seed, self.data.device):
             make_lazy_layers(model, self.data.train.first(2)[0])

@@ -48,7 +48,7 @@ class TrainingPanel(LivePanel):
     epoch the model is scored on `data.held_out`, if there is any.
 
     Args:
-        data: From `load_digits`, `from_tensors`, `from_dataset` or `from_folder`.
+        data: From `load_digits`, `from_tensors`, `from_dataset`, `from_folder` or `from_csv`.
         new_model: Called for each run, with its seed if it takes one; must return a new model that
             maps inputs (B, ...) to (B, K) for K classes, or to (B, T) for T numbers. None: what
             suits the data.
