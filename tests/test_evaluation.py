@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, with_accuracy
 from tutorial_lib.data import Data, Split
 from tutorial_lib.evaluation import (
     Mistake,
@@ -190,3 +191,15 @@ def test_new_inputs_alone_are_predicted_too():
     split = split_of(RIGHT, WRONG, WORSE)
     assert torch.equal(predict(Fixed(), split.inputs, chunk=2), predict(Fixed(), split))
     assert predict(Fixed(), split.inputs).argmax(dim=1).tolist() == [0, 1, 2]
+
+
+def test_a_network_that_changes_its_inputs_in_place_changes_no_data(few):
+    class InPlace(LeNet5):
+        def forward(self, images):
+            return super().forward(images.mul_(0.5))
+
+    before = few.train.digest, few.test.digest
+    run = TrainingRun(InPlace(), few, Hyperparameters(epochs=1, batch_size=10))
+    list(with_accuracy(run, few.test))
+    evaluate(run.model, few.train)
+    assert (few.train.digest, few.test.digest) == before

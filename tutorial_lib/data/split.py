@@ -57,17 +57,18 @@ class Split:
         return self.inputs.index_select(0, indices), self.targets.index_select(0, indices)
 
     def first(self, count: int) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets of the first so many examples, or of all that there are."""
-        return self.inputs[:count], self.targets[:count]
+        """Return copies of the first so many inputs and targets, or of all that there are."""
+        return self.inputs[:count].clone(), self.targets[:count]
 
     def chunks(self, size: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield inputs and targets in their order.
+        """Yield inputs, copied, for a network may change them in place, and targets in their order.
 
         Args:
             size: Examples at a time; None: 1,000, or fewer of large ones.
         """
         size = size or chunk_size(self.inputs[:1].nbytes)
-        return zip(self.inputs.split(size), self.targets.split(size), strict=True)
+        copies = (inputs.clone() for inputs in self.inputs.split(size))
+        return zip(copies, self.targets.split(size), strict=True)
 
     def part(self, indices: Tensor) -> "Split":
         """Return a split of the examples with these indices (M,)."""
