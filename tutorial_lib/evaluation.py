@@ -50,6 +50,9 @@ class ShownMetric:
         return getattr(score, self.field)
 
 
+ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
+
+
 def shown_metric(data: Data, metric: MetricFunction | None = None) -> ShownMetric:
     """Return what is shown of a model on such data: a learner's own metric, or that of the task."""
     if metric is not None:
@@ -57,7 +60,7 @@ def shown_metric(data: Data, metric: MetricFunction | None = None) -> ShownMetri
         return ShownMetric(name, "metric", is_share=False)
     if data.task == "regression":
         return ShownMetric("mean absolute error", "mean_absolute_error", is_share=False)
-    return ShownMetric("accuracy", "accuracy", is_share=True)
+    return ACCURACY
 
 
 @contextmanager

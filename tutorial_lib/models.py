@@ -227,7 +227,7 @@ def draws_at_random(model: nn.Module, inputs: Tensor) -> bool:
     asked = copy_of(model)
     with seeded(0, inputs.device), torch.no_grad():
         before = random_states(inputs.device)
-        asked(inputs)
+        asked(inputs.clone())
         return random_states(inputs.device) != before
 
 

@@ -133,3 +133,17 @@ def test_a_plane_that_cannot_be_is_refused_at_once(wine, wrong, message):
     given = {"model": nn.Linear(13, 3), "split": wine.train} | wrong
     with pytest.raises((TypeError, ValueError), match=message):
         LossPlane(given.pop("model"), given.pop("split"), **given)
+
+
+def test_a_network_that_changes_its_inputs_in_place_is_asked_with_the_same_each_time():
+    class Halving(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+        def forward(self, inputs):
+            return self.layer(inputs.mul_(0.5))
+
+    plane = LossPlane(Halving(), Split(torch.rand(9, 3), torch.rand(9, 1)))
+    at = torch.tensor([0.5, 0.5])
+    assert plane.loss(at).item() == plane.loss(at).item()

@@ -258,7 +258,7 @@ def why_not_shared(model: nn.Module, inputs: Tensor) -> str:
         if draws_at_random(whole, inputs):
             return "it draws at random, and each process would draw the same for its own share"
         with torch.no_grad():
-            pairs.append((whole(inputs)[::2], share(inputs[::2])))
+            pairs.append((whole(inputs.clone())[::2], share(inputs[::2].clone())))
     pairs += zip(whole.buffers(), share.buffers(), strict=True)
     if all(_close(one, other) for one, other in pairs):
         return ""

@@ -17,8 +17,6 @@ from tutorial_lib.models import copy_of, surely_draws_nothing
 from tutorial_lib.random_state import seeded
 from tutorial_lib.table import MOST_COUNTED, loss_text, share_text
 
-ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
-
 
 def copied(model: nn.Module) -> nn.Module:
     """Return a copy of a model.

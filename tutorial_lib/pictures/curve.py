@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox, TransformedBbox
 
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
-from tutorial_lib.evaluation import ShownMetric
+from tutorial_lib.evaluation import ACCURACY, ShownMetric
 from tutorial_lib.pictures.names import plain_text
 from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks, tick_text
 from tutorial_lib.pictures.png import encode
@@ -33,7 +33,6 @@ MIN_SPAN, MAX_SPAN = 320, 12_800  # examples that the smoothing spans: 10 to 400
 USUAL_LOSSES = 0.05, 5.0  # the axis at first, where a run begins between them
 CEILINGS = 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100  # percent, where the axis of shares may end
 LOW_SHARE = 5  # percent: where all are below, of a thousand classes say, the axis ends earlier
-ACCURACY = ShownMetric("accuracy", "accuracy", is_share=True)
 NOTHING_HELD_OUT = "Nothing is held out:\ndata.hold_out(0.2) keeps some"
 NO_SCORE = "No {name}\ncould be told"
 

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.checks import check_choice
-from tutorial_lib.evaluation import ShownMetric
-from tutorial_lib.labs.own import ACCURACY, check_y
+from tutorial_lib.evaluation import ACCURACY, ShownMetric
+from tutorial_lib.labs.own import check_y
 from tutorial_lib.labs.race.measure import RaceRecord, RunCurve, band, run_curves
 from tutorial_lib.pictures import (
     MAX_LOSS,

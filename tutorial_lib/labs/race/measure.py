@@ -14,8 +14,8 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
 from tutorial_lib.engine.drive import score_of
 from tutorial_lib.engine.run import Update
-from tutorial_lib.evaluation import MetricFunction, ShownMetric
-from tutorial_lib.labs.own import ACCURACY, copied
+from tutorial_lib.evaluation import ACCURACY, MetricFunction, ShownMetric
+from tutorial_lib.labs.own import copied
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.pictures import equal_span, loss_ceiling, smooth

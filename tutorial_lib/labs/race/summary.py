@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from tutorial_lib.config import Hyperparameters
-from tutorial_lib.evaluation import ShownMetric
-from tutorial_lib.labs.own import ACCURACY, score_text
+from tutorial_lib.evaluation import ACCURACY, ShownMetric
+from tutorial_lib.labs.own import score_text
 from tutorial_lib.labs.race.measure import Standing, winner
 from tutorial_lib.table import html_table, loss_text, plain_html, shortened
 

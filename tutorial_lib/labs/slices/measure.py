@@ -97,7 +97,7 @@ class LossPlane:
         # What a network writes into its buffers, even so, is not there for the next point.
         weights |= {name: buffer.clone() for name, buffer in self._model.named_buffers()}
         with self._alike():
-            outputs = functional_call(self._model, weights, self._inputs)
+            outputs = functional_call(self._model, weights, self._inputs.clone())
             return self._loss_of(outputs, self._targets)
 
     def grid(self, size: int) -> Iterator[GridRow]:
