@@ -55,12 +55,17 @@ def draw_batch_sizes(
     clock.loglog(sizes, [1000 * record.seconds for record in records], "o-", color=VERMILION)
     clock.set_title("milliseconds a step")
     if records:
+        times = [1000 * record.seconds for record in records]
+        # Four times as much from end to end at least: what jumps by less is noise.
+        half = max(2.0, math.sqrt(max(times) / min(times)) ** 1.7)  # with room for the notes
+        middle = math.sqrt(max(times) * min(times))
+        clock.set_ylim(middle / half, middle * half)
         plain_log_ticks(clock)
-        notes = [(records[0], (4, -30), "left"), (records[-1], (-12, -4), "right")]
-        for record, offset, side in notes[: len(records)]:
+        ends = [(records[0], (-4, -8), "left", "top"), (records[-1], (6, 7), "right", "bottom")]
+        for record, offset, side, edge in ends[: len(records)]:
             words = f"{record.images_per_second:,.0f}\n{unit}/s"
-            note(clock, words, (record.batch_size, 1000 * record.seconds), offset, ha=side)
-        clock.margins(y=0.35)
+            at = record.batch_size, 1000 * record.seconds
+            note(clock, words, at, offset, ha=side, va=edge)
     for axes in row:
         axes.set(xlim=(0.75 * all_sizes[0], 1.37 * all_sizes[-1]))
         axes.set_xlabel(f"batch size B ({unit})")

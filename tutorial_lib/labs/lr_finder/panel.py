@@ -101,7 +101,7 @@ class LrFinderPanel(MeasurePanel):
         if suggestion is not None:
             return suggestion.reason
         if not records:
-            return "Takes the other settings of the panel below."
+            return "Takes the other settings of its training panel."
         rate, loss = records[-1].learning_rate, loss_text(records[-1].smooth_loss)
         return f"at {rate:.2g} the loss, smoothed, is {loss}."
 
