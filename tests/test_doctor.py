@@ -14,6 +14,7 @@ from tutorial_lib import doctor
 from tutorial_lib.data import digits as data
 from tutorial_lib.data import fetch
 from tutorial_lib.doctor import Finding, report
+from tutorial_lib.hardware import ThreadChoice
 
 GOOD = {
     "torch": "2.15.0+cu132",
@@ -46,7 +47,7 @@ def test_a_sick_machine_fits_on_one_screen_too():
         *doctor.look_for_troubles(sick),
         *doctor.look_at_widgets(sick),
         doctor.look_at_device(),
-        doctor.look_at_cores(threads=8, usable=2, present=8),
+        doctor.look_at_cores(ThreadChoice(8, "as OMP_NUM_THREADS says"), usable=2, present=8),
         doctor.look_at_memory(int(3e8)),
         *doctor.look_at_data({"mnist": "missing", "fashion": "missing"}, None, sample=False),
     ]
@@ -185,7 +186,8 @@ def test_vs_code_gets_a_note_only_where_it_is_used():
 
 @pytest.mark.parametrize(("threads", "kind"), [(1, "fine"), (2, "fine"), (3, "problem")])
 def test_more_threads_than_cores_are_a_problem(threads, kind):
-    assert doctor.look_at_cores(threads, usable=2, present=8).kind == kind
+    choice = ThreadChoice(threads, "as OMP_NUM_THREADS says")
+    assert doctor.look_at_cores(choice, usable=2, present=8).kind == kind
 
 
 def test_little_memory_is_a_problem():

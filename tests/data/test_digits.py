@@ -12,7 +12,8 @@ import torch
 import tqdm.auto
 from tiny_digits import serving, tiny_files, tiny_source
 
-from tutorial_lib.data import DataUnavailable, fetch, folders, load_digits
+from tutorial_lib import folders
+from tutorial_lib.data import DataUnavailable, fetch, load_digits
 from tutorial_lib.data import digits as data
 from tutorial_lib.data.prepared import read_prepared
 

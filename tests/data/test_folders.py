@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tutorial_lib import doctor
-from tutorial_lib.data import DataUnavailable, folders, load_digits, named_folder
+from tutorial_lib import doctor, folders
+from tutorial_lib.data import DataUnavailable, load_digits, named_folder
 from tutorial_lib.data import digits as data
 
 NOBODY = 54_321  # a user that no list of users knows

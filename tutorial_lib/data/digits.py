@@ -21,12 +21,12 @@ from torch.nn.functional import interpolate
 from tutorial_lib.checks import check_choice
 from tutorial_lib.data import fetch
 from tutorial_lib.data.fetch import DataUnavailable
-from tutorial_lib.data.folders import folders_to_search, writable_folder
 from tutorial_lib.data.prepared import Prepared, prepared_path, read_prepared, write_prepared
 from tutorial_lib.data.sets import Data
 from tutorial_lib.data.split import Split, indices_apart
 from tutorial_lib.files import locked
-from tutorial_lib.hardware import choose_device, use_available_cores
+from tutorial_lib.folders import folders_to_search, writable_folder
+from tutorial_lib.hardware import choose_device, use_usual_threads
 
 DOWNLOADED = {"mnist": fetch.MNIST, "fashion": fetch.FASHION}
 NOTICES = {
@@ -59,7 +59,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Da
         ValueError: The source or the device is unknown.
     """
     check_choice("source", source, ("auto", *NOTICES))
-    use_available_cores()  # also for what a learner then trains by hand
+    use_usual_threads()  # also for what a learner then trains by hand
     device = choose_device(device)
     if source != "auto":
         return _load(source, device)

@@ -32,7 +32,7 @@ from tutorial_lib.data.examples import (
 from tutorial_lib.data.sets import Data, names_of
 from tutorial_lib.data.split import Split
 from tutorial_lib.data.streamed import MOST_WORKERS, StreamedSplit
-from tutorial_lib.hardware import choose_device, free_memory, use_available_cores
+from tutorial_lib.hardware import choose_device, free_memory, use_usual_threads
 from tutorial_lib.random_state import seeded
 
 READY = torch.float32, torch.int64  # types of inputs that stay as they are
@@ -97,7 +97,7 @@ def from_tensors(
 
 
 def _device(device: str | torch.device) -> torch.device:
-    use_available_cores()  # also for what a learner then trains by hand
+    use_usual_threads()  # also for what a learner then trains by hand
     return choose_device(device)
 
 

@@ -21,7 +21,7 @@ from tutorial_lib.data.own import check_reading, in_bytes
 from tutorial_lib.data.sets import Data, check_amounts, drawn_apart
 from tutorial_lib.data.split import Split
 from tutorial_lib.data.streamed import StreamedSplit
-from tutorial_lib.hardware import choose_device, free_memory, use_available_cores
+from tutorial_lib.hardware import choose_device, free_memory, use_usual_threads
 
 # Those of torchvision's ImageFolder, and the first frame of a GIF.
 ENDINGS = (
@@ -85,7 +85,7 @@ def from_folder(
     check_amounts(validation=validation, test=test, seed=seed)
     check_texts(noun=noun, **({} if name is None else {"name": name}))
     check_reading(in_memory, workers)
-    use_available_cores()
+    use_usual_threads()
     device = choose_device(device)
     options = {
         "size": size, "colour": colour, "validation": validation, "test": test, "seed": seed,

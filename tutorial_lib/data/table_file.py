@@ -18,7 +18,7 @@ from tutorial_lib.checks import shown
 from tutorial_lib.data.examples import FEW, assemble, check_path, check_texts, listed
 from tutorial_lib.data.sets import Data, check_amounts, drawn_apart
 from tutorial_lib.data.split import Split
-from tutorial_lib.hardware import choose_device, use_available_cores
+from tutorial_lib.hardware import choose_device, use_usual_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def from_csv(
         raise ValueError(f"path must be that of a file; {file} is a folder")
     check_texts(target=target, noun=noun, **({} if name is None else {"name": name}))
     check_amounts(validation=validation, test=test, seed=seed)
-    use_available_cores()
+    use_usual_threads()
     device = choose_device(device)
     table, remarks = _read_table(file)
     _check_target(table, target)

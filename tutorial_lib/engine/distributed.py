@@ -30,6 +30,7 @@ from tutorial_lib.engine.sending import (
     streamed,
 )
 from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.hardware import fixed_threads, usable_cores
 
 
 def started_by_torchrun() -> bool:
@@ -121,6 +122,14 @@ class DistributedRun(TrainingRun):
             raise
         finally:
             self._in_step = False
+
+    def settle_threads(self) -> None:
+        """See that the steps have a number of threads: this process's share of the cores."""
+        if self.threads is None and fixed_threads() is None:
+            here = int(os.environ.get("LOCAL_WORLD_SIZE", self.processes))
+            count = max(1, usable_cores() // here)
+            self.use_threads(count, f"for each of {here} processes")
+        super().settle_threads()
 
     def take(self, count: int) -> list[StepRecord]:
         """Take one step, whatever the count: the ranks agree before each."""

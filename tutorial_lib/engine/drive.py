@@ -8,7 +8,7 @@ from tutorial_lib.data import Split
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.evaluation import evaluate
-from tutorial_lib.hardware import use_available_cores
+from tutorial_lib.hardware import use_usual_threads
 from tutorial_lib.models import LeNet5
 from tutorial_lib.optimizers import make_optimizer
 
@@ -92,7 +92,7 @@ def score_of(run: TrainingRun, split: Split) -> EvaluationRecord:
 
 def warm_up(device: torch.device) -> None:
     """Pay now for what torch loads when it first trains (seconds, once per process)."""
-    use_available_cores()
+    use_usual_threads()
     model = LeNet5().to(device)
     optimizer = make_optimizer("momentum", model.parameters(), learning_rate=0.01)
     model(torch.zeros(2, 1, 32, 32, device=device)).sum().backward()

@@ -45,6 +45,7 @@ from tutorial_lib.engine.sending import (
 )
 from tutorial_lib.engine.state import state_of
 from tutorial_lib.engine.train import TrainingRun
+from tutorial_lib.hardware import fixed_threads, usable_cores
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.models import copy_of, draws_at_random
 from tutorial_lib.random_state import seeded
@@ -172,8 +173,17 @@ class ProcessesRun(TrainingRun):
         self._behind = True
         return self.record_step(value, seconds)
 
+    def settle_threads(self) -> None:
+        """See that the processes have a number of threads each; here nothing is computed."""
+        if self.threads is None:
+            count = (fixed_threads() or usable_cores()) // self.processes
+            self.use_threads(max(1, count), f"for each of {self.processes} processes")
+
+    def threads_in_force(self) -> int:
+        """Return how many threads each process has."""
+        return self.threads
+
     def _start(self) -> None:
-        threads = max(1, self.threads // self.processes)
         state = as_bytes(state_of(self))
 
         def order(folder: Path) -> bytes:
@@ -183,7 +193,7 @@ class ProcessesRun(TrainingRun):
 
         self.waits_for = f"{self.processes} processes start and load torch"
         try:
-            self._ranks = Ranks(self.processes, threads=threads, order=order)
+            self._ranks = Ranks(self.processes, threads=self.threads, order=order)
         finally:
             self.waits_for = ""
 

@@ -205,6 +205,7 @@ def _first_losses_come_again(run: TrainingRun, start: nn.Module) -> bool:
         dict(model.named_parameters())[name].requires_grad_(weights.requires_grad)
     settings = run.first_hyperparameters.replace(batch_size=records[0].batch_size)
     again = TrainingRun(model, run.data, settings, loss=run.own_loss)
+    again.use_threads(max(threads_of(run)))
     rates = [record.learning_rate for record in records]
     losses = []
     try:
@@ -213,7 +214,7 @@ def _first_losses_come_again(run: TrainingRun, start: nn.Module) -> bool:
             losses.append(again.step().loss)
     except (Diverged, StopIteration):
         return False
-    exact = run.data.device.type == "cpu" and threads_of(run) == {torch.get_num_threads()}
+    exact = run.data.device.type == "cpu" and threads_of(run) == again.thread_counts
     return _agree(losses, [record.loss for record in records], exact=exact)
 
 
@@ -224,4 +225,6 @@ def _agree(losses: Sequence[float], others: Sequence[float], *, exact: bool) -> 
 
 def threads_of(run: TrainingRun) -> set[int]:
     """Return with how many threads the run's steps were taken; if there are none, it was made."""
+    if run.threads is None:
+        run.settle_threads()
     return run.thread_counts or {run.threads}

@@ -16,8 +16,9 @@ from tutorial_lib.engine.fit import check_batch_size, check_kinds, check_model
 from tutorial_lib.engine.network_state import make_lazy_layers
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
+from tutorial_lib.engine.thread_count import threads_for
 from tutorial_lib.evaluation import MetricFunction
-from tutorial_lib.hardware import use_available_cores
+from tutorial_lib.hardware import fixed_threads, use_threads
 from tutorial_lib.losses import LossFunction, check_loss, loss_function
 from tutorial_lib.models import surely_draws_nothing
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
@@ -45,8 +46,9 @@ class Run:
         loss: LossFunction | None = None,
         metric: MetricFunction | None = None,
     ) -> None:
-        use_available_cores()
-        self.threads = torch.get_num_threads()
+        self.threads: int | None = None  # that share a step; settled by the first one
+        self.why_threads = ""  # in words
+        self._fixed_threads = fixed_threads()  # by the user
         check_kinds(model, data, update=update, loss=loss, metric=metric)
         self.data = data
         self.hyperparameters = hyperparameters or Hyperparameters(loss=data.default_loss)
@@ -132,6 +134,35 @@ class Run:
         check_whole("epochs", epochs, low=begun, why=f" ({begun} have begun)")
         self.hyperparameters = self.hyperparameters.replace(epochs=epochs)
 
+    def use_threads(self, count: int, why: str = "as it was told") -> None:
+        """Let so many threads share each step from here on, whatever is fastest.
+
+        Args:
+            count: 1 or more.
+            why: In words.
+        """
+        self.threads, self.why_threads = check_whole("count", count, low=1), why
+
+    def settle_threads(self) -> None:
+        """See that the steps have a number of threads, and that torch computes with it here.
+
+        A run keeps its number from its first step to its last, for it decides the last digits. If
+        the user fixes another one on the way, that counts.
+        """
+        fixed, before = fixed_threads(), self._fixed_threads
+        self._fixed_threads = fixed
+        if self.threads is None:
+            size = self.hyperparameters.batch_size
+            choice = threads_for(self.model, self.data, batch_size=size, num_steps=self.num_steps)
+            self.use_threads(choice.count, choice.why)
+        elif fixed is not None and fixed != before:
+            self.use_threads(fixed, "as it was fixed on the way")
+        use_threads(self.threads)
+
+    def threads_in_force(self) -> int:
+        """Return how many threads share what this one computes, or each process of the run."""
+        return torch.get_num_threads()
+
     def close(self) -> None:
         """Give back what the run holds besides memory: processes that read its data ahead."""
         self.batches.close()
@@ -152,6 +183,7 @@ class Run:
         if not self._is_prepared:
             self.apply_changes()
         self._is_prepared = False
+        self.settle_threads()
         if not self.history:
             self.first_digest = self.data.train.digest
         if not self.batches.num_left(self.hyperparameters.batch_size):
@@ -298,7 +330,7 @@ class Run:
             mean_loss=at.total_loss / at.steps,
             seconds=seconds,
         )
-        self.thread_counts.add(torch.get_num_threads())  # of the thread that takes the step
+        self.thread_counts.add(self.threads_in_force())
         self.history.append(record)
         return record
 

@@ -18,6 +18,7 @@ from tutorial_lib.engine.network_state import (
 )
 from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import Run
+from tutorial_lib.hardware import fixed_threads
 from tutorial_lib.optimizers import make_optimizer
 
 STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
@@ -43,9 +44,10 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "update": name_of(run.update),
         "own_loss": name_of(run.own_loss),
         "metric": name_of(run.metric),
-        "threads": run.threads,
         "thread_counts": sorted(run.thread_counts),
     }
+    if run.threads is not None:
+        state["threads"] = run.threads
     if run.update is not None:  # which may gather them over several steps
         gradients = {name: weights.grad for name, weights in run.model.named_parameters()}
         state["gradients"] = copy.deepcopy(gradients)
@@ -73,7 +75,8 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
         if state.get("metric", "") != name_of(run.metric):  # these are of another one
             scores = [dataclasses.replace(score, metric=None) for score in scores]
         thread_counts = {*state.get("thread_counts", [state.get("threads", 1)] if history else [])}
-        for count in thread_counts:
+        threads = state.get("threads")
+        for count in thread_counts | ({threads} - {None}):
             check_whole("the number of threads of a step", count, low=1)
         optimizer = make_optimizer(
             hyperparameters.optimizer, run.model.parameters(), **hyperparameters.optimizer_settings
@@ -96,6 +99,10 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
                 )
                 run.history, run.changes, run.scores = history, changes, scores
                 run.first_digest, run.thread_counts = digest, thread_counts
+                if threads is not None:
+                    fixed = fixed_threads()
+                    why = "as the run began" if fixed is None else "as the user has fixed it"
+                    run.use_threads(fixed or threads, why)
 
             run.whole_or_not(take_up)  # what the network itself refuses leaves it as it was
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:

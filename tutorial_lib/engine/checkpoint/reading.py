@@ -152,7 +152,7 @@ def made_with(run: TrainingRun) -> dict[str, Any]:
     return {
         "torch": str(torch.__version__),
         "device": run.data.device.type,
-        "threads": torch.get_num_threads(),
+        "threads": run.threads or torch.get_num_threads(),
     }
 
 

@@ -1,0 +1,236 @@
+"""How many threads share a step: what a user has fixed, or else what is measured to be fastest.
+
+More threads are not always faster. Those of a step wait for each other many times, so a core that
+another program keeps busy holds up all of them: beside one, two threads on two cores take two to
+three times as long as a single one. With nothing beside it they take two thirds. That is not to be
+known beforehand, so it is measured.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tutorial_lib.hardware.forks import on_forked_thread
+from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
+from tutorial_lib.random_state import seeded
+
+GAIN = 0.9  # more threads have to take this share of the seconds at most, or they are not worth it
+STAY = 0.87  # a number that was in use gives way to one that takes this share of its seconds
+FRESH_SECONDS = 60.0  # for so long what was measured is not measured again
+LEAST_SECONDS = 0.04  # that are measured of each number, and
+LEAST_STEPS = 4
+LONG_SECONDS = 0.25  # of a step: one is enough
+USUAL = "LeNet, batch 32"
+USUAL_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadChoice:
+    """With how many threads to compute."""
+
+    count: int
+    why: str  # in words
+    before: int | None = None  # the number in use until now, if it was another one
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use.
+
+    In a container torch counts those of the host; what counts is the CPU affinity and the quota.
+    """
+    import joblib  # its cpu_count knows both, on every platform
+
+    return joblib.cpu_count()
+
+
+# ---- the number that torch computes with: each thread of a process has one of its own ----
+
+
+class _Set(threading.local):
+    count: int | None = None  # what was set here last, in this thread
+
+
+def _of_torch() -> set[int]:
+    """Return the numbers that torch may begin with by itself."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return {os.cpu_count(), affinity, psutil.cpu_count(logical=False)} - {None}
+
+
+_set = _Set()
+_new_threads_have: int | None = (
+    None  # what was set last, in any thread; None: what torch has chosen
+)
+_by_hand: int | None = None  # what a learner set
+
+
+def use_threads(count: int) -> None:
+    """Let torch compute with so many threads, from this thread; in a forked one, alone."""
+    global _new_threads_have
+    count = 1 if on_forked_thread() else count
+    torch.set_num_threads(count)  # also where it says so already: what MKL has is of all threads
+    _set.count = _new_threads_have = count
+
+
+def fixed_threads() -> int | None:
+    """Return the number that the user has fixed; None if the choice is free.
+
+    It is fixed by OMP_NUM_THREADS, or by a call of torch.set_num_threads: the number is then
+    another one than was set here.
+    """
+    global _by_hand
+    there = torch.get_num_threads()
+    if os.environ.get("OMP_NUM_THREADS"):
+        return there
+    expected = _new_threads_have if _set.count is None else _set.count
+    if there != expected and not (expected is None and there in _of_torch()):
+        _by_hand = _set.count = there
+    return _by_hand
+
+
+# ---- the choice ----
+
+
+def choose_threads(
+    what: str, step: Callable[[], object], *, cores: int | None = None
+) -> ThreadChoice:
+    """Return with how many threads steps go fastest, now; torch then has that number here.
+
+    It is the same number as before for a minute, and after it too, unless another one is clearly
+    faster: the same training gives the same bits as long as the machine is as it was. The number is
+    kept for later processes.
+
+    Args:
+        what: Of what kind the steps are: those of one kind share what is measured.
+        step: Takes one; it is called a few times where nothing is known, or nothing new.
+        cores: As many threads, at most; None: those that may be used.
+    """
+    if (fixed := _fixed_choice()) is not None:
+        return fixed
+    cores = usable_cores() if cores is None else cores
+    if cores == 1 or on_forked_thread():
+        use_threads(1)
+        return ThreadChoice(1, "there is one core" if cores == 1 else "in a child of a fork")
+    if (known := _known.get(what)) and time.monotonic() - known[1] < FRESH_SECONDS:
+        use_threads(known[0].count)
+        return known[0]
+    kept = known[0].count if known else kept_threads(what)
+    before = torch.get_num_threads()
+    try:
+        step()  # loads what has to be loaded
+        count, seconds = fastest_count(lambda count: _seconds(step, count), cores, kept=kept)
+    except BaseException:
+        use_threads(before)
+        raise
+    use_threads(count)
+    times = ", ".join(
+        f"{1000 * each:.3g} ms with {number}" for number, each in sorted(seconds.items())
+    )
+    choice = ThreadChoice(count, f"measured: a step takes {times}", kept if kept != count else None)
+    _known[what] = choice, time.monotonic()
+    if kept != count:
+        keep_threads(what, count)
+    return choice
+
+
+def _fixed_choice() -> ThreadChoice | None:
+    if (count := fixed_threads()) is None:
+        return None
+    variable = bool(os.environ.get("OMP_NUM_THREADS"))
+    by = "OMP_NUM_THREADS says" if variable else "torch.set_num_threads was told"
+    return ThreadChoice(count, f"as {by}")
+
+
+def fastest_count(
+    seconds_of: Callable[[int], float], cores: int, *, kept: int | None = None
+) -> tuple[int, dict[int, float]]:
+    """Return which number of threads is fastest, and the seconds of those that were tried.
+
+    The number is doubled for as long as that gains a tenth of the time: what gains less keeps cores
+    from others, and waits for them.
+
+    Args:
+        seconds_of: Measures a step with so many threads.
+        cores: As many, at most; 1 or more.
+        kept: The number in use until now, if there is one. It stays unless another is clearly
+            faster.
+    """
+    best, seconds = 1, {1: seconds_of(1)}
+    while best < cores:
+        more = min(2 * best, cores)
+        seconds[more] = seconds_of(more)
+        if seconds[more] > GAIN * seconds[best]:
+            break
+        best = more
+    if kept and kept != best and kept <= cores:
+        if kept not in seconds:
+            seconds[kept] = seconds_of(kept)
+        if seconds[best] > STAY * seconds[kept]:
+            best = kept
+    return best, seconds
+
+
+_known: dict[str, tuple[ThreadChoice, float]] = {}  # what -> the choice, and when it was measured
+
+
+def _seconds(step: Callable[[], object], count: int) -> float:
+    """Return what a step takes with so many threads: the mean, for a stall is what counts."""
+    use_threads(count)
+    start = time.perf_counter()
+    step()  # starts the threads
+    if (first := time.perf_counter() - start) > LONG_SECONDS:
+        return first
+    num_steps, start = 0, time.perf_counter()
+    while num_steps < LEAST_STEPS or time.perf_counter() - start < LEAST_SECONDS:
+        step()
+        num_steps += 1
+    return (time.perf_counter() - start) / num_steps
+
+
+def use_usual_threads() -> ThreadChoice:
+    """Let torch compute here with as many threads as suit a LeNet, and return their number.
+
+    That is for what a learner computes by hand, too. It is measured where nothing is known of this
+    machine yet, which takes a fifth of a second; a run then asks for its own network.
+    """
+    if (choice := _fixed_choice()) is not None:
+        return choice
+    if USUAL in _known:
+        choice, _ = _known[USUAL]
+    elif (kept := kept_threads(USUAL)) is not None and kept <= usable_cores():
+        choice = ThreadChoice(kept, "as was measured before")
+    else:
+        return measure_usual_threads()
+    use_threads(choice.count)
+    return choice
+
+
+def measure_usual_threads() -> ThreadChoice:
+    """Return with how many threads a LeNet of batch 32 goes fastest, as `choose_threads` does."""
+    with torch.inference_mode(False), torch.enable_grad(), seeded(0):
+        return choose_threads(USUAL, _usual_step())
+
+
+def _usual_step() -> Callable[[], None]:
+    """Return what takes a step, but for the update, of a LeNet of 32 digits."""
+    layers = (
+        *(nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()),
+        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
+    )
+    model = nn.Sequential(*layers).to("cpu", torch.float32)
+    model[0].to(memory_format=torch.channels_last)
+    images = torch.randn(USUAL_BATCH, 1, 32, 32, device="cpu", dtype=torch.float32)
+    labels = torch.arange(USUAL_BATCH, device="cpu") % 10
+
+    def step() -> None:
+        model.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+
+    return step
