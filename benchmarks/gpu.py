@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 from live_panel import measure as measure_panel
+from machine import equal_threads
 from pairs import CONTROL, Row, compare, row, skipped, stepping
 from report import cells
 
@@ -22,7 +23,7 @@ from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, evaluate, load_di
 from tutorial_lib.checks import check_whole
 from tutorial_lib.data import Data
 from tutorial_lib.engine.drive import in_bursts, iterate_for_device
-from tutorial_lib.hardware import choose_device, use_available_cores
+from tutorial_lib.hardware import choose_device
 
 ENDLESS = 1_000_000  # epochs
 BATCH = 32
@@ -41,10 +42,10 @@ def main() -> None:
     for name in ("pairs", "steps", "epochs"):
         check_whole(name, getattr(options, name), low=1)
     device = choose_device(options.device)
-    use_available_cores()
-    print(f"{name_of(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    for found in rows(device, options.pairs, options.steps, options.epochs):
-        print(cells(found).replace("**", ""), flush=True)
+    with equal_threads() as threads:
+        print(f"{name_of(device)}, torch {torch.__version__}, {threads} threads")
+        for found in rows(device, options.pairs, options.steps, options.epochs):
+            print(cells(found).replace("**", ""), flush=True)
 
 
 def name_of(device: torch.device) -> str:

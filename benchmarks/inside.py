@@ -12,6 +12,8 @@ import time
 from collections import deque
 from itertools import islice
 
+from machine import equal_threads
+
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
 from tutorial_lib.engine.drive import warm_up
 from tutorial_lib.labs.inside.measure import EVERY, looking_inside
@@ -25,14 +27,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=EVERY)
     arguments = parser.parse_args()
     data = load_digits("sample", device="cpu")
-    warm_up(data.device)
-    side_by_side(data, arguments.every, 10 * arguments.every)  # to warm up
     looks, controls = [], []
-    for _ in range(arguments.pairs):
-        looked, plain, again = side_by_side(data, arguments.every, arguments.steps)
-        looks.append(looked / plain)
-        controls.append(again / plain)
-    print(f"threads: {TrainingRun(LeNet5(), data).threads}")
+    with equal_threads() as threads:
+        warm_up(data.device)
+        in_turn(data, arguments.every, 10 * arguments.every)  # to warm up
+        for _ in range(arguments.pairs):
+            looked, plain, again = in_turn(data, arguments.every, arguments.steps)
+            looks.append(looked / plain)
+            controls.append(again / plain)
+    print(f"threads: {threads}")
     for name, ratios in ((f"a look every {arguments.every} steps", looks), ("control", controls)):
         print(
             f"{name}: median {statistics.median(ratios):.3f} times the plain run's seconds "
@@ -40,7 +43,7 @@ def main() -> None:
         )
 
 
-def side_by_side(data, every: int, steps: int) -> list[float]:
+def in_turn(data, every: int, steps: int) -> list[float]:
     """Return the seconds that so many steps took: looked into, plain, and plain again."""
     runs = [TrainingRun(LeNet5(), data, Hyperparameters()) for _ in range(3)]
     ways = [(looking_inside(runs[0], every=every), every + 1), (runs[1], every), (runs[2], every)]

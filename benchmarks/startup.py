@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pairs import CONTROL, Row, compare, row, timed
 
 ROOT = Path(__file__).parents[1]
 FIRST = "notebooks/00_start_here.ipynb"
+TOKEN = "bench"
 SETUP = """
 import time
 from tutorial_lib import Hyperparameters, load_digits
@@ -116,25 +117,30 @@ def lab_seconds() -> float:
     """Return the seconds from the start of JupyterLab until it serves the first notebook."""
     with lab() as (address, start):
         for path in ("api", f"lab/tree/{FIRST}", f"api/contents/{FIRST}"):
-            fetch(f"{address}/{path}?token=bench")
+            fetch(f"{address}/{path}?token={TOKEN}")
         return time.perf_counter() - start
 
 
 @contextlib.contextmanager
-def lab() -> Iterator[tuple[str, float]]:
-    """Start JupyterLab as `make lab` does; yield its address and when that was."""
+def lab(
+    *flags: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, float]]:
+    """Start JupyterLab as `make lab` does, or in another folder; yield its address and when."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = [
         "--no-browser",
         "--allow-root",
         "--log-level=ERROR",
-        "--IdentityProvider.token=bench",
+        f"--IdentityProvider.token={TOKEN}",
+        *flags,
     ]
     command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", f"--port={port}"]
     start = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([*command, *options], cwd=ROOT, start_new_session=True, **quiet)
+    process = subprocess.Popen(
+        [*command, *options], cwd=folder, env=environment, start_new_session=True, **quiet
+    )
     try:
         yield f"http://127.0.0.1:{port}", start
     finally:

@@ -1,21 +1,31 @@
 """`make bench` still runs, and what it calls a ratio is one."""
 
+import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture
 def pairs(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import pairs
+    return module("pairs", monkeypatch)
 
-    return pairs
+
+@pytest.fixture
+def report(monkeypatch):
+    return module("report", monkeypatch)
+
+
+def module(name, monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module(name)
 
 
 @pytest.mark.notebook
@@ -27,11 +37,18 @@ def test_all_sections_run_dry_and_fill_the_table(tmp_path):
 
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
     found, readme = json.loads((tmp_path / "results.json").read_text()), page.read_text()
-    assert [*found] == ["step", "panel", "startup", "data", "stream", "own", "scaling", "memory"]
-    assert found["step"]["machine"]["threads"] >= 1
-    values = [row["value"] for section in found.values() for row in section["rows"]]
+    [(machine, sections)] = found.items()
+    assert machine.endswith(("cores)", "core)"))
+    assert [*sections] == [
+        *("learner", "race", "step", "panel", "startup"),
+        *("data", "stream", "own", "scaling", "memory"),
+    ]
+    assert sections["step"]["machine"]["threads"] >= 1
+    assert sections["learner"]["machine"]["threads"] is None
+    values = [row["value"] for section in sections.values() for row in section["rows"]]
     assert all(value is None or value > 0 for value in values)
     assert "| TrainingRun |" in readme
+    assert "| TrainingRun, batches of 32 (" in readme
     assert "| any later Train, to the first point drawn |" in readme
     assert readme.startswith("above")
     assert readme.endswith("below\n")
@@ -59,3 +76,41 @@ def test_every_comparison_has_its_control(pairs):
 def test_a_bar_is_held_against_the_median(pairs, bar, met):
     row = pairs.row("what", [1.0, 2.0, 30.0], **bar)
     assert (row.value, row.low, row.high, row.count, row.met) == (2.0, 1.0, 30.0, 3, met)
+
+
+def test_each_machine_keeps_its_own_rows_and_the_newest_has_the_table(pairs, report, tmp_path):
+    (tmp_path / "README.md").write_text("<!-- results -->\n<!-- /results -->\n")
+    kept = {"threads": 1, "cores": 2, "load": 0, "system": "", "python": "", "versions": {}}
+    for kind, value, date in [("A", 0.8, "2026-01-01"), ("B", 0.9, "2026-01-03"),
+                              ("A", 0.7, "2026-01-02")]:  # fmt: skip
+        rows = [pairs.row("ours", [value], at_most=1), pairs.row("no bar", [5.0])]
+        report.keep(tmp_path, "step", rows, kept | {"kind": kind, "date": date})
+    report.write(tmp_path, {"step": "A step"})
+    page = (tmp_path / "README.md").read_text()
+    assert "| ours | **0.900 x** | 0.900 | 0.900 | 1 | ≤ 1 ✓ |" in page
+    assert "| A | 2026-01-02 | ours **0.700 x** |" in page
+    assert "0.800" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Intel(R) Xeon(R) Processor", "Intel Xeon"),
+        ("AMD EPYC 7763 64-Core Processor", "AMD EPYC 7763"),
+        ("Intel(R) Core(TM) i5-8250U CPU @ 1.60GHz", "Intel Core i5-8250U @ 1.60GHz"),
+        ("", "processor not recorded"),
+    ],
+)
+def test_a_processor_is_named_in_plain_words(monkeypatch, name, words):
+    assert module("machine", monkeypatch).in_words(name) == words
+
+
+def test_equal_threads_hold_for_processes_too_and_are_given_back(monkeypatch):
+    machine = module("machine", monkeypatch)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    with machine.equal_threads() as threads:
+        assert threads == torch.get_num_threads() == int(os.environ["OMP_NUM_THREADS"]) == 3
+    assert torch.get_num_threads() == before
+    assert "OMP_NUM_THREADS" not in os.environ
