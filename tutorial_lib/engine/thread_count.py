@@ -63,7 +63,10 @@ class _Step:
 def _step_of(model: nn.Module, data: Data, batch_size: int) -> Callable[[], None]:
     network = copy_of(model)
     for part in network.modules():
-        part._forward_hooks.clear()  # a learner's, which may note down what they see
+        for hooks in (part._forward_hooks, part._forward_pre_hooks):
+            for number, hook in list(hooks.items()):
+                if not _is_of_torch(hook):  # a learner's, which may note down what it sees
+                    del hooks[number]
     few = data.train.first(
         min(batch_size, MOST_READ) if isinstance(data.train, StreamedSplit) else batch_size
     )[0]
@@ -71,9 +74,14 @@ def _step_of(model: nn.Module, data: Data, batch_size: int) -> Callable[[], None
 
     def take() -> None:
         network.zero_grad()
-        _sum(network(inputs)).backward()
+        _sum(network(inputs.clone())).backward()  # it may change them in place
 
     return take
+
+
+def _is_of_torch(hook: Callable[..., Any]) -> bool:
+    module = getattr(hook, "__module__", None) or type(hook).__module__
+    return module.partition(".")[0] == "torch"
 
 
 def _sum(outputs: Any) -> Tensor:
@@ -87,6 +95,7 @@ def _sum(outputs: Any) -> Tensor:
 def _kind(model: nn.Module, data: Data, batch_size: int) -> str:
     """Return what tells steps apart that take different times."""
     shapes = [(tuple(weights.shape), str(weights.dtype)) for weights in model.parameters()]
-    facts = (str(model), shapes, data.train.shape, model.training)
+    workers = data.train.workers if isinstance(data.train, StreamedSplit) else 0
+    facts = (str(model), shapes, data.train.shape, model.training, workers)
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
     return f"{type(model).__name__} {digest}, batch {batch_size}"

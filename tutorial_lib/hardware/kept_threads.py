@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from tutorial_lib.files import open_to_read, replacing
+from tutorial_lib.files import locked, obstacle, open_to_read, replacing
 from tutorial_lib.folders import writable_folder
 
 MOST = 500  # numbers that are kept, the newest ones
 START = b'{"threads": '  # what the file begins with
+LARGEST = 1_000_000  # bytes that are read of it
+PATIENCE = 1.0  # seconds that another process is waited for which is keeping one
 
 
 def kept_threads(what: str) -> int | None:
@@ -23,14 +25,19 @@ def kept_threads(what: str) -> int | None:
         what: Of what kind they are.
     """
     count = _read().get(_name(what))
-    return count if isinstance(count, int) and 1 <= count <= 4096 else None
+    return count if type(count) is int and 1 <= count <= 4096 else None
 
 
 def keep_threads(what: str, count: int) -> None:
-    """Keep a number, where data is kept, too, if anything can be written there."""
+    """Keep a number, where data is kept, too, if anything can be written there.
+
+    A file of that name that another program wrote stays as it is.
+    """
     if (path := _path()) is None:
         return
-    with contextlib.suppress(OSError, ValueError):  # it is measured again, then
+    with contextlib.suppress(OSError, ValueError), locked(path, patience=PATIENCE):
+        if obstacle(path, lambda start: start.startswith(START)):
+            return  # it is measured again, then
         numbers = _read()
         numbers.pop(_name(what), None)  # the newest is the last
         numbers[_name(what)] = count
@@ -48,8 +55,8 @@ def _read() -> dict[str, Any]:
     """Return all that is kept; nothing if that is no file of ours."""
     try:
         with open_to_read(_path()) as file:
-            return dict(json.load(file)["threads"])
-    except (OSError, ValueError, KeyError, TypeError):
+            return dict(json.loads(file.read(LARGEST))["threads"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 

@@ -64,18 +64,16 @@ def _of_torch() -> set[int]:
 
 
 _set = _Set()
-_new_threads_have: int | None = (
-    None  # what was set last, in any thread; None: what torch has chosen
-)
+_were_set: set[int] = set()  # in any thread: a new one begins with the last of them
 _by_hand: int | None = None  # what a learner set
 
 
 def use_threads(count: int) -> None:
     """Let torch compute with so many threads, from this thread; in a forked one, alone."""
-    global _new_threads_have
     count = 1 if on_forked_thread() else count
     torch.set_num_threads(count)  # also where it says so already: what MKL has is of all threads
-    _set.count = _new_threads_have = count
+    _set.count = count
+    _were_set.add(count)
 
 
 def fixed_threads() -> int | None:
@@ -88,10 +86,18 @@ def fixed_threads() -> int | None:
     there = torch.get_num_threads()
     if os.environ.get("OMP_NUM_THREADS"):
         return there
-    expected = _new_threads_have if _set.count is None else _set.count
-    if there != expected and not (expected is None and there in _of_torch()):
+    ours = _of_torch() | _were_set if _set.count is None else {_set.count}
+    if there not in ours:
         _by_hand = _set.count = there
     return _by_hand
+
+
+def _begin_as_child() -> None:
+    _set.count = 1  # the thread that forked computes alone
+
+
+if hasattr(os, "register_at_fork"):  # after that of `forks`, which sets it
+    os.register_at_fork(after_in_child=_begin_as_child)
 
 
 # ---- the choice ----
@@ -171,6 +177,8 @@ def fastest_count(
     if kept and kept != best and kept <= cores:
         if kept not in seconds:
             seconds[kept] = seconds_of(kept)
+        if seconds[best] <= STAY * seconds[kept]:  # once more: it may have been a single stall
+            seconds |= {count: seconds_of(count) for count in (kept, best)}
         if seconds[best] > STAY * seconds[kept]:
             best = kept
     return best, seconds
