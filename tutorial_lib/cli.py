@@ -257,6 +257,9 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
     made = (run,) if save is None else (run, checkpoint.Saver(run, save, sink=_warn))
     if save is not None and made[-1].notice:
         said.append(made[-1].notice)
+    if not (distributed.started_by_torchrun() or run.step_number == run.num_steps):
+        run.settle_threads()
+        said.append(f"Threads: {run.threads}, {run.why_threads}.")
     _say("\n".join(said))
     return made
 

@@ -26,8 +26,8 @@ MOST_READ = 8  # examples of a streamed set that make up a batch, again and agai
 def threads_for(model: nn.Module, data: Data, *, batch_size: int, num_steps: int) -> ThreadChoice:
     """Return with how many threads a network learns fastest, now; torch then has that number here.
 
-    A copy of it takes a few steps, without the update, where this has not been measured in the last
-    minute. A short run, one on a GPU, and what cannot be measured have the number of a LeNet.
+    A copy of it takes a few steps, without the update, where that has not been measured just now. A
+    short run, one on a GPU, and what cannot be measured have the number of a LeNet.
 
     Args:
         model: On the data's device.

@@ -23,7 +23,7 @@ from tutorial_lib.random_state import seeded
 
 GAIN = 0.9  # more threads have to take this share of the seconds at most, or they are not worth it
 STAY = 0.87  # a number that was in use gives way to one that takes this share of its seconds
-FRESH_SECONDS = 60.0  # for so long what was measured is not measured again
+FRESH_SECONDS = 20.0  # for so long what was measured is not measured again
 LEAST_SECONDS = 0.04  # that are measured of each number, and
 LEAST_STEPS = 4
 LONG_SECONDS = 0.25  # of a step: one is enough
@@ -37,7 +37,6 @@ class ThreadChoice:
 
     count: int
     why: str  # in words
-    before: int | None = None  # the number in use until now, if it was another one
 
 
 def usable_cores() -> int:
@@ -108,9 +107,9 @@ def choose_threads(
 ) -> ThreadChoice:
     """Return with how many threads steps go fastest, now; torch then has that number here.
 
-    It is the same number as before for a minute, and after it too, unless another one is clearly
-    faster: the same training gives the same bits as long as the machine is as it was. The number is
-    kept for later processes.
+    It is the same number as before for twenty seconds, and after them too, unless another one is
+    clearly faster: the same training gives the same bits as long as the machine is as it was. The
+    number is kept for later processes.
 
     Args:
         what: Of what kind the steps are: those of one kind share what is measured.
@@ -138,7 +137,10 @@ def choose_threads(
     times = ", ".join(
         f"{1000 * each:.3g} ms with {number}" for number, each in sorted(seconds.items())
     )
-    choice = ThreadChoice(count, f"measured: a step takes {times}", kept if kept != count else None)
+    why = f"measured: a step takes {times}"
+    if kept not in (None, count):
+        why += f"; until now it was {kept}, so last digits may differ from earlier runs"
+    choice = ThreadChoice(count, why)
     _known[what] = choice, time.monotonic()
     if kept != count:
         keep_threads(what, count)

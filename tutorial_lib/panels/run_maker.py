@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tutorial_lib.checks import shown
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data
-from tutorial_lib.engine import TrainingRun
+from tutorial_lib.engine import TrainingRun, in_background
 from tutorial_lib.engine.fit import (
     MOST_ASKED,
     check_batch_size,
@@ -22,6 +22,7 @@ from tutorial_lib.engine.fit import (
     check_model,
 )
 from tutorial_lib.engine.network_state import make_lazy_layers
+from tutorial_lib.engine.thread_count import threads_for
 from tutorial_lib.evaluation import evaluating
 from tutorial_lib.losses import check_loss
 from tutorial_lib.models import copy_of, make_model
@@ -69,6 +70,7 @@ class RunMaker:
         self.data, self.new_model = data, new_model or data.default_network
         self._last_model: Callable[[], Any] = lambda: None
         self._is_own_model, self._new_run = new_model is not None, new_run
+        self._asked_last = 0  # the batch size that the number of threads was asked for last
         self._functions = {name: function for name, function in functions.items() if function}
         self._check_call()
 
@@ -79,6 +81,24 @@ class RunMaker:
     def run_of(self, model: nn.Module, settings: Hyperparameters) -> TrainingRun:
         """Return a run of this network."""
         return self._new_run(model, self.data, settings, **self._functions)
+
+    def measure_threads_soon(self, settings: Hyperparameters) -> None:
+        """Let it be measured, in the training thread, how many threads suit such a run.
+
+        A network of one's own is measured when it first trains: it is made once for each run.
+        """
+        if self._is_own_model or self._new_run is not TrainingRun:
+            return
+        model = self.network(settings).to(self.data.device)
+        num_steps = settings.epochs * (len(self.data.train) // settings.batch_size)
+        facts = {"batch_size": settings.batch_size, "num_steps": num_steps}
+        self._asked_last = size = settings.batch_size
+
+        def measure() -> None:
+            if self._asked_last == size:  # else a slider has moved on
+                threads_for(model, self.data, **facts)
+
+        in_background(measure)
 
     def network(self, settings: Hyperparameters) -> nn.Module:
         """Return a new network.

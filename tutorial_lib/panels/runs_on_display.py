@@ -69,6 +69,8 @@ class RunsOnDisplay:
         self._num_changes += len(changes)
         self.curve.add(records)
         self.progress.add(records, self._run.num_steps, self.curve.last_smoothed)
+        if self._run.processes == 1 and self._run.data.device.type == "cpu":
+            self.progress.threads = self._run.threads
         for change in changes:
             self.curve.mark(change)
         return bool(records or changes)

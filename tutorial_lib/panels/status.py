@@ -51,6 +51,7 @@ class Progress:
 
     scoring: Scoring
     num_steps: int = 0  # that the run plans to take in all
+    threads: int | None = None  # that share a step; None: not known, or it is on a GPU
     last: StepRecord | None = None
     smoothed_loss: float = math.nan  # where the curve of the picture ends
     score: EvaluationRecord | None = None
@@ -112,7 +113,10 @@ class Progress:
         left = (self.num_steps - step) * seconds / (step - first_step)
         rate = float(f"{(images - first_images) / seconds:.3g}")
         unit = shortened(self.scoring.unit, 30)
-        return f"{rate:,.{0 if rate >= 10 else 1}f} {unit} a second, {_duration(left)} left"
+        pace = f"{rate:,.{0 if rate >= 10 else 1}f} {unit} a second"
+        if self.threads is not None:
+            pace += f" on {self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{pace}, {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:

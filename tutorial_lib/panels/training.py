@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -33,6 +34,7 @@ from tutorial_lib.panels.status import status_text
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
+MEASURE_SECONDS = 0.5  # so long a picture waits until a run knows its number of threads
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
 
 _warm = threading.Event()  # set once torch has loaded what training needs
@@ -106,6 +108,7 @@ class TrainingPanel(LivePanel):
             in_background(lambda: warm_up(data.device))
             in_background(_warm.set)  # even if that has failed
             self.watch()
+        self.make_run.measure_threads_soon(self._base)
 
     def _make_controls(self) -> dict[str, widgets.Widget]:
         settings, passes = self._base, "Passes over the training set. For a new run."
@@ -264,8 +267,16 @@ class TrainingPanel(LivePanel):
             self.choose(settings)
             self._take_up(run)
             self._session.start()
+        self._let_measure()
         self._draw()  # a whole picture, while the first steps are taken
         self._show()
+
+    def _let_measure(self) -> None:
+        """Wait until the new run knows its number of threads: drawing now would falsify it."""
+        deadline = time.monotonic() + MEASURE_SECONDS
+        while _warm.is_set() and self.last_run.threads is None and time.monotonic() < deadline:
+            if self._session.join(0.005) != "running":
+                break
 
     def _look(self, *, is_loaded: bool = True) -> None:
         """See once what could be restored, when torch is loaded: to try it takes a run."""
@@ -322,6 +333,8 @@ class TrainingPanel(LivePanel):
         """Hand a turned knob to the run, if one is going on or waits to go on."""
         if self._session is not None and not self._session.done:
             self.last_run.adjust(**{field: controls.read(self.controls[field])})
+        elif field == "batch_size" and self.state != "running":
+            self.make_run.measure_threads_soon(self.settings)
 
     # Showing.
 
@@ -361,3 +374,7 @@ class TrainingPanel(LivePanel):
         self.restore_button.disabled = busy or not saved.can_restore
         self.progress_bar.max = max(1, progress.num_steps)
         self.progress_bar.value = progress.step
+        if self.last_run is not None and self.last_run.why_threads:
+            self.progress_bar.tooltip = (
+                f"Threads: {self.last_run.threads}, {self.last_run.why_threads}"
+            )
