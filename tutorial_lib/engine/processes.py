@@ -176,8 +176,13 @@ class ProcessesRun(TrainingRun):
     def settle_threads(self) -> None:
         """See that the processes have a number of threads each; here nothing is computed."""
         if self.threads is None:
-            count = (fixed_threads() or usable_cores()) // self.processes
-            self.use_threads(max(1, count), f"for each of {self.processes} processes")
+            count = self.fixed_count() or max(1, usable_cores() // self.processes)
+            self.use_threads(count, f"for each of {self.processes} processes")
+
+    def fixed_count(self) -> int | None:
+        """Return how many threads each process has if all share what the user has fixed."""
+        fixed = fixed_threads()
+        return None if fixed is None else max(1, fixed // self.processes)
 
     def threads_in_force(self) -> int:
         """Return how many threads each process has."""

@@ -159,6 +159,10 @@ class Run:
             self.use_threads(fixed, "as it was fixed on the way")
         use_threads(self.threads)
 
+    def fixed_count(self) -> int | None:
+        """Return the number that the user has fixed for this run's steps; None: it is free."""
+        return fixed_threads()
+
     def threads_in_force(self) -> int:
         """Return how many threads share what this one computes, or each process of the run."""
         return torch.get_num_threads()

@@ -18,7 +18,6 @@ from tutorial_lib.engine.network_state import (
 )
 from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import Run
-from tutorial_lib.hardware import fixed_threads
 from tutorial_lib.optimizers import make_optimizer
 
 STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
@@ -100,7 +99,7 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
                 run.history, run.changes, run.scores = history, changes, scores
                 run.first_digest, run.thread_counts = digest, thread_counts
                 if threads is not None:
-                    fixed = fixed_threads()
+                    fixed = run.fixed_count()
                     why = "as the run began" if fixed is None else "as the user has fixed it"
                     run.use_threads(fixed or threads, why)
 

@@ -133,7 +133,7 @@ def restore(run: TrainingRun, source: str | os.PathLike[str] | Checkpoint) -> Ch
     changed = [
         f"{name} {there.get(name)}, now {value}"
         for name, value in made_with(run).items()
-        if there.get(name) != value
+        if there.get(name) != value and not (name == "threads" and run.threads is None)
     ]
     if not changed:
         return checkpoint
