@@ -5,6 +5,7 @@ from tutorial_lib.hardware.forks import in_child_on_fresh_thread
 from tutorial_lib.hardware.threads import (
     ThreadChoice,
     choose_threads,
+    fastest_count,
     fixed_threads,
     measure_usual_threads,
     usable_cores,
