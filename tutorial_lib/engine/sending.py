@@ -99,12 +99,12 @@ def by_file(data: Data, path: Path) -> GetData:
     Raises:
         OSError, RuntimeError: It cannot be written.
     """
-    tensors = [_whole(tensor) for tensor in (data.train.inputs, data.train.targets)]
+    tensors = [whole_tensor(tensor) for tensor in (data.train.inputs, data.train.targets)]
     torch.save(tensors, path)
     return partial(_from_file, path, _Facts.of(data))
 
 
-def _whole(tensor: Tensor) -> Tensor:
+def whole_tensor(tensor: Tensor) -> Tensor:
     """Return a tensor that lies in no larger one, which would be saved with it."""
     tensor = tensor.detach().cpu()
     is_part = tensor.untyped_storage().nbytes() != tensor.nbytes

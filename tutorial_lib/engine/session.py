@@ -21,6 +21,10 @@ LEAVE_SECONDS = 30.0  # so long the thread may take to come to rest before the i
 STATES = ("ready", "running", "paused", "stopped", "finished", "failed")
 
 
+class Stopped(Exception):
+    """Raised by an iterator that would wait, for its session is to stop: see `stop_is_asked`."""
+
+
 class Session:
     """Iterates over anything that yields records, in the background.
 
@@ -169,6 +173,8 @@ class Session:
                     self._records.append(next(self._iterator))
         except StopIteration:
             return "finished"
+        except Stopped:
+            return "stopped"
         except BaseException as error:  # whatever it is belongs to whoever waits
             self.error = error
             return "failed"
@@ -223,6 +229,16 @@ _may_step.set()
 def current_session() -> Session | None:
     """Return the session that holds the training thread now, if any."""
     return _current
+
+
+def stop_is_asked() -> bool:
+    """Say whether this thread takes records for a session that is to stop, or ends with it."""
+    session = _current
+    return (
+        session is not None
+        and session.wanted == "stopped"
+        and threading.current_thread() is _worker._thread
+    )
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """A race: several settings from the same weights, on the same data in the same order."""
 
+import contextlib
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from torch import nn
@@ -14,6 +15,7 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord, TrainingRun
 from tutorial_lib.engine.drive import score_of
 from tutorial_lib.engine.run import Update
+from tutorial_lib.engine.side_by_side import side_by_side
 from tutorial_lib.evaluation import ACCURACY, MetricFunction, ShownMetric
 from tutorial_lib.labs.own import copied
 from tutorial_lib.losses import LossFunction
@@ -23,6 +25,7 @@ from tutorial_lib.pictures import equal_span, loss_ceiling, smooth
 MAX_SEEDS = 5
 SPAN = 25  # steps of 32 examples that the smoothing spans, or a fifth of a shorter run
 STEPS_A_TURN = 5
+STEP_SECONDS, EXAMPLE_SECONDS = 5e-4, 8e-5  # that one takes, about, of a LeNet
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class RaceRecord:
     seed: int  # decided the weights at the start and the order of the data
     settings: Hyperparameters  # as they were handed in
     event: Event
+    at_once: int = 1  # how many runs went side by side, each on a core of its own
 
 
 def race(
@@ -58,10 +62,12 @@ def race(
     metric: MetricFunction | None = None,
     scores_an_epoch: int = 1,
 ) -> Iterator[RaceRecord]:
-    """Train with each of the settings, a few steps in turn.
+    """Train with each of the settings, told a few steps in turn.
 
     From one start, all runners have the same weights, and see the same examples in the same order;
-    what one of them does is, bit for bit, what it does alone. One that diverges drops out.
+    what one of them does is, bit for bit, what it does alone on one thread. One that diverges drops
+    out. As many as there are cores go side by side; with functions of your own, on a GPU, or with
+    streamed data, they take turns.
 
     Args:
         data: Of any kind. It is scored on `data.held_out`; where nothing is held out, on nothing.
@@ -93,14 +99,36 @@ def race(
         raise ValueError(f"seed must be the same for all runners of a race; got {found}")
     first = min(first_seeds, default=0)
 
-    def new_runs() -> Iterator[tuple[str, int, TrainingRun]]:
-        for seed in range(first, first + seeds):
-            start = make_run.network(Hyperparameters(seed=seed))
-            for label, settings in runners.items():
-                run = make_run.run_of(copied(start), settings.replace(seed=seed))
-                yield label, seed, run
+    field = [
+        (label, seed, settings)
+        for seed in range(first, first + seeds)
+        for label, settings in runners.items()
+    ]
+    own = make_run if new_run is not TrainingRun or update or loss or metric else None
 
-    return _in_turn(runners, new_runs, scores_an_epoch)
+    def told() -> Iterator[RaceRecord]:
+        starts = {
+            seed: make_run.network(Hyperparameters(seed=seed))
+            for seed in range(first, first + seeds)
+        }
+        makers = [
+            partial(_new_run, own, starts[seed], data, settings.replace(seed=seed), scores_an_epoch)
+            for _, seed, settings in field
+        ]
+        seconds = [_seconds_of(data, settings) for _, _, settings in field]
+        sharing = {"turn": STEPS_A_TURN, "seconds": seconds, "here": own is not None}
+        with contextlib.closing(side_by_side(makers, **sharing)) as events:
+            for number, event in events:
+                label, seed, _ = field[number]
+                yield RaceRecord(label, seed, runners[label], event, events.at_once)
+
+    return told()
+
+
+def _seconds_of(data: Data, settings: Hyperparameters) -> float:
+    """Return what a runner takes by itself, roughly."""
+    steps = settings.epochs * (len(data.train) // settings.batch_size)
+    return steps * (STEP_SECONDS + settings.batch_size * EXAMPLE_SECONDS)
 
 
 def check_runner(label: str, settings: Hyperparameters, make_run: RunMaker) -> None:
@@ -113,44 +141,43 @@ def check_runner(label: str, settings: Hyperparameters, make_run: RunMaker) -> N
         raise ValueError(f"the runner {label!r} cannot race: {error}") from None
 
 
-def _in_turn(
-    runners: Mapping[str, Hyperparameters],
-    new_runs: Callable[[], Iterator[tuple[str, int, TrainingRun]]],
-    scores_an_epoch: int,
-) -> Iterator[RaceRecord]:
-    runs = list(new_runs())
-    field = deque((label, seed, _events_of(run, scores_an_epoch)) for label, seed, run in runs)
-    try:
-        while field:
-            label, seed, events = field.popleft()
-            for _ in range(STEPS_A_TURN):
-                if (item := next(events, None)) is None:
-                    break
-                yield RaceRecord(label, seed, runners[label], item)
-            else:
-                field.append((label, seed, events))
-    finally:
-        for _, _, run in runs:
-            run.close()
-
-
 def num_records(num_images: int, settings: Hyperparameters, *, scores_an_epoch: int = 1) -> int:
     """Return how many records a runner makes from one start, if it does not drop out."""
     steps = num_images // settings.batch_size
     return settings.epochs * (steps + min(steps, scores_an_epoch))
 
 
+def _new_run(
+    own: RunMaker | None,
+    start: nn.Module,
+    data: Data,
+    settings: Hyperparameters,
+    scores_an_epoch: int,
+) -> Iterator[Event]:
+    """Return what a new run does, in the process that calls this.
+
+    Args:
+        own: Makes it, where functions of the learner's are to be called.
+    """
+    model = copied(start)
+    run = TrainingRun(model, data, settings) if own is None else own.run_of(model, settings)
+    run.use_threads(1, "as each run of a race")
+    return _events_of(run, scores_an_epoch)
+
+
 def _events_of(run: TrainingRun, scores_an_epoch: int) -> Iterator[Event]:
     held_out = run.data.held_out
-    try:
-        for step in run:
-            yield step
-            parts = [(step.epoch_step - k) * scores_an_epoch // step.epoch_steps for k in (0, 1)]
-            if parts[0] > parts[1] and held_out is not None:  # a part of the epoch is done
-                yield score_of(run, held_out)
-    except Diverged as error:
-        yield Dropped(error.step, str(error))
-    run.close()
+    with contextlib.closing(run):
+        try:
+            for step in run:
+                yield step
+                parts = [
+                    (step.epoch_step - k) * scores_an_epoch // step.epoch_steps for k in (0, 1)
+                ]
+                if parts[0] > parts[1] and held_out is not None:  # a part of the epoch is done
+                    yield score_of(run, held_out)
+        except Diverged as error:
+            yield Dropped(error.step, str(error))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
