@@ -20,6 +20,9 @@ from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, from_tensors
 from tutorial_lib.engine import Session, pool
 from tutorial_lib.engine.side_by_side import side_by_side
 from tutorial_lib.hardware import usable_cores
+from tutorial_lib.labs.batch_size.measure import race_batches
+from tutorial_lib.labs.race.measure import race
+from tutorial_lib.labs.slices.measure import LossPlane, measure_plane
 from tutorial_lib.models import copy_of
 
 pytestmark = pytest.mark.skipif(usable_cores() == 1, reason="one core goes through all by itself")
@@ -115,6 +118,31 @@ def first_weight(net):
     with torch.no_grad():
         net[1].weight.fill_(5.0)
     yield net.view[3].item()
+
+
+def without_seconds(record):
+    names = ("seconds", "at_once", "event")
+    facts = {name: getattr(record, name) for name in record.__dataclass_fields__}
+    event = [without_seconds(facts["event"])] if "event" in facts else []
+    return [*event, {name: value for name, value in facts.items() if name not in names}]
+
+
+def test_labs_measure_the_same_on_processes_as_here(few, monkeypatch):
+    short = Hyperparameters(epochs=2, batch_size=10)
+    runners = {"slow": short, "fast": short.replace(learning_rate=0.1)}
+    rates = {"learning_rate": 0.02, "adaptive_rate": 0.05, "momentum": 0.8}
+    labs = [
+        lambda: race(few, runners, seeds=2, scores_an_epoch=2),
+        lambda: race_batches(few, sizes=(5, 20)),
+        lambda: measure_plane(LossPlane(LeNet5(seed=0), few.test), size=5, num_steps=3, **rates),
+    ]
+    pool.wait_until_warm(2)
+    there = [list(lab()) for lab in labs]
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    for told, lab in zip(there, labs, strict=True):
+        here = list(lab())
+        assert [*map(without_seconds, told)] == [*map(without_seconds, here)]
+        assert getattr(told[0], "at_once", 2) > getattr(here[0], "at_once", 1)
 
 
 # ---- an end before the end ----

@@ -484,3 +484,13 @@ def test_examples_that_are_read_as_they_are_needed_race_alike_and_leave_no_proce
     panel.refresh()
     assert not psutil.wait_procs(readers, timeout=20)[1]
     panel.close()
+
+
+def test_seconds_say_how_many_runs_went_at_a_time():
+    alone = made_up("one", [2.0, 0.1])
+    beside = [dataclasses.replace(record, at_once=2) for record in alone]
+    tables = [standings_table(standings(r, 1.0), {"one": "red"}, 1.0) for r in (alone, beside)]
+    assert ["2 runs at a time" in table for table in tables] == [False, True]
+    axes = Figure().add_subplot()
+    draw_race(axes, beside, x="seconds")
+    assert axes.get_xlabel() == "seconds of training, 2 runs at a time"

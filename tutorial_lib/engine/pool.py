@@ -53,17 +53,30 @@ def submit(size: int, work: Callable[..., None], *arguments: Any) -> Future:
 
 
 def warm(size: int) -> None:
-    """Start so many processes, if there are none; returns at once."""
+    """Start so many processes, as far as they have not, and let them stay; returns at once."""
     with _lock:
+        if _pool is not None and _size >= size and not _are_young():  # they may have ended
+            _start()
         _ready(size)
+        used()
 
 
 def is_warm(size: int) -> bool:
     """Say whether so many processes wait that have loaded torch."""
     with _lock:
-        is_young = time.monotonic() - _last_used < IDLE_SECONDS - 5
         loaded = all(each.done() and not each.exception() for each in _started)
-        return _pool is not None and _size >= size and loaded and is_young
+        return _pool is not None and _size >= size and loaded and _are_young()
+
+
+def _are_young() -> bool:
+    """Say whether processes that had something to do have not idled until their end."""
+    return time.monotonic() - _last_used < IDLE_SECONDS - 5
+
+
+def _start() -> None:
+    """Let all processes of the pool start that have not, or have ended."""
+    with _interrupts_blocked():
+        _started[:] = [_pool.submit(_started_up) for _ in range(_size)]
 
 
 def wait_until_warm(size: int, seconds: float = 120.0) -> bool:
@@ -103,8 +116,7 @@ def _ready(size: int) -> ProcessPoolExecutor:
         end()
     if _pool is None:
         _pool, _size, _last_used = _new_pool(size), size, time.monotonic()
-        with _interrupts_blocked():
-            _started[:] = [_pool.submit(_started_up) for _ in range(size)]
+        _start()
         _leave_at_exit()
     return _pool
 

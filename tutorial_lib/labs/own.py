@@ -1,5 +1,11 @@
-"""What a learner brings to a lab: a network, data, a loss; checked, and held still."""
+"""What a learner brings to a lab: a network, data, a loss; checked, and held still.
 
+And what several runs of a lab share: processes, and a clock.
+"""
+
+import os
+import weakref
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -8,14 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from tutorial_lib.checks import check_choice, shown
-from tutorial_lib.data import Split
+from tutorial_lib.data import Data, Split
+from tutorial_lib.data.streamed import StreamedSplit
 from tutorial_lib.engine.fit import SIGNATURES
 from tutorial_lib.engine.network_state import make_lazy_layers
+from tutorial_lib.engine.side_by_side import warm_up_processes
 from tutorial_lib.evaluation import ShownMetric
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
 from tutorial_lib.models import copy_of, surely_draws_nothing
 from tutorial_lib.random_state import seeded
 from tutorial_lib.table import MOST_COUNTED, loss_text, share_text
+
+READING_SECONDS = 2.0  # so long after a panel is shown its processes start
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -126,3 +136,36 @@ def ys_of(metric: ShownMetric) -> tuple[str, str]:
     if metric.field == "mean_absolute_error":
         return "loss", "error"
     return "loss", metric.name
+
+
+def warm_up_soon(
+    panel: Any, loop: AbstractEventLoop | None, data: Data, functions: Sequence[Any], number: int
+) -> None:
+    """Let processes load torch while a learner still reads, for so many runs side by side.
+
+    Not where runs take turns all the same, nor where OMP_NUM_THREADS says that cores are scarce.
+
+    Args:
+        panel: What they are for: nothing starts once it is gone.
+        loop: Of the kernel; None: there is no learner.
+        functions: The learner's own, or None for each that there is not.
+    """
+    is_plain = not any(functions) and not isinstance(data.train, StreamedSplit)
+    if loop is None or not is_plain or data.device.type != "cpu":
+        return
+    if os.environ.get("OMP_NUM_THREADS"):
+        return
+    its = weakref.ref(panel)
+
+    def warm_up(*_: Any) -> None:
+        if its() is not None and its().comm is not None:
+            warm_up_processes(number)
+
+    loop.call_later(READING_SECONDS, warm_up)
+    for control in panel.controls.values():  # who has read for long, and now moves one
+        control.observe(warm_up, "value")
+
+
+def at_a_time(at_once: int) -> str:
+    """Return what has to be said of seconds that were taken while others computed, too."""
+    return f", {at_once} runs at a time" if at_once > 1 else ""

@@ -13,7 +13,7 @@ from tutorial_lib.labs.batch_size.measure import (
     fit_slope,
     fitted_variance,
 )
-from tutorial_lib.labs.own import spread_over
+from tutorial_lib.labs.own import at_a_time, spread_over
 from tutorial_lib.pictures import (
     BLUE,
     MUTED,
@@ -114,7 +114,8 @@ def draw_batch_race(
     left.set_title(f"for the same {plain_text(unit, 20)}")
     left.set_xlim(right=num_images)
     label_ends(left)
-    right.set(xlabel="seconds of training", title="for the same time")
+    clock = "seconds of training" + at_a_time(max((point.at_once for point in points), default=1))
+    right.set(xlabel=clock, title="for the same time")
 
 
 def _limits(points: Sequence[LossPoint], num_classes: int | None) -> tuple[float, float, str]:

@@ -53,6 +53,7 @@ class LossPoint:
     images_seen: int
     seconds: float  # of training
     loss: float  # mean over the steps since the point before; infinite once it has diverged
+    at_once: int = 1  # how many runs went side by side meanwhile
 
 
 def sizes_for(num_examples: int) -> tuple[int, ...]:
@@ -210,13 +211,14 @@ def _points(records: Iterable[RaceRecord], num_images: int) -> Iterator[LossPoin
     for record in records:
         size, rate = record.settings.batch_size, record.settings.learning_rate
         if isinstance(record.event, Dropped):
-            yield LossPoint(size, rate, seen[size], seconds[size], float("inf"))
+            yield LossPoint(size, rate, seen[size], seconds[size], float("inf"), record.at_once)
             continue
         losses[size].append(record.event.loss)
         seconds[size] += record.event.seconds
         seen[size] = record.event.images_seen
         if len(losses[size]) == _steps_per_point(size, num_images):
-            yield LossPoint(size, rate, seen[size], seconds[size], float(np.mean(losses.pop(size))))
+            loss = float(np.mean(losses.pop(size)))
+            yield LossPoint(size, rate, seen[size], seconds[size], loss, record.at_once)
 
 
 def _steps_per_point(batch_size: int, num_images: int) -> int:

@@ -23,6 +23,7 @@ from tutorial_lib.labs.batch_size.measure import (
     race_sizes_for,
     sizes_for,
 )
+from tutorial_lib.labs.own import warm_up_soon
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels import MeasurePanel, controls
 from tutorial_lib.panels.run_maker import NewRun
@@ -129,4 +130,7 @@ def batch_race_panel(
         return count_points(len(data.train), epochs=epochs)
 
     measure, looks = partial(race_batches, data, **given), {"size": (9, 3.2), "button": "Race"}
-    return MeasurePanel("batch sizes raced", measure, draw, count, by_name, **looks)
+    panel = MeasurePanel("batch sizes raced", measure, draw, count, by_name, **looks)
+    functions = [update, loss, new_run is not TrainingRun]
+    warm_up_soon(panel, panel._main_thread.loop, data, functions, len(sizes))
+    return panel

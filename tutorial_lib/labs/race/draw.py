@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
-from tutorial_lib.labs.own import check_y
+from tutorial_lib.labs.own import at_a_time, check_y
 from tutorial_lib.labs.race.measure import RaceRecord, RunCurve, band, run_curves
 from tutorial_lib.pictures import (
     MAX_LOSS,
@@ -60,6 +60,9 @@ def draw_race(
     for label, starts in by_label.items():
         _draw_runner(axes, label, starts, colours[label], x=x, y=y, metric=metric)
     axes.set_xlabel(f"{plain_text(unit, 20)} seen" if x == "images" else X_LABELS[x])
+    if x == "seconds":
+        most = max((run.at_once for starts in by_label.values() for run in starts), default=1)
+        axes.set_xlabel(X_LABELS[x] + at_a_time(most))
     if x_max is not None:
         axes.set_xlim(-0.02 * x_max, 1.02 * x_max)
     if y == "loss":

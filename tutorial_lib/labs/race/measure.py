@@ -192,6 +192,7 @@ class RunCurve:
     smoothed: np.ndarray  # over about 800 examples; a loss above the ceiling counts as that
     scores: tuple[EvaluationRecord, ...]
     dropped: Dropped | None
+    at_once: int  # how many runs went side by side, at most
     over: bool  # whether it has taken its last step, or dropped out
     ceiling: float  # where losses leave the picture, for all runs of the race
 
@@ -224,6 +225,7 @@ def _run_curve(records: Sequence[RaceRecord], ceiling: float) -> RunCurve:
         smoothed=smooth(np.minimum(losses, ceiling), equal_span(sizes, _span(steps))),
         scores=tuple(item for item in events if isinstance(item, EvaluationRecord)),
         dropped=dropped,
+        at_once=max(record.at_once for record in records),
         over=dropped is not None or any(_is_last(step) for step in steps[-1:]),
         ceiling=ceiling,
     )
@@ -298,7 +300,8 @@ class Standing:
     num_reached: int  # starts that reached the target
     steps: float | None  # to reach it, mean over those; None: none did, or there is no target
     images: float | None
-    seconds: float | None
+    seconds: float | None  # of training; what else is going on makes them more
+    at_once: int  # how many runs went side by side meanwhile, at most
     diverged_at: tuple[int, ...]  # the step, for each start that dropped out
     over: bool  # whether no start has a step to come
 
@@ -355,6 +358,7 @@ def _standing(
         steps=steps,
         images=images,
         seconds=seconds,
+        at_once=max(run.at_once for run in starts),
         diverged_at=tuple(run.dropped.step for run in starts if run.dropped is not None),
         over=all(run.over for run in starts),
     )

@@ -17,7 +17,7 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import TrainingRun, in_background, script_of, warm_up
 from tutorial_lib.engine.run import Update
 from tutorial_lib.evaluation import MetricFunction, shown_metric
-from tutorial_lib.labs.own import check_y, copied, ys_of
+from tutorial_lib.labs.own import check_y, copied, warm_up_soon, ys_of
 from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
@@ -169,6 +169,9 @@ class RacePanel(MeasurePanel):
         looks = {"size": (9, 3.8), "button": "Race"}
         super().__init__("race", self._race, self._draw_race, self._expected, by_name, **looks)
         in_background(lambda: warm_up(data.device))  # while the learner still reads
+        functions = [update, loss, metric, new_run is not TrainingRun]
+        number = seeds * max(2, len(runners))
+        warm_up_soon(self, self._main_thread.loop, data, functions, number)
         self.children = [*self.children, self._table, self._rows, self.code_shelf, self._adder()]
         for name in ("x", "y", "target_loss"):
             self.controls[name].observe(self.later(self.redraw), "value")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
-from tutorial_lib.labs.own import score_text
+from tutorial_lib.labs.own import at_a_time, score_text
 from tutorial_lib.labs.race.measure import Standing, winner
 from tutorial_lib.table import html_table, loss_text, plain_html, shortened
 
@@ -32,9 +32,8 @@ def standings_table(
     """
     if not rows:
         return ""
-    reached = (
-        [] if target_loss is None else [f"steps to {target_loss:g}", plain_html(unit), "seconds"]
-    )
+    clock = f"seconds{at_a_time(max(row.at_once for row in rows))}"
+    reached = [] if target_loss is None else [f"steps to {target_loss:g}", plain_html(unit), clock]
     heads = [
         "runner",
         "what differs",
@@ -89,6 +88,7 @@ def standings_in_words(
     if first is None:
         return f"nobody has reached a loss of {target_loss:g} yet."
     where = _REACHED[x].format(getattr(first, x), unit=unit)
+    where += at_a_time(first.at_once) if x == "seconds" else ""
     starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
     return f"{shortened(first.label)} was the first at a loss of {target_loss:g}: {where}{starts}."
 

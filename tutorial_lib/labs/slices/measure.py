@@ -1,7 +1,10 @@
 """A plane through the weights of a trained net: its loss there, and optimizers within it."""
 
+import contextlib
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +13,7 @@ from torch.func import functional_call
 
 from tutorial_lib.checks import check_whole, shown
 from tutorial_lib.data import Data, Split
+from tutorial_lib.engine.side_by_side import side_by_side
 from tutorial_lib.labs.own import drawing_alike, held_still, loss_for
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.optimizers import OPTIMIZERS, make_optimizer
@@ -75,6 +79,7 @@ class LossPlane:
             raise TypeError(f"split must be one of the data, data.train say; got {shown(split)}")
         count = num_digits if num_examples is None else num_examples
         count = check_whole("num_examples", 200 if count is None else count, low=1)
+        self._has_own_loss = callable(loss)
         self._model = held_still(model, split)
         self._loss_of, self._alike = loss_for(self._model, split, loss), drawing_alike(self._model)
         self._weights = {n: w.detach() for n, w in self._model.named_parameters()}
@@ -102,11 +107,21 @@ class LossPlane:
 
     def grid(self, size: int) -> Iterator[GridRow]:
         """Yield the loss on size x size points, a row at a time, from y = -REACH up."""
-        ticks = np.linspace(-REACH, REACH, size).tolist()
-        for y in ticks:
-            with torch.no_grad():
-                losses = tuple(self.loss(torch.tensor([x, y])).item() for x in ticks)
-            yield GridRow(y, losses)
+        for y in _ticks(size):
+            yield from self.row(y, size)
+
+    def row(self, y: float, size: int) -> Iterator[GridRow]:
+        """Yield the one row of `grid` at this height."""
+        with torch.no_grad():
+            losses = tuple(self.loss(torch.tensor([x, y])).item() for x in _ticks(size))
+        yield GridRow(y, losses)
+
+    def seconds(self) -> float:
+        """Return what the loss at a point takes, about."""
+        start = time.perf_counter()
+        with torch.no_grad():
+            self.loss(torch.zeros(2))
+        return time.perf_counter() - start
 
     def descend(
         self,
@@ -157,8 +172,25 @@ def measure_plane(
     num_steps: int = 25,
     names: Iterable[str] = OPTIMIZERS,
 ) -> Iterator[GridRow | PlaneStep]:
-    """Yield the rows of the plane, and then the steps of one optimizer after the other."""
-    yield from plane.grid(size)
-    for name in names:
-        rate = adaptive_rate if OPTIMIZERS[name].is_adaptive else learning_rate
-        yield from plane.descend(name, learning_rate=rate, momentum=momentum, num_steps=num_steps)
+    """Yield the rows of the plane, and then the steps of one optimizer after the other.
+
+    Rows and optimizers are measured side by side, on as many cores as there are, unless the loss is
+    one of your own, or the plane cannot be sent to another process.
+    """
+    rates = {
+        name: adaptive_rate if OPTIMIZERS[name].is_adaptive else learning_rate for name in names
+    }
+    makers = [partial(plane.row, y, size) for y in _ticks(size)]
+    looks = {"momentum": momentum, "num_steps": num_steps}
+    makers += [partial(plane.descend, name, learning_rate=rates[name], **looks) for name in rates]
+    each = min(plane.seconds(), plane.seconds())  # the first one loads what has to be loaded
+    seconds = [size * each] * size + [3 * num_steps * each] * len(rates)
+    with contextlib.closing(
+        side_by_side(makers, seconds=seconds, here=plane._has_own_loss)
+    ) as records:
+        for _, record in records:
+            yield record
+
+
+def _ticks(size: int) -> list[float]:
+    return np.linspace(-REACH, REACH, size).tolist()
