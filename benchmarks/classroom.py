@@ -2,13 +2,15 @@
 
     TUTORIAL_DATA_DIR=... python benchmarks/classroom.py [--kernels 1 4 8 16] [--seconds 8]
 
-Starts so many real kernels, as JupyterHub would. All train LeNet on the sample at once, each with
-one thread, and each holds the full MNIST, too, where it is on disk: memory-mapped, so that all of
-them share it. Memory is PSS, which counts a page that N processes share as 1/N for each. Stop is
-timed from here, so the way to the kernel and back is in it. Linux only.
+Starts so many real kernels, as JupyterHub would. All train LeNet on the sample at once: first each
+with one thread, told by OMP_NUM_THREADS=1, then each with as many as it has measured to be fastest
+while the others begin. Each holds the full MNIST, too, where it is on disk: memory-mapped, so that
+all of them share it. Memory is PSS, which counts a page that N processes share as 1/N for each.
+Stop is timed from here, so the way to the kernel and back is in it. Linux only.
 """
 
 import argparse
+import collections
 import os
 import statistics
 import time
@@ -36,8 +38,8 @@ session = Session(run)
 """
 PATIENCE = 600  # seconds
 HEADER = (
-    "| kernels | PSS of a kernel, MB | in all, GB | steps a second of a kernel | in all "
-    "| Stop, ms (median, longest) |"
+    "| kernels | threads of each | PSS of a kernel, MB | in all, GB | steps a second of a kernel "
+    "| in all | Stop, ms (median, longest) |"
 )
 
 
@@ -47,6 +49,7 @@ class Found(NamedTuple):
     megabytes: list[float]
     steps_a_second: list[float]
     stop_milliseconds: list[float]
+    threads: list[float]
 
 
 def main() -> None:
@@ -55,16 +58,23 @@ def main() -> None:
     parser.add_argument("--kernels", type=int, nargs="+", default=[1, 4, 8, 16])
     parser.add_argument("--seconds", type=float, default=8.0, help="that all train together")
     options = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"  # a fair share: the one variable that a class needs
     os.environ["TUTORIAL_OFFLINE"] = "1"
-    print(f"{HEADER}\n|---|---|---|---|---|---|", flush=True)
+    print(f"{HEADER}\n|---|---|---|---|---|---|---|", flush=True)
     for number in options.kernels:
-        print(row(number, measure(number, options.seconds)), flush=True)
+        for is_told in (True, False):
+            found = measure(number, options.seconds, is_told=is_told)
+            print(row(number, found, is_told=is_told), flush=True)
 
 
-def measure(number: int, seconds: float) -> Found:
-    """Let so many kernels train together for so long."""
-    kernels = [start_new_kernel(kernel_name="python3") for _ in range(number)]
+def measure(number: int, seconds: float, *, is_told: bool) -> Found:
+    """Let so many kernels train together for so long.
+
+    Args:
+        is_told: Whether OMP_NUM_THREADS=1 holds for each.
+    """
+    env = {name: text for name, text in os.environ.items() if name != "OMP_NUM_THREADS"}
+    env |= {"OMP_NUM_THREADS": "1"} if is_told else {}
+    kernels = [start_new_kernel(kernel_name="python3", env=env) for _ in range(number)]
     try:
         with ThreadPoolExecutor(number) as pool:
             list(pool.map(lambda kernel: execute(kernel[1], SETUP), kernels))
@@ -74,6 +84,7 @@ def measure(number: int, seconds: float) -> Found:
         before = [counted(client) for _, client in kernels]
         time.sleep(seconds)
         after = [counted(client) for _, client in kernels]
+        threads = [value(client, "run.threads") for _, client in kernels]
         megabytes = [pss(manager) for manager, _ in kernels]
         stops = [1000 * seconds_to_stop(client) for _, client in kernels]
     finally:
@@ -82,7 +93,7 @@ def measure(number: int, seconds: float) -> Found:
             manager.shutdown_kernel(now=True)
     pairs = zip(before, after, strict=True)
     speeds = [(steps - first) / (end - start) for (first, start), (steps, end) in pairs]
-    return Found(megabytes, speeds, stops)
+    return Found(megabytes, speeds, stops, threads)
 
 
 def execute(client: BlockingKernelClient, code: str, **options: Any) -> dict[str, Any]:
@@ -119,14 +130,17 @@ def pss(manager: KernelManager) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
-def row(number: int, found: Found) -> str:
+def row(number: int, found: Found, *, is_told: bool) -> str:
     """Return a line of the table."""
 
     def both(numbers: Sequence[float]) -> str:
         return f"{statistics.median(numbers):.0f}, {max(numbers):.0f}"
 
+    counts = collections.Counter(map(int, found.threads))
+    threads = ", ".join(f"{count} (of {times})" for count, times in sorted(counts.items()))
     return (
-        f"| {number} | {statistics.median(found.megabytes):.0f} "
+        f"| {number} | {'told: 1' if is_told else f'measured: {threads}'} "
+        f"| {statistics.median(found.megabytes):.0f} "
         f"| {sum(found.megabytes) / 1000:.1f} | {statistics.median(found.steps_a_second):.0f} "
         f"| {sum(found.steps_a_second):.0f} | {both(found.stop_milliseconds)} |"
     )

@@ -14,6 +14,7 @@ from free_threads import SimulatedMachine, nothing_fixed
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tutorial_lib import load_digits
 from tutorial_lib.hardware import choose_threads, fixed_threads, threads, usable_cores, use_threads
 from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
 from tutorial_lib.hardware.threads import fastest_count
@@ -105,6 +106,14 @@ def test_noise_of_a_tenth_changes_no_kept_number(cost, cores, draw):
     assert fastest_count(noisy, cores, kept=kept)[0] == kept
 
 
+@pytest.mark.parametrize(
+    ("two", "kept", "best"),
+    [(0.89, None, 2), (0.91, None, 1), (0.89, 1, 1), (0.86, 1, 2), (1.14, 2, 2), (1.16, 2, 1)],
+)
+def test_a_kept_number_gives_way_only_to_one_that_is_clearly_faster(two, kept, best):
+    assert fastest_count({1: 1.0, 2: two}.get, 2, kept=kept)[0] == best
+
+
 @pytest.mark.parametrize(("busy", "kept", "best"), [(1, 2, 1), (0, 1, 2)])
 def test_a_machine_that_became_busy_or_quiet_gets_another_number(busy, kept, best):
     assert fastest_count(costs(0.5, 1.1, 0.05, cores=2, busy=busy), 2, kept=kept)[0] == best
@@ -160,6 +169,12 @@ def test_long_steps_are_taken_once_with_each_number(machine):
     simulated = machine(lambda count: 4000.0 / count)
     assert choose_threads("steps", simulated.step, cores=4).count == 4
     assert simulated.num_steps == 1 + 3
+
+
+def test_who_loads_data_computes_by_hand_with_the_number_of_a_lenet(free):
+    keep_threads(threads.USUAL, usable_cores())
+    load_digits("sample", "cpu")
+    assert torch.get_num_threads() == usable_cores()
 
 
 def test_one_core_needs_no_measurement(machine):
@@ -225,7 +240,7 @@ def test_our_own_number_is_no_users_in_any_thread(free):
         assert go_on.wait(60)
         return fixed_threads()
 
-    use_threads(2)
+    use_threads(5)
     with ThreadPoolExecutor(1) as pool:
         told = pool.submit(begin_early)
         assert began.wait(60)

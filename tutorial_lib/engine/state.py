@@ -18,6 +18,7 @@ from tutorial_lib.engine.network_state import (
 )
 from tutorial_lib.engine.records import Change, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import Run
+from tutorial_lib.hardware import usable_cores
 from tutorial_lib.optimizers import make_optimizer
 
 STEP_FIELDS = [field.name for field in dataclasses.fields(StepRecord)]
@@ -100,7 +101,7 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
                 run.first_digest, run.thread_counts = digest, thread_counts
                 if threads is not None:
                     fixed = run.fixed_count()
-                    why = "as the run began" if fixed is None else "as the user has fixed it"
+                    why = _why_as_before(threads) if fixed is None else "as the user has fixed it"
                     run.use_threads(fixed or threads, why)
 
             run.whole_or_not(take_up)  # what the network itself refuses leaves it as it was
@@ -109,6 +110,13 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
         raise ValueError(f"this is not the whole state of a run ({what})") from error
     if found:
         raise ValueError(f"the state is of another run: {'; '.join(found)}")
+
+
+def _why_as_before(threads: int) -> str:
+    if threads <= (cores := usable_cores()):
+        return "as the run began"
+    core = "1 core" if cores == 1 else f"{cores} cores"
+    return f"as the run began, though {core} may be used here, on which they are slow"
 
 
 def _load_network(run: Run, state: dict[str, Any]) -> None:
