@@ -28,14 +28,14 @@ from pairs import CONTROL, Row, row, skipped
 from startup import ROOT, TOKEN, fetch, lab
 
 SIZES = (32, 256)
-SECONDS = 0.75  # of a window
+SECONDS = 0.5  # of a window; of a panel's, which draws five times a second, twice that
 PEER_PAIRS = 3  # each of their epochs takes long
 WORKER = Path(__file__).with_name("learner_worker.py")
 FIXED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")  # what a learner has not set
 LOOP, OURS, ONE, PANEL = "loop", "run", "one thread", "panel"
-BUSY = {  # share of its time -> in words, and how slow ours may then be beside itself on one thread
-    0.2: ("a neighbour busy a fifth of the time", 1.0),
-    1.0: ("a neighbour busy always", 1.1),
+BUSY = {  # share of its time -> in words, and ours by itself on one thread, at most
+    0.2: ("beside a program busy a fifth of the time, to one thread", 1.0),
+    1.0: ("beside a program that is always busy, to one thread", 1.1),
 }
 NEIGHBOUR = """
 import os, sys, threading, time
@@ -80,11 +80,16 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         environment = clean(Path(folder))
         if dry:
-            return quiet_rows(environment, pairs=1, sizes=SIZES[:1], seconds=0.05, with_panel=False)
-        rows = quiet_rows(environment, pairs=pairs)
+            with processes(environment, base=LOOP, ours=OURS) as ways:
+                return quiet_rows([in_turn(ways, SIZES[:1], seconds=0.05)], SIZES[:1])
+        quiet, beside = [], {share: [] for share in BUSY}
+        for number in range(pairs):
+            for share, found in a_pair(environment, number).items():
+                (beside[share] if share else quiet).append(found)
+        rows = quiet_rows(quiet, SIZES)
         rows += lab_rows(environment, Path(folder), pairs=pairs)
-        for share in BUSY:
-            rows += neighbour_rows(environment, share, pairs=pairs)
+        for share, found in beside.items():
+            rows += neighbour_rows(share, found)
         return rows + peer_rows(environment, pairs=min(pairs, PEER_PAIRS))
 
 
@@ -92,7 +97,7 @@ def clean(folder: Path) -> dict[str, str]:
     """Return an environment in which nothing about threads is fixed, with caches of its own."""
     kept = {name: text for name, text in os.environ.items() if name not in FIXED}
     own = {
-        "XDG_CACHE_HOME": str(folder / "cache"),
+        "TUTORIAL_DATA_DIR": str(folder / "data"),  # and for what is measured about threads
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "TUTORIAL_RUNS_DIR": str(folder / "runs"),
         "TUTORIAL_OFFLINE": "1",
@@ -158,7 +163,7 @@ class PanelWay:
             self._begin(batch_size)
         wait_for(self.client, "panel.state == 'running'")
         start, before, _ = self._progress()
-        time.sleep(seconds)  # the window: nobody asks the kernel anything
+        time.sleep(2 * seconds)  # the window: nobody asks the kernel anything
         end, after, threads = self._progress()
         execute(self.client, "panel.pause()")
         wait_for(self.client, "panel.state == 'paused'")
@@ -225,9 +230,11 @@ class Measured(NamedTuple):
     threads: int
 
 
-def in_turn(
-    ways: Mapping[str, Way], sizes: Sequence[int], *, seconds: float
-) -> dict[tuple[str, int], Measured]:
+Found = dict[tuple[str, int], Measured]  # a pair: name of the way, batch size -> what it did
+Pairs = list[Found]
+
+
+def in_turn(ways: Mapping[str, Way], sizes: Sequence[int], *, seconds: float = SECONDS) -> Found:
     """Let the ways step in turn, there and back; return what each did, by name and batch size."""
     found = {}
     for size in sizes:
@@ -247,11 +254,8 @@ def rotated(ways: Mapping[str, Way], number: int) -> dict[str, Way]:
     return {name: ways[name] for name in (*names[number:], *names[:number])}
 
 
-Pairs = list[dict[tuple[str, int], Measured]]
-
-
 def ratios(
-    what: str, pairs: Pairs, name: str, size: int, *, base: str = LOOP, **fields: float
+    what: str, pairs: Pairs, name: str, size: int, *, base: str = "base", **fields: float
 ) -> Row:
     """Return the row of a way at a batch size, in ratio to another of the same pair."""
     found = [pair[name, size].milliseconds / pair[base, size].milliseconds for pair in pairs]
@@ -269,56 +273,62 @@ def threads_of(pairs: Pairs, name: str, size: int) -> str:
 # ---- conditions ----
 
 
-def quiet_rows(
-    environment: Mapping[str, str],
-    *,
-    pairs: int,
-    sizes: Sequence[int] = SIZES,
-    seconds: float = SECONDS,
-    with_panel: bool = True,
-) -> list[Row]:
+def a_pair(environment: Mapping[str, str], number: int) -> dict[float, Found]:
+    """Return what all ways do in new processes, by how busy a neighbour is; 0: there is none.
+
+    Ours chooses its threads at its first step, so it is a new one beside each neighbour.
+    """
+    ways = {"base": LOOP, "again": LOOP, "one": ONE, "one again": ONE, "ours": OURS}
+    ways |= {f"ours {share}": OURS for share in BUSY}
+    found = {}
+    with processes(environment, **ways) as started:
+        with kernel_panel(environment) as panel:
+            names = ("base", "ours", "again", "one")
+            quiet = {name: started[name] for name in names} | {PANEL: panel}
+            found[0] = in_turn(rotated(quiet, number), SIZES)
+        for share in BUSY:
+            names = ("one", "one again", "base")
+            busy = {name: started[name] for name in names} | {"ours": started[f"ours {share}"]}
+            with neighbour(share):
+                found[share] = in_turn(rotated(busy, number), SIZES)
+    return found
+
+
+def quiet_rows(pairs: Pairs, sizes: Sequence[int]) -> list[Row]:
     """Return the rows of a machine that does nothing else."""
-    found: Pairs = []
-    for number in range(pairs):
-        ways = {"base": LOOP, "ours": OURS} | ({"again": LOOP, "one": ONE} if with_panel else {})
-        with contextlib.ExitStack() as stack:
-            started = stack.enter_context(processes(environment, **ways))
-            if with_panel:
-                started[PANEL] = stack.enter_context(kernel_panel(environment))
-            found.append(in_turn(rotated(started, number), sizes, seconds=seconds))
+    known = {name for name, _ in pairs[0]}
+    others = {  # name -> what it is
+        "ours": ("TrainingRun", {"at_most": 0.95}),
+        PANEL: ("a TrainingPanel that draws", {"at_most": 1.05}),
+        "one": ("TrainingRun held to one thread", {}),
+        "again": (CONTROL, {}),
+    }
     rows = []
     for size in sizes:
-        rows.append(ratios("TrainingRun", found, "ours", size, base="base", at_most=0.95))
-        if with_panel:
-            rows += [
-                ratios("a TrainingPanel that draws", found, PANEL, size, base="base", at_most=1.05),
-                ratios("TrainingRun held to one thread", found, "one", size, base="base"),
-                ratios(CONTROL, found, "again", size, base="base"),
-            ]
-        steps = [pair["base", size].milliseconds for pair in found]
-        note = threads_of(found, "base", size)
-        rows.append(row(f"a step of the loop by hand, batches of {size}", steps, unit="ms",
-                        note=note))  # fmt: skip
+        for name, (what, bar) in others.items():
+            if name in known:
+                rows.append(ratios(what, pairs, name, size, **bar))
+        steps = [pair["base", size].milliseconds for pair in pairs]
+        what, note = "a step of the loop by hand", threads_of(pairs, "base", size)
+        rows.append(row(f"{what}, batches of {size}", steps, unit="ms", note=note))
     return rows
 
 
-def neighbour_rows(environment: Mapping[str, str], share: float, *, pairs: int) -> list[Row]:
-    """Return the rows of a machine on which another program is busy, a share of the time."""
+def neighbour_rows(share: float, pairs: Pairs) -> list[Row]:
+    """Return the rows of a machine on which another program is busy, a share of the time.
+
+    They are held against ours on one thread: that is the number of which a neighbour slows the
+    steps least.
+    """
     words, limit = BUSY[share]
-    found: Pairs = []
-    for number in range(pairs):
-        ways = {"one": ONE, "ours": OURS, "again": ONE, "loop": LOOP}
-        with processes(environment, **ways) as started, neighbour(share):
-            found.append(in_turn(rotated(started, number), SIZES, seconds=SECONDS))
     rows = []
     for size in SIZES:
-        rows += [
-            ratios(f"{words}: TrainingRun by itself on one thread", found, "ours", size,
-                   base="one", at_most=limit),
-            ratios(f"control: {words}: one thread beside itself", found, "again", size, base="one"),
-            ratios(f"{words}: the loop by hand by TrainingRun on one thread", found, "loop", size,
-                   base="one"),
-        ]  # fmt: skip
+        for what, name, bar in (
+            (f"{words}: TrainingRun", "ours", {"at_most": limit}),
+            (f"control, {words}: one thread beside itself", "one again", {}),
+            (f"{words}: the loop by hand", "base", {}),
+        ):
+            rows.append(ratios(what, pairs, name, size, base="one", **bar))
     return rows
 
 
@@ -332,8 +342,8 @@ def peer_rows(environment: Mapping[str, str], *, pairs: int) -> list[Row]:
         found: Pairs = []
         for number in range(pairs):
             with processes(environment, base=LOOP, peer=name) as started:
-                found.append(in_turn(rotated(started, number), (size,), seconds=SECONDS))
-        rows.append(ratios(name, found, "peer", size, base="base"))
+                found.append(in_turn(rotated(started, number), (size,)))
+        rows.append(ratios(name, found, "peer", size))
     return sorted(rows, key=lambda row: row.value) + missing
 
 
@@ -365,9 +375,9 @@ def lab_rows(environment: Mapping[str, str], folder: Path, *, pairs: int) -> lis
             shown = lab_panel(browser, address, folder, f"panel_{number}.ipynb")
             with processes(environment, base=LOOP) as started, shown as panel:
                 ways = rotated({**started, PANEL: panel}, number)
-                found.append(in_turn(ways, SIZES, seconds=SECONDS))
+                found.append(in_turn(ways, SIZES))
         browser.close()
-    return [ratios(what, found, PANEL, size, base="base") for size in SIZES]
+    return [ratios(what, found, PANEL, size) for size in SIZES]
 
 
 @contextlib.contextmanager

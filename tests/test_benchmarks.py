@@ -105,6 +105,28 @@ def test_a_processor_is_named_in_plain_words(monkeypatch, name, words):
     assert module("machine", monkeypatch).in_words(name) == words
 
 
+def test_a_busy_neighbour_ends_with_whoever_started_it(monkeypatch):
+    code = module("learner", monkeypatch).NEIGHBOUR
+    process = subprocess.Popen([sys.executable, "-c", code, "0.2"], stdin=subprocess.PIPE)
+    process.stdin.close()  # as when the parent is gone, however it went
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_way_s_milliseconds_are_the_mean_over_its_windows_and_say_its_threads(monkeypatch):
+    learner = module("learner", monkeypatch)
+
+    class Way:
+        def __init__(self):
+            self.windows = [learner.Window(1.0, 100, 2), learner.Window(3.0, 100, 2)]
+
+        def take(self, batch_size, seconds):
+            return self.windows.pop()
+
+    found = learner.in_turn({"ours": Way()}, [32])
+    assert found == {("ours", 32): learner.Measured(20.0, 2)}
+    assert learner.threads_of([found, found], "ours", 32) == "2 threads"
+
+
 def test_equal_threads_hold_for_processes_too_and_are_given_back(monkeypatch):
     machine = module("machine", monkeypatch)
     monkeypatch.setattr(machine, "usable_cores", lambda: 4)
