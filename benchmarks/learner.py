@@ -34,8 +34,8 @@ WORKER = Path(__file__).with_name("learner_worker.py")
 FIXED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")  # what a learner has not set
 LOOP, OURS, ONE, PANEL = "loop", "run", "one thread", "panel"
 BUSY = {  # share of its time -> in words, and ours by itself on one thread, at most
-    0.2: ("beside a program busy a fifth of the time, to one thread", 1.0),
-    1.0: ("beside a program that is always busy, to one thread", 1.1),
+    0.2: ("neighbour busy a fifth", 1.0),
+    1.0: ("neighbour busy always", 1.1),
 }
 NEIGHBOUR = """
 import os, sys, threading, time
@@ -324,9 +324,9 @@ def neighbour_rows(share: float, pairs: Pairs) -> list[Row]:
     rows = []
     for size in SIZES:
         for what, name, bar in (
-            (f"{words}: TrainingRun", "ours", {"at_most": limit}),
-            (f"control, {words}: one thread beside itself", "one again", {}),
-            (f"{words}: the loop by hand", "base", {}),
+            (f"{words}: TrainingRun to one thread", "ours", {"at_most": limit}),
+            (f"control, {words}: one thread to itself", "one again", {}),
+            (f"{words}: the loop to one thread", "base", {}),
         ):
             rows.append(ratios(what, pairs, name, size, base="one", **bar))
     return rows

@@ -58,6 +58,8 @@ def main() -> None:
 def make(way: str, data: Data, batch_size: int) -> tuple[Take, Threads]:
     """Return what takes steps, warm, and what says with how many threads."""
     if way in peers.PEERS:
+        if "DataLoader" in way:  # these need no whole epoch
+            data = peers.few(data, WARM_STEPS * batch_size)
         epoch = peers.PEERS[way][1](data, batch_size)
         epoch()
         return epochs(epoch, len(data.train) // batch_size), torch.get_num_threads

@@ -108,8 +108,11 @@ def test_a_processor_is_named_in_plain_words(monkeypatch, name, words):
 def test_a_busy_neighbour_ends_with_whoever_started_it(monkeypatch):
     code = module("learner", monkeypatch).NEIGHBOUR
     process = subprocess.Popen([sys.executable, "-c", code, "0.2"], stdin=subprocess.PIPE)
-    process.stdin.close()  # as when the parent is gone, however it went
-    assert process.wait(timeout=60) == 0
+    try:
+        process.stdin.close()  # as when the parent is gone, however it went
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
 
 
 def test_a_way_s_milliseconds_are_the_mean_over_its_windows_and_say_its_threads(monkeypatch):
