@@ -98,15 +98,6 @@ def test_all_ranks_hold_the_same_bits():
     assert done.stdout == "3 of 3 ranks agree after 60 steps\n"
 
 
-def test_one_process_takes_the_very_same_steps_and_ends_with_its_run(sample):
-    alone = TrainingRun(LeNet5(), sample, SETTINGS)
-    run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1)
-    assert [next(run).loss for _ in range(6)] == [next(alone).loss for _ in range(6)]
-    processes = processes_of(run)
-    del run  # forgotten, not closed
-    assert [process.wait(10) for process in processes] == [0]
-
-
 def processes_of(run):
     return run._ranks._processes
 
@@ -151,24 +142,30 @@ def test_a_stopped_process_is_named_and_all_end(sample, start, monkeypatch):
 
 
 @needs_signals
-def test_a_process_that_stands_still_for_a_moment_or_takes_long_goes_on(sample, monkeypatch):
-    """A step of 2 seconds is longer than a process may stand still here."""
+def test_one_process_takes_the_very_same_steps_however_slow_and_ends_with_its_run(
+    sample, monkeypatch
+):
+    """Its third step is longer than a process may stand still here."""
 
     def slow_step(run, inputs, targets):
+        run.optimizer.zero_grad()
         loss = run.loss_function(run.model(inputs), targets)
         loss.backward()
         run.optimizer.step()
-        time.sleep(2)  # the step that is waited for
+        time.sleep(1.5 if run.step_number == 2 else 0)  # the step that is waited for
         return loss
 
     monkeypatch.setattr(ranks, "STOPPED_SECONDS", 1.0)
+    alone = TrainingRun(LeNet5(), sample, SETTINGS)
     run = ProcessesRun(LeNet5(), sample, SETTINGS, processes=1, update=slow_step)
-    next(run)
-    for process in processes_of(run):
+    assert [next(run).loss for _ in range(5)] == [next(alone).loss for _ in range(5)]
+    processes = processes_of(run)
+    for process in processes:  # it stands still for a moment
         process.send_signal(signal.SIGSTOP)
         process.send_signal(signal.SIGCONT)
-    assert next(run).step == 2
-    run.close()
+    assert next(run).loss == next(alone).loss
+    del run  # forgotten, not closed
+    assert [process.wait(10) for process in processes] == [0]
 
 
 def test_an_error_in_a_process_is_told_with_its_words(sample):
@@ -179,18 +176,6 @@ def test_an_error_in_a_process_is_told_with_its_words(sample):
     with pytest.raises(ProcessesEnded, match=r"of 2 ended with ValueError: no 16 images, please"):
         next(run)
     assert run.step_number == 0
-
-
-@needs_signals
-def test_closing_ends_what_was_stopped_meanwhile(start):
-    run = start(2)
-    next(run)
-    run.state_dict()
-    processes = processes_of(run)
-    processes[0].send_signal(signal.SIGSTOP)
-    run.close()
-    assert all(process.poll() is not None for process in processes)
-    assert run.step_number == 1
 
 
 WORDS = (b"", b"\0\0\0", b"GET / HTTP/1.0\r\n\r\n", b"x" * 999)
@@ -216,7 +201,7 @@ def pester(over, spoken_to):
 
 
 @needs_signals
-def test_strangers_at_their_ports_neither_hold_nor_end_the_processes(start):
+def test_strangers_at_their_ports_hold_nothing_up_and_closing_ends_what_was_stopped(start):
     over, spoken_to = threading.Event(), []
     strangers = threading.Thread(target=pester, args=(over, spoken_to))
     strangers.start()
@@ -229,6 +214,13 @@ def test_strangers_at_their_ports_neither_hold_nor_end_the_processes(start):
         strangers.join()
     print(f"strangers came {len(spoken_to) * len(WORDS)} times")
     assert set(spoken_to) == pids  # at the ports of gloo, which are the only ones
+    assert run.step_number == 5
+
+    run.state_dict()
+    processes = processes_of(run)
+    processes[0].send_signal(signal.SIGSTOP)
+    run.close()
+    assert all(process.poll() is not None for process in processes)
     assert run.step_number == 5
 
 
