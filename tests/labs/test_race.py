@@ -1,5 +1,6 @@
 """A race: fair at the start, the same as alone, and a table that adds up."""
 
+import asyncio
 import dataclasses
 import itertools
 import runpy
@@ -11,7 +12,10 @@ from matplotlib.figure import Figure
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun
 from tutorial_lib.data.streamed import StreamedSplit
+from tutorial_lib.engine import pool
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
+from tutorial_lib.hardware import usable_cores
+from tutorial_lib.labs import own
 from tutorial_lib.labs.race import measure as lab
 from tutorial_lib.labs.race.draw import draw_race
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
@@ -494,3 +498,22 @@ def test_seconds_say_how_many_runs_went_at_a_time():
     axes = Figure().add_subplot()
     draw_race(axes, beside, x="seconds")
     assert axes.get_xlabel() == "seconds of training, 2 runs at a time"
+
+
+@pytest.mark.skipif(usable_cores() == 1, reason="one core goes through all by itself")
+def test_processes_start_while_a_learner_reads_and_not_for_a_panel_that_is_gone(few, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(own, "READING_SECONDS", 0.0)
+    pool.end()
+
+    async def shown(*, close):
+        panel = RacePanel(few, TWO)
+        if close:
+            panel.close()
+        await asyncio.sleep(0.05)  # the loop calls what is due
+        return pool.has_started()
+
+    try:
+        assert [asyncio.run(shown(close=True)), asyncio.run(shown(close=False))] == [False, True]
+    finally:
+        pool.end()

@@ -61,6 +61,11 @@ def warm(size: int) -> None:
         used()
 
 
+def has_started() -> bool:
+    """Say whether there are processes, warm or not."""
+    return _pool is not None
+
+
 def is_warm(size: int) -> bool:
     """Say whether so many processes wait that have loaded torch."""
     with _lock:

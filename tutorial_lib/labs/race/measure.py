@@ -25,6 +25,7 @@ from tutorial_lib.pictures import equal_span, loss_ceiling, smooth
 MAX_SEEDS = 5
 SPAN = 25  # steps of 32 examples that the smoothing spans, or a fifth of a shorter run
 STEPS_A_TURN = 5
+WHY_ONE_THREAD = "as each run of a race, for others go beside it"
 STEP_SECONDS, EXAMPLE_SECONDS = 5e-4, 8e-5  # that one takes, about, of a LeNet
 
 
@@ -161,7 +162,7 @@ def _new_run(
     """
     model = copied(start)
     run = TrainingRun(model, data, settings) if own is None else own.run_of(model, settings)
-    run.use_threads(1, "as each run of a race")
+    run.use_threads(1, WHY_ONE_THREAD)
     return _events_of(run, scores_an_epoch)
 
 

@@ -21,6 +21,7 @@ from tutorial_lib.labs.own import check_y, copied, warm_up_soon, ys_of
 from tutorial_lib.labs.race.draw import XS, draw_race
 from tutorial_lib.labs.race.measure import (
     MAX_SEEDS,
+    WHY_ONE_THREAD,
     RaceRecord,
     Standing,
     check_runner,
@@ -254,6 +255,7 @@ class RacePanel(MeasurePanel):
         settings = self._row(label).settings
         start = self._make_run.network(settings)
         run = self._make_run.run_of(copied(start), settings)
+        run.use_threads(1, WHY_ONE_THREAD)
         run.close()
         return script_of(run, start)
 
