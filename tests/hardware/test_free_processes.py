@@ -41,7 +41,7 @@ RESTORED = (
     BITS
     + """
 told = {}
-for name in ("two", "none"):
+for name in ("none", "two"):
     run = new_run()
     notice = checkpoint.restore(run, name + ".run").notice
     told[name] = [run.threads, notice, run.why_threads]
