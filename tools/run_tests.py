@@ -35,7 +35,9 @@ PHASES = {
         "tests/browser",
         "-pno:nbval",
         "--confcutdir=tests/browser",  # what the unit tests share loads torch
-        *TWO_AT_A_TIME,
+        "--numprocesses=3",  # half of the time they wait for a page
+        "--dist=loadfile",
+        "--no-loadscope-reorder",  # by name: the long ones would else come last, since they are few
     ],
 }
 
@@ -55,7 +57,12 @@ def main() -> int:
     """Run every phase, say what came out, and return the exit status."""
     results = {}
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"TUTORIAL_OFFLINE": "1", "TUTORIAL_DATA_DIR": f"{folder}/data", **os.environ}
+        environment = {
+            "TUTORIAL_OFFLINE": "1",
+            "TUTORIAL_DATA_DIR": f"{folder}/data",
+            "OMP_NUM_THREADS": "1",  # threads of several tests would wait for each other
+            **os.environ,
+        }
         for phase, arguments in PHASES.items():
             print(f"\n{phase} tests", flush=True)
             started = time.monotonic()
