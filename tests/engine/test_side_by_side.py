@@ -267,15 +267,16 @@ def test_what_they_write_is_written_here_in_its_turn(capsys):
 
 
 def test_a_child_of_a_fork_goes_on_by_itself_and_takes_nothing_from_its_parent():
-    told = side_by_side(COUNTS, turn=1)
+    many = [partial(numbers, 0, 9_000)] * 2  # more than come at once
+    told = side_by_side(many, turn=1)
     first = [next(told) for _ in range(4)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:
-        os._exit(10 + sum(1 for _ in told))
-    expected = list(side_by_side(COUNTS, turn=1, here=True))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 10 + len(expected) - 4
+        os._exit(sum(1 for _ in told) == 17_996)
+    expected = list(side_by_side(many, turn=1, here=True))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     assert [*first, *told] == expected
 
 
@@ -313,6 +314,7 @@ def test_what_kills_its_process_each_time_goes_on_here():
 
 
 def test_what_is_over_soon_starts_no_processes():
+    pool.end()
     told = side_by_side(COUNTS, seconds=[0.1] * 5)
     next(told)
     assert (told.at_once, pool.is_warm(2)) == (1, False)
@@ -335,6 +337,16 @@ runners = {name: Hyperparameters(epochs=99, optimizer=name) for name in ("sgd", 
 records = race(data, runners, new_model=Mine)
 first = list(itertools.islice(records, 40))
 print(first[0].at_once, first[-1].event.loss, flush=True)
+"""
+LONG_STEPS = """
+from tutorial_lib.engine.side_by_side import side_by_side
+
+def long_steps():
+    yield 0
+    time.sleep(99)
+
+records.close()
+for _ in side_by_side([long_steps] * 2, turn=1): print("one", flush=True)
 """
 MY_NETS = """
 from torch import nn
@@ -369,7 +381,8 @@ def test_a_network_of_a_script_goes_along_and_processes_end_with_the_script(scri
 
 
 def test_no_process_outlives_a_killed_parent(script, tmp_path):
-    with script("for _ in records: pass\n") as parent:
+    with script(LONG_STEPS) as parent:
+        parent.stdout.readline()
         parent.stdout.readline()
         theirs = psutil.Process(parent.pid).children(recursive=True)
         parent.kill()

@@ -9,20 +9,19 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import torch
-from loky import ProcessPoolExecutor
 
 IDLE_SECONDS = 60.0  # after so many without work, a process ends
 LOOK_SECONDS = 0.2  # between two looks whether the parent is still there
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 _lock = threading.RLock()  # held while the pool is made, asked or ended
-_pool: ProcessPoolExecutor | None = None
+_pool: Executor | None = None
 _size = 0  # processes of the pool
 _started: list[Future] = []  # done, once its processes have loaded torch
 _last_used = 0.0  # when work last began or ended there, by the monotonic clock
@@ -112,7 +111,7 @@ def end() -> None:
         pool.shutdown(wait=False, kill_workers=True)
 
 
-def _ready(size: int) -> ProcessPoolExecutor:
+def _ready(size: int) -> Executor:
     """Return a pool of at least so many processes, which start if there is none."""
     global _pool, _size, _last_used
     if _is_leaving:
@@ -126,7 +125,9 @@ def _ready(size: int) -> ProcessPoolExecutor:
     return _pool
 
 
-def _new_pool(size: int) -> ProcessPoolExecutor:
+def _new_pool(size: int) -> Executor:
+    from loky import ProcessPoolExecutor  # a sixth of a second, for those who need it
+
     return ProcessPoolExecutor(
         size,
         timeout=IDLE_SECONDS,
