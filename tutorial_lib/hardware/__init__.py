@@ -7,7 +7,6 @@ from tutorial_lib.hardware.threads import (
     choose_threads,
     fastest_count,
     fixed_threads,
-    measure_usual_threads,
     usable_cores,
     use_threads,
     use_usual_threads,

@@ -6,6 +6,7 @@ three times as long as a single one. With nothing beside it they take two thirds
 known beforehand, so it is measured.
 """
 
+import functools
 import os
 import threading
 import time
@@ -206,27 +207,14 @@ def _seconds(step: Callable[[], object], count: int) -> float:
 def use_usual_threads() -> ThreadChoice:
     """Let torch compute here with as many threads as suit a LeNet, and return their number.
 
-    That is for what a learner computes by hand, too. It is measured where nothing is known of this
-    machine yet, which takes a fifth of a second; a run then asks for its own network.
+    That is for what a learner computes by hand, too; a run then asks for its own network. To
+    measure it takes a tenth of a second.
     """
-    if (choice := _fixed_choice()) is not None:
-        return choice
-    if USUAL in _known:
-        choice, _ = _known[USUAL]
-    elif (kept := kept_threads(USUAL)) is not None and kept <= usable_cores():
-        choice = ThreadChoice(kept, "as was measured before")
-    else:
-        return measure_usual_threads()
-    use_threads(choice.count)
-    return choice
-
-
-def measure_usual_threads() -> ThreadChoice:
-    """Return with how many threads a LeNet of batch 32 goes fastest, as `choose_threads` does."""
     with torch.inference_mode(False), torch.enable_grad(), seeded(0):
-        return choose_threads(USUAL, _usual_step())
+        return choose_threads(USUAL, lambda: _usual_step()())
 
 
+@functools.cache
 def _usual_step() -> Callable[[], None]:
     """Return what takes a step, but for the update, of a LeNet of 32 digits."""
     layers = (
