@@ -197,7 +197,7 @@ def test_where_nobody_asks_nothing_goes_on(tmp_path):
         time.sleep(0.2)
         return sizes[-1] == sizes[-2]
 
-    until(stands_still)
+    until(stands_still, seconds=5.0)  # long before the line is full
     for _ in range(2 * sizes[-1]):
         next(told)
     until(lambda: paths[0].stat().st_size > sizes[-1])
