@@ -49,10 +49,11 @@ while True:
         time.sleep(0.1 - busy)
 """
 SETUP = """
+import dataclasses
 import time
 from tutorial_lib import Hyperparameters, load_digits
 from tutorial_lib.panels import TrainingPanel, training
-data = load_digits("sample")
+data = dataclasses.replace(load_digits("sample"), validation=None, test=None)
 settings = Hyperparameters(epochs=1000)
 panel = TrainingPanel(data, settings=settings)
 panel

@@ -7,7 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -149,7 +149,7 @@ class Kept:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._parts = list(model.modules())
+        self._parts = parts_of(model)
         self._modes: list[bool] = []
         self._buffers: list[tuple[nn.Module, dict[str, Tensor | None]]] = []
         self._attributes: list[tuple[nn.Module, dict[str, Any]]] = []  # all that they have
@@ -231,15 +231,49 @@ def draws_at_random(model: nn.Module, inputs: Tensor) -> bool:
         return random_states(inputs.device) != before
 
 
+class Habits(NamedTuple):
+    """What a network surely does not do when it learns, besides changing its weights."""
+
+    draws_nothing: bool  # at random
+    keeps_nothing: bool  # of a step, in buffers, modes or attributes
+
+
+UNKNOWN = Habits(draws_nothing=False, keeps_nothing=False)
+
+
+def habits_of(model: nn.Module) -> Habits:
+    """Say what a network surely does not do: one of known layers alone, without hooks."""
+    if torch_module._has_any_global_hook():
+        return UNKNOWN
+    keeps_nothing = True
+    for part in parts_of(model):  # before each step: so it is one loop, and a short one
+        kind, own = type(part), part.__dict__
+        if (
+            _DRAW_NOTHING.get(kind) is not kind.forward
+            or own["_forward_hooks"]
+            or own["_forward_pre_hooks"]
+            or "forward" in own
+        ):
+            return UNKNOWN
+        if own["_buffers"] or own["_backward_hooks"] or own["_backward_pre_hooks"]:
+            keeps_nothing = False
+    return Habits(draws_nothing=True, keeps_nothing=keeps_nothing)
+
+
 def surely_draws_nothing(model: nn.Module) -> bool:
     """Say whether a network is made of layers alone that never draw at random, without hooks."""
-    return not torch_module._has_any_global_hook() and all(
-        (kind := type(part)) in _DRAW_NOTHING
-        and kind.forward is _DRAW_NOTHING[kind]
-        and not (part._forward_hooks or part._forward_pre_hooks)
-        and "forward" not in part.__dict__
-        for part in model.modules()
-    )
+    return habits_of(model).draws_nothing
+
+
+def parts_of(model: nn.Module) -> list[nn.Module]:
+    """Return the network and all parts of it, each once; sooner than `modules()` does."""
+    parts, seen = [model], {model}
+    for part in parts:
+        for child in part._modules.values():
+            if child is not None and child not in seen:
+                seen.add(child)
+                parts.append(child)
+    return parts
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, from_dat
 from tutorial_lib.engine.processes import ProcessesRun
 from tutorial_lib.engine.thread_count import threads_for
 from tutorial_lib.hardware import threads, usable_cores, use_threads
-from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
+from tutorial_lib.hardware.kept_threads import kept_threads
 from tutorial_lib.random_state import random_states
 
 STEPS = 2  # then weights differ where numbers of threads do
@@ -82,8 +82,7 @@ class NoCopy(nn.Linear):
     "model", [Raises(1, 1), NoCopy(32, 10), net(nn.Linear(7, 7)), net().requires_grad_(False)]
 )
 def test_a_network_that_cannot_be_measured_takes_the_number_of_a_lenet(ask, model):
-    keep_threads(threads.USUAL, 2)
-    assert ask(model).count == 2 == torch.get_num_threads()
+    assert ask(model) is threads._known[threads.USUAL][0]
 
 
 def test_a_failing_network_is_told_by_its_step_not_by_the_measurement(free, few):

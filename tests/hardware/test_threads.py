@@ -85,8 +85,8 @@ def test_the_number_is_a_doubled_one_or_all_cores_and_each_doubling_gains(cost, 
     tried = sorted(seconds)
     assert set(tried) <= {1, 2, 4, 8, 16, 32, 64, cores}
     assert max(tried) <= cores
-    assert all(cost(more) <= 0.9 * cost(less) for less, more in itertools.pairwise(tried[:-1]))
-    assert seconds[count] <= min(seconds.values()) / 0.9
+    assert all(cost(more) <= 0.95 * cost(less) for less, more in itertools.pairwise(tried[:-1]))
+    assert seconds[count] <= min(seconds.values()) / 0.95
 
 
 def test_a_stall_in_one_measurement_costs_no_kept_number():
@@ -108,7 +108,7 @@ def test_noise_of_a_tenth_changes_no_kept_number(cost, cores, draw):
 
 @pytest.mark.parametrize(
     ("two", "kept", "best"),
-    [(0.89, None, 2), (0.91, None, 1), (0.89, 1, 1), (0.86, 1, 2), (1.14, 2, 2), (1.16, 2, 1)],
+    [(0.94, None, 2), (0.96, None, 1), (0.91, 1, 1), (0.89, 1, 2), (1.1, 2, 2), (1.12, 2, 1)],
 )
 def test_a_kept_number_gives_way_only_to_one_that_is_clearly_faster(two, kept, best):
     assert fastest_count({1: 1.0, 2: two}.get, 2, kept=kept)[0] == best
@@ -172,9 +172,8 @@ def test_long_steps_are_taken_once_with_each_number(machine):
 
 
 def test_who_loads_data_computes_by_hand_with_the_number_of_a_lenet(free):
-    keep_threads(threads.USUAL, usable_cores())
     load_digits("sample", "cpu")
-    assert torch.get_num_threads() == usable_cores()
+    assert torch.get_num_threads() == threads._known[threads.USUAL][0].count
 
 
 def test_one_core_needs_no_measurement(machine):

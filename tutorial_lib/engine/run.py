@@ -18,9 +18,9 @@ from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, Step
 from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
 from tutorial_lib.engine.thread_count import threads_for
 from tutorial_lib.evaluation import MetricFunction
-from tutorial_lib.hardware import fixed_threads, use_threads
+from tutorial_lib.hardware import fixed_threads, is_in_force, use_threads
 from tutorial_lib.losses import LossFunction, check_loss, loss_function
-from tutorial_lib.models import surely_draws_nothing
+from tutorial_lib.models import UNKNOWN, Habits, habits_of
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
 from tutorial_lib.random_state import call_seeded, seed_of_step, seeded
 
@@ -149,6 +149,8 @@ class Run:
         A run keeps its number from its first step to its last, for it decides the last digits. If
         the user fixes another one on the way, that counts.
         """
+        if self.threads is not None and is_in_force(self.threads):
+            return
         fixed, before = fixed_threads(), self._fixed_threads
         self._fixed_threads = fixed
         if self.threads is None:
@@ -231,9 +233,20 @@ class Run:
         """Return the next batch, or the one that many steps later: (B, ...) and (B, ...)."""
         return self.batches.peek(self.hyperparameters.batch_size, ahead=ahead)
 
-    def call_seeded(self, action: Callable[[], Result], ahead: int = 0) -> Result:
-        """Return what an action of a step returns; what it draws depends on (seed, step) alone."""
-        if self.update is None and self._has_usual_loss() and surely_draws_nothing(self.model):
+    def habits(self) -> Habits:
+        """Return what a step surely does not do."""
+        is_usual = self.update is None and self._has_usual_loss()
+        return habits_of(self.model) if is_usual else UNKNOWN
+
+    def call_seeded(
+        self, action: Callable[[], Result], ahead: int = 0, *, habits: Habits | None = None
+    ) -> Result:
+        """Return what an action of a step returns; what it draws depends on (seed, step) alone.
+
+        Args:
+            habits: As they are now, if they are known.
+        """
+        if (habits or self.habits()).draws_nothing:
             return action()  # seeding would take a fiftieth of a small network's step
         seed = seed_of_step(self.hyperparameters.seed, self.step_number + ahead)
         return call_seeded(action, seed, self.data.device)
@@ -241,7 +254,9 @@ class Run:
     def _has_usual_loss(self) -> bool:
         return self.loss_function is loss_function(self.hyperparameters.loss)
 
-    def whole_or_not(self, action: Callable[[], Result], *, with_weights: bool = True) -> Result:
+    def whole_or_not(
+        self, action: Callable[[], Result], *, with_weights: bool = True, with_rest: bool = True
+    ) -> Result:
         """Return what an action returns that changes the run, or take back what it did.
 
         It is taken back if it ends in any exception; an interrupt, at any moment, is one.
@@ -249,6 +264,7 @@ class Run:
         Args:
             with_weights: Whether it may leave the weights, or what the optimizer remembers,
                 changed when it does.
+            with_rest: Whether it may leave anything else of the network changed.
         """
         with_gradients = torch.is_grad_enabled()  # much of torch switches them off for a while
         thread_counts = self.thread_counts.copy()
@@ -261,6 +277,7 @@ class Run:
                     self.batches,
                     self.history,
                     with_weights=with_weights,
+                    with_rest=with_rest,
                 )
                 is_kept = True
                 result = action()

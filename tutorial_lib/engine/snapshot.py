@@ -44,12 +44,20 @@ class Snapshot:
         history: list[Any],
         *,
         with_weights: bool,
+        with_rest: bool = True,
     ) -> None:
-        """Keep what there is now; the weights, and what the optimizer remembers, if asked."""
-        self._kept = Kept(model)
+        """Keep what there is now; the weights, and what the optimizer remembers, if asked.
+
+        Args:
+            with_rest: Whether the network may change more than its weights.
+        """
+        self._kept = Kept(model) if with_weights or with_rest else None
         self._at, self._position = at, (at.steps, at.taken, at.total_loss)
         self._history, self._num_records = history, len(history)
         self._optimizer, self._with_weights = optimizer, with_weights
+        if self._kept is None:
+            self._tensors = self._copies = []
+            return
         tensors = self._kept.buffers
         if with_weights:
             weights = self._kept.parameters()
@@ -63,7 +71,8 @@ class Snapshot:
 
     def put_back(self) -> None:
         """Let all of it be as it was; where that was cut short, it may be called again."""
-        self._kept.put_back()
+        if self._kept is not None:
+            self._kept.put_back()
         with torch.no_grad():
             for tensor, copy in zip(self._tensors, self._copies, strict=True):
                 tensor.copy_(copy)

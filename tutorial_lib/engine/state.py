@@ -46,7 +46,7 @@ def state_of(run: Run, *, history_from: int = 0) -> dict[str, Any]:
         "metric": name_of(run.metric),
         "thread_counts": sorted(run.thread_counts),
     }
-    if run.threads is not None:
+    if run.history and run.threads is not None:  # that of the steps so far
         state["threads"] = run.threads
     if run.update is not None:  # which may gather them over several steps
         gradients = {name: weights.grad for name, weights in run.model.named_parameters()}

@@ -1,6 +1,7 @@
 """Training, one optimizer step at a time."""
 
 import time
+from functools import partial
 from typing import Any, Self
 
 from torch import Tensor
@@ -56,14 +57,20 @@ class TrainingRun(Run):
         """
         self.begin_step()
         try:
-            return self.whole_or_not(self._take_step, with_weights=not self.update_is_safe())
+            self._habits = self.habits()
+            return self.whole_or_not(
+                self._take_step,
+                with_weights=not self.update_is_safe(),
+                with_rest=not self._habits.keeps_nothing,
+            )
         except Diverged as error:  # weights and position are those before the step again
             raise self.divergence(error.loss) from None
 
     def _take_step(self) -> StepRecord:
         inputs, targets = self.next_batch()  # (B, ...), (B,) or (B, T)
         start = time.perf_counter()
-        loss = self.call_seeded(lambda: self._update(inputs, targets))
+        update = partial(self._update, inputs, targets)
+        loss = self.call_seeded(update, habits=self._habits)
         return self.record_step(loss, time.perf_counter() - start)
 
     def _update(self, inputs: Tensor, targets: Tensor) -> float:

@@ -7,6 +7,7 @@ from tutorial_lib.hardware.threads import (
     choose_threads,
     fastest_count,
     fixed_threads,
+    is_in_force,
     usable_cores,
     use_threads,
     use_usual_threads,

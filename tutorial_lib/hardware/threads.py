@@ -22,8 +22,8 @@ from tutorial_lib.hardware.forks import on_forked_thread
 from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
 from tutorial_lib.random_state import seeded
 
-GAIN = 0.9  # more threads have to take this share of the seconds at most, or they are not worth it
-STAY = 0.87  # a number that was in use gives way to one that takes this share of its seconds
+GAIN = 0.95  # more threads have to take this share of the seconds at most, or they do not pay
+STAY = 0.9  # a number in use gives way to one that takes this share of its seconds at most
 FRESH_SECONDS = 20.0  # for so long what was measured is not measured again
 LEAST_SECONDS = 0.04  # that are measured of each number, and
 LEAST_STEPS = 4
@@ -64,16 +64,26 @@ def _of_torch() -> set[int]:
 
 
 _set = _Set()
+_last_set: int | None = None  # in any thread: of that, MKL's number is
 _were_set: set[int] = set()  # in any thread: a new one begins with the last of them
 _by_hand: int | None = None  # what a learner set
 
 
 def use_threads(count: int) -> None:
     """Let torch compute with so many threads, from this thread; in a forked one, alone."""
+    global _last_set
     count = 1 if on_forked_thread() else count
-    torch.set_num_threads(count)  # also where it says so already: what MKL has is of all threads
-    _set.count = count
+    torch.set_num_threads(count)
+    _set.count = _last_set = count
     _were_set.add(count)
+
+
+def is_in_force(count: int) -> bool:
+    """Say whether `use_threads` has set this number here, and nobody another one since.
+
+    It is asked before each step: to set a number anew costs a small network a fortieth of it.
+    """
+    return torch.get_num_threads() == _set.count == _last_set == count
 
 
 def fixed_threads() -> int | None:
@@ -161,8 +171,8 @@ def fastest_count(
 ) -> tuple[int, dict[int, float]]:
     """Return which number of threads is fastest, and the seconds of those that were tried.
 
-    The number is doubled for as long as that gains a tenth of the time: what gains less keeps cores
-    from others, and waits for them.
+    The number is doubled for as long as that gains a twentieth of the time: what gains less keeps
+    cores from others, and waits for them.
 
     Args:
         seconds_of: Measures a step with so many threads.
