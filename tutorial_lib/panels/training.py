@@ -34,6 +34,7 @@ from tutorial_lib.panels.status import status_text
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
+REST_SECONDS = 1.0  # so long nothing has to move before the number of threads is measured
 MEASURE_SECONDS = 0.5  # so long a picture waits until a run knows its number of threads
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
 
@@ -108,7 +109,7 @@ class TrainingPanel(LivePanel):
             in_background(lambda: warm_up(data.device))
             in_background(_warm.set)  # even if that has failed
             self.watch()
-        self.make_run.measure_threads_soon(self._base)
+        self._measure_soon()
 
     def _make_controls(self) -> dict[str, widgets.Widget]:
         settings, passes = self._base, "Passes over the training set. For a new run."
@@ -271,6 +272,19 @@ class TrainingPanel(LivePanel):
         self._draw()  # a whole picture, while the first steps are taken
         self._show()
 
+    def _measure_soon(self) -> None:
+        """Let the number of threads be measured once the page rests: what draws would falsify it."""
+        if self._main_thread.loop is not None:
+            self._main_thread.loop.call_later(REST_SECONDS, self._measure)
+
+    def _measure(self) -> None:
+        if self.comm is None or self._busy():  # closed, or too late
+            return
+        if _warm.is_set():
+            self.make_run.measure_threads_soon(self.settings)
+        else:
+            self._measure_soon()
+
     def _let_measure(self) -> None:
         """Wait until the new run knows its number of threads: drawing now would falsify it."""
         deadline = time.monotonic() + MEASURE_SECONDS
@@ -333,8 +347,8 @@ class TrainingPanel(LivePanel):
         """Hand a turned knob to the run, if one is going on or waits to go on."""
         if self._session is not None and not self._session.done:
             self.last_run.adjust(**{field: controls.read(self.controls[field])})
-        elif field == "batch_size" and self.state != "running":
-            self.make_run.measure_threads_soon(self.settings)
+        elif field == "batch_size":
+            self.on_main_thread(self._measure_soon)
 
     # Showing.
 
