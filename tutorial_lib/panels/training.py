@@ -273,7 +273,7 @@ class TrainingPanel(LivePanel):
         self._show()
 
     def _measure_soon(self) -> None:
-        """Let the number of threads be measured once the page rests: what draws would falsify it."""
+        """Let the number of threads be measured once the page rests: drawing would falsify it."""
         if self._main_thread.loop is not None:
             self._main_thread.loop.call_later(REST_SECONDS, self._measure)
 
@@ -287,10 +287,11 @@ class TrainingPanel(LivePanel):
 
     def _let_measure(self) -> None:
         """Wait until the new run knows its number of threads: drawing now would falsify it."""
-        deadline = time.monotonic() + MEASURE_SECONDS
+        deadline, pause = time.monotonic() + MEASURE_SECONDS, 0.005  # it may be known
         while _warm.is_set() and self.last_run.threads is None and time.monotonic() < deadline:
-            if self._session.join(0.005) != "running":
+            if self._session.join(pause) != "running":
                 break
+            pause = 0.05
 
     def _look(self, *, is_loaded: bool = True) -> None:
         """See once what could be restored, when torch is loaded: to try it takes a run."""
