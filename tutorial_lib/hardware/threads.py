@@ -24,6 +24,9 @@ from tutorial_lib.random_state import seeded
 
 GAIN = 0.95  # more threads have to take this share of the seconds at most, or they do not pay
 STAY = 0.9  # a number in use gives way to one that takes this share of its seconds at most
+STAY_FROM_BEFORE = (
+    0.95  # the same of one that an earlier process used, when the machine was another
+)
 FRESH_SECONDS = 20.0  # for so long what was measured is not measured again
 LEAST_SECONDS = 0.04  # that are measured of each number, and
 LEAST_STEPS = 4
@@ -140,7 +143,12 @@ def choose_threads(
     before = torch.get_num_threads()
     try:
         step()  # loads what has to be loaded
-        count, seconds = fastest_count(lambda count: _seconds(step, count), cores, kept=kept)
+        count, seconds = fastest_count(
+            lambda count: _seconds(step, count),
+            cores,
+            kept=kept,
+            stay=STAY if known else STAY_FROM_BEFORE,
+        )
     except BaseException:
         use_threads(before)
         raise
@@ -167,7 +175,7 @@ def _fixed_choice() -> ThreadChoice | None:
 
 
 def fastest_count(
-    seconds_of: Callable[[int], float], cores: int, *, kept: int | None = None
+    seconds_of: Callable[[int], float], cores: int, *, kept: int | None = None, stay: float = STAY
 ) -> tuple[int, dict[int, float]]:
     """Return which number of threads is fastest, and the seconds of those that were tried.
 
@@ -178,7 +186,8 @@ def fastest_count(
         seconds_of: Measures a step with so many threads.
         cores: As many, at most; 1 or more.
         kept: The number in use until now, if there is one. It stays unless another is clearly
-            faster.
+            faster,
+        stay: That is, takes so much of its seconds at most, twice.
     """
     best, seconds = 1, {1: seconds_of(1)}
     while best < cores:
@@ -190,9 +199,9 @@ def fastest_count(
     if kept and kept != best and kept <= cores:
         if kept not in seconds:
             seconds[kept] = seconds_of(kept)
-        if seconds[best] <= STAY * seconds[kept]:  # once more: it may have been a single stall
+        if seconds[best] <= stay * seconds[kept]:  # once more: it may have been a single stall
             seconds |= {count: seconds_of(count) for count in (kept, best)}
-        if seconds[best] > STAY * seconds[kept]:
+        if seconds[best] > stay * seconds[kept]:
             best = kept
     return best, seconds
 
