@@ -64,7 +64,9 @@ def test_a_short_run_takes_the_number_of_a_lenet(ask):
 
 
 def test_an_unknown_machine_is_measured_by_a_lenet(ask):
-    assert ask(net(), num_steps=99) is threads._known[threads.USUAL][0]
+    choice = ask(net(), num_steps=99)
+    assert choice.why == "as for a LeNet at batch 32, for the run is short"
+    assert choice.count == threads._known[threads.USUAL][0].count
     assert kept_threads(threads.USUAL) == torch.get_num_threads()
 
 
@@ -82,7 +84,8 @@ class NoCopy(nn.Linear):
     "model", [Raises(1, 1), NoCopy(32, 10), net(nn.Linear(7, 7)), net().requires_grad_(False)]
 )
 def test_a_network_that_cannot_be_measured_takes_the_number_of_a_lenet(ask, model):
-    assert ask(model) is threads._known[threads.USUAL][0]
+    assert ask(model).why == "as for a LeNet at batch 32, for its network cannot be measured"
+    assert torch.get_num_threads() == threads._known[threads.USUAL][0].count
 
 
 def test_a_failing_network_is_told_by_its_step_not_by_the_measurement(free, few):

@@ -247,3 +247,10 @@ def test_our_own_number_is_no_users_in_any_thread(free):
         go_on.set()
         assert told.result() is None
         assert fixed_threads() is None
+
+
+def test_a_number_told_by_hand_is_fixed_even_if_it_is_in_force(free):
+    use_threads(2)
+    torch.set_num_threads(2)
+    assert fixed_threads() == 2
+    assert choose_threads("steps", None).why == "as torch.set_num_threads was told"

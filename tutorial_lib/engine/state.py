@@ -102,6 +102,8 @@ def load_state(run: Run, state: dict[str, Any]) -> None:
                 if threads is not None:
                     fixed = run.fixed_count()
                     why = _why_as_before(threads) if fixed is None else "as the user has fixed it"
+                    if fixed not in (None, threads):
+                        why += f", not {threads} as before: last digits may differ"
                     run.use_threads(fixed or threads, why)
 
             run.whole_or_not(take_up)  # what the network itself refuses leaves it as it was

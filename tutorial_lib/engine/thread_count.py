@@ -35,7 +35,7 @@ def threads_for(model: nn.Module, data: Data, *, batch_size: int, num_steps: int
         num_steps: Of the run.
     """
     if fixed_threads() or data.device.type != "cpu" or num_steps < SHORT_STEPS:
-        return use_usual_threads()
+        return _as_usual("the run is short" if num_steps < SHORT_STEPS else "it is on a GPU")
     cores = usable_cores()
     if isinstance(data.train, StreamedSplit):
         cores = max(1, cores - data.train.workers)  # these read meanwhile
@@ -44,7 +44,15 @@ def threads_for(model: nn.Module, data: Data, *, batch_size: int, num_steps: int
         with torch.inference_mode(False), torch.enable_grad(), seeded(0):
             return choose_threads(what, _Step(model, data, batch_size), cores=cores)
     except Exception:  # whatever a learner's network does; its first step will say so
-        return use_usual_threads()
+        return _as_usual("its network cannot be measured")
+
+
+def _as_usual(reason: str) -> ThreadChoice:
+    """Return the number of a LeNet, and say why it is this run's; what is fixed stays so."""
+    choice = use_usual_threads()
+    if fixed_threads():
+        return choice
+    return ThreadChoice(choice.count, f"as for a LeNet at batch 32, for {reason}")
 
 
 class _Step:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+_set_num_threads = torch.set_num_threads  # before others take note of who calls it
 _forked_thread: int | None = None  # the one that is left of those of the parent
 
 
@@ -30,7 +31,7 @@ def in_child_on_fresh_thread(action: Callable[[], None]) -> None:
 def _begin_as_child() -> None:
     global _forked_thread
     _forked_thread = threading.get_ident()
-    torch.set_num_threads(1)
+    _set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):

@@ -72,11 +72,25 @@ _were_set: set[int] = set()  # in any thread: a new one begins with the last of 
 _by_hand: int | None = None  # what a learner set
 
 
+_set_in_torch = torch.set_num_threads
+
+
+@functools.wraps(_set_in_torch)
+def _set_by_hand(count: int) -> None:
+    """Do as torch.set_num_threads does, and know of it: what a user says wins."""
+    global _by_hand
+    _set_in_torch(count)
+    _by_hand = _set.count = count
+
+
+torch.set_num_threads = _set_by_hand  # else a number that is in force already could not be fixed
+
+
 def use_threads(count: int) -> None:
     """Let torch compute with so many threads, from this thread; in a forked one, alone."""
     global _last_set
     count = 1 if on_forked_thread() else count
-    torch.set_num_threads(count)
+    _set_in_torch(count)
     _set.count = _last_set = count
     _were_set.add(count)
 
@@ -92,8 +106,8 @@ def is_in_force(count: int) -> bool:
 def fixed_threads() -> int | None:
     """Return the number that the user has fixed; None if the choice is free.
 
-    It is fixed by OMP_NUM_THREADS, or by a call of torch.set_num_threads: the number is then
-    another one than was set here.
+    It is fixed by OMP_NUM_THREADS, or by a call of torch.set_num_threads; one before this module
+    was imported is known if it said another number than torch begins with.
     """
     global _by_hand
     there = torch.get_num_threads()
@@ -169,7 +183,7 @@ def choose_threads(
 def _fixed_choice() -> ThreadChoice | None:
     if (count := fixed_threads()) is None:
         return None
-    variable = bool(os.environ.get("OMP_NUM_THREADS"))
+    variable = os.environ.get("OMP_NUM_THREADS", "") == str(count) and _by_hand is None
     by = "OMP_NUM_THREADS says" if variable else "torch.set_num_threads was told"
     return ThreadChoice(count, f"as {by}")
 
