@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import platform
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
-import joblib
 import torch
+
+from tutorial_lib.hardware import processor, usable_cores
 
 UNKNOWN = "processor not recorded"
 
@@ -20,33 +18,11 @@ def kind() -> str:
     return f"{in_words(processor())} ({cores} core{'s' if cores > 1 else ''})"
 
 
-def processor() -> str:
-    """Return the processor's name as the system gives it; "" where it gives none."""
-    system = platform.system()
-    if system == "Linux":
-        try:
-            text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            text = ""
-        names = re.findall(r"^(?:model name|Hardware|Model)\s*:\s*(\S.*)$", text, re.MULTILINE)
-        return names[0] if names else platform.machine()
-    if system == "Darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        return found.stdout.strip() or platform.machine()
-    return platform.processor() or platform.machine()
-
-
 def in_words(name: str) -> str:
     """Return a processor's name without trade marks and words that say nothing."""
     name = re.sub(r"\((R|TM|C)\)", "", name, flags=re.IGNORECASE)
     name = re.sub(r"\b(\d+-Core|CPU|Processor)\b", "", name)
     return " ".join(name.split()) or UNKNOWN
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: affinity and quotas counted."""
-    return joblib.cpu_count()
 
 
 @contextlib.contextmanager

@@ -49,10 +49,12 @@ def nothing_fixed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Non
         folder: Where numbers are kept meanwhile.
     """
     before = torch.get_num_threads()
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TUTORIAL_DATA_DIR", str(folder))
     monkeypatch.setattr(threads, "_known", {})
     monkeypatch.setattr(threads, "_by_hand", None)
+    monkeypatch.setattr(threads, "_told", False)
     threads.use_threads(1)
     try:
         yield

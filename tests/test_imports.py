@@ -13,8 +13,8 @@ from tutorial_lib import labs
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
 FLOORS = (  # a module imports from lines above its own, or from its own folder
     {"checks", "files", "folders", "interrupts", "random_state", "table"},
-    {"hardware"},
     {"losses", "models", "optimizers"},
+    {"hardware"},
     {"config"},
     {"data"},
     {"evaluation"},

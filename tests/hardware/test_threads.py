@@ -15,7 +15,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tutorial_lib import load_digits
-from tutorial_lib.hardware import choose_threads, fixed_threads, threads, usable_cores, use_threads
+from tutorial_lib.hardware import (
+    choose_threads,
+    fixed_threads,
+    is_in_force,
+    threads,
+    usable_cores,
+    use_threads,
+)
 from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
 from tutorial_lib.hardware.threads import fastest_count
 
@@ -254,3 +261,17 @@ def test_a_number_told_by_hand_is_fixed_even_if_it_is_in_force(free):
     torch.set_num_threads(2)
     assert fixed_threads() == 2
     assert choose_threads("steps", None).why == "as torch.set_num_threads was told"
+
+
+def test_a_number_told_in_any_thread_holds_for_runs_that_go_on_in_others(free):
+    use_threads(1)
+    told = threading.Thread(target=torch.set_num_threads, args=(1,))
+    told.start()
+    told.join()
+    assert fixed_threads() == 1
+    assert not is_in_force(1)
+
+
+def test_the_other_variable_that_fixes_the_number_is_named(free, monkeypatch):
+    monkeypatch.setenv("MKL_NUM_THREADS", str(torch.get_num_threads()))
+    assert choose_threads("steps", None).why == "as MKL_NUM_THREADS says"

@@ -1,6 +1,6 @@
 """The machine at hand: its devices, its memory, and how many threads share a step."""
 
-from tutorial_lib.hardware.devices import choose_device, free_memory
+from tutorial_lib.hardware.devices import choose_device, free_memory, processor
 from tutorial_lib.hardware.forks import in_child_on_fresh_thread
 from tutorial_lib.hardware.threads import (
     ThreadChoice,

@@ -1,5 +1,8 @@
-"""Which device trains, and how much memory is free there."""
+"""Which device trains, how much memory is free there, and what processor this is."""
 
+import platform
+import re
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -43,3 +46,20 @@ def free_memory(device: torch.device | None = None) -> int:
     if device is not None and device.type == "cuda":
         free = min(free, torch.cuda.mem_get_info(device)[0])
     return free
+
+
+def processor() -> str:
+    """Return the processor's name as the system gives it; "" where it gives none."""
+    system = platform.system()
+    if system == "Linux":
+        try:
+            text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            text = ""
+        names = re.findall(r"^(?:model name|Hardware|Model)\s*:\s*(\S.*)$", text, re.MULTILINE)
+        return names[0] if names else platform.machine()
+    if system == "Darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        return found.stdout.strip() or platform.machine()
+    return platform.processor() or platform.machine()

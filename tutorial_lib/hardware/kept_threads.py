@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import json
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 
 from tutorial_lib.files import locked, obstacle, open_to_read, replacing
 from tutorial_lib.folders import writable_folder
+from tutorial_lib.hardware.devices import processor
 
 MOST = 500  # numbers that are kept, the newest ones
 START = b'{"threads": '  # what the file begins with
@@ -70,12 +70,3 @@ def _machine() -> str:
     import joblib
 
     return f"{processor()}, {joblib.cpu_count()} cores, torch {torch.__version__}"
-
-
-def processor() -> str:
-    """Return the name of the processor, as far as it is known."""
-    with contextlib.suppress(OSError):  # where it says more than "x86_64"
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

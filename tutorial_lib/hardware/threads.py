@@ -16,21 +16,20 @@ from dataclasses import dataclass
 import psutil
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from tutorial_lib.hardware.forks import on_forked_thread
 from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
+from tutorial_lib.models import LeNet5
 from tutorial_lib.random_state import seeded
 
 GAIN = 0.95  # more threads have to take this share of the seconds at most, or they do not pay
 STAY = 0.9  # a number in use gives way to one that takes this share of its seconds at most
-STAY_FROM_BEFORE = (
-    0.95  # the same of one that an earlier process used, when the machine was another
-)
+STAY_FROM_BEFORE = 0.95  # and one that an earlier process used, at another hour, to such a one
 FRESH_SECONDS = 20.0  # for so long what was measured is not measured again
 LEAST_SECONDS = 0.04  # that are measured of each number, and
 LEAST_STEPS = 4
 LONG_SECONDS = 0.25  # of a step: one is enough
+VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # by which a user fixes the number
 USUAL = "LeNet, batch 32"
 USUAL_BATCH = 32
 
@@ -70,6 +69,7 @@ _set = _Set()
 _last_set: int | None = None  # in any thread: of that, MKL's number is
 _were_set: set[int] = set()  # in any thread: a new one begins with the last of them
 _by_hand: int | None = None  # what a learner set
+_told = False  # whether torch.set_num_threads was called by anybody else
 
 
 _set_in_torch = torch.set_num_threads
@@ -78,9 +78,11 @@ _set_in_torch = torch.set_num_threads
 @functools.wraps(_set_in_torch)
 def _set_by_hand(count: int) -> None:
     """Do as torch.set_num_threads does, and know of it: what a user says wins."""
-    global _by_hand
+    global _by_hand, _last_set, _told
     _set_in_torch(count)
+    _told = True
     _by_hand = _set.count = count
+    _last_set = None  # so runs in other threads see it at their next step
 
 
 torch.set_num_threads = _set_by_hand  # else a number that is in force already could not be fixed
@@ -111,7 +113,7 @@ def fixed_threads() -> int | None:
     """
     global _by_hand
     there = torch.get_num_threads()
-    if os.environ.get("OMP_NUM_THREADS"):
+    if any(map(os.environ.get, VARIABLES)):
         return there
     ours = _of_torch() | _were_set if _set.count is None else {_set.count}
     if there not in ours:
@@ -183,8 +185,8 @@ def choose_threads(
 def _fixed_choice() -> ThreadChoice | None:
     if (count := fixed_threads()) is None:
         return None
-    variable = os.environ.get("OMP_NUM_THREADS", "") == str(count) and _by_hand is None
-    by = "OMP_NUM_THREADS says" if variable else "torch.set_num_threads was told"
+    says = [name for name in VARIABLES if os.environ.get(name) == str(count)]
+    by = f"{says[0]} says" if says and not _told else "torch.set_num_threads was told"
     return ThreadChoice(count, f"as {by}")
 
 
@@ -250,13 +252,7 @@ def use_usual_threads() -> ThreadChoice:
 @functools.cache
 def _usual_step() -> Callable[[], None]:
     """Return what takes a step, but for the update, of a LeNet of 32 digits."""
-    layers = (
-        *(nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.ReLU()),
-        *(nn.Conv2d(6, 16, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()),
-        *(nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)),
-    )
-    model = nn.Sequential(*layers).to("cpu", torch.float32)
-    model[0].to(memory_format=torch.channels_last)
+    model = LeNet5().to("cpu", torch.float32)
     images = torch.randn(USUAL_BATCH, 1, 32, 32, device="cpu", dtype=torch.float32)
     labels = torch.arange(USUAL_BATCH, device="cpu") % 10
 
