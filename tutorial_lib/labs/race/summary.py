@@ -32,8 +32,9 @@ def standings_table(
     """
     if not rows:
         return ""
-    clock = f"seconds{at_a_time(max(row.at_once for row in rows))}"
-    reached = [] if target_loss is None else [f"steps to {target_loss:g}", plain_html(unit), clock]
+    reached = (
+        [] if target_loss is None else [f"steps to {target_loss:g}", plain_html(unit), "seconds"]
+    )
     heads = [
         "runner",
         "what differs",
@@ -50,7 +51,9 @@ def standings_table(
         ]
         score = score_text(row.score, metric, num_held_out)
         lines.append([*words, *_numbers(row, score, target_loss is not None, ended)])
-    return html_table(heads, lines, num_words=2)
+    clock = at_a_time(max(row.at_once for row in rows)) if reached else ""
+    note = f"<small>Seconds of training{clock}.</small>" if clock else ""
+    return html_table(heads, lines, num_words=2) + note
 
 
 def _numbers(row: Standing, score: str, target: bool, ended: bool) -> list[str]:
