@@ -231,6 +231,14 @@ def test_the_variable_wins(free, monkeypatch):
     assert choose_threads("steps", no_step).why == "as OMP_NUM_THREADS says"
 
 
+def test_the_variable_wins_in_a_thread_that_had_another_number(free, monkeypatch):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(fixed_threads).result() is None
+        pool.submit(use_threads, 3).result()
+        monkeypatch.setenv("OMP_NUM_THREADS", str(threads._by_variable))
+        assert pool.submit(fixed_threads).result() == threads._by_variable
+
+
 def test_a_number_set_by_hand_wins_in_threads_that_begin_later(free):
     torch.set_num_threads(5)
     with ThreadPoolExecutor(1) as pool:

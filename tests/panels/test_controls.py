@@ -163,7 +163,8 @@ def test_a_typed_rate_acts_on_the_run_that_goes_on(panel):
     panel.train()
     panel.learning_rate.field.value = "0,002"
     panel.batch_size.field.value = "33"
-    while len(panel.last_run.changes) < 2:
+    history = panel.last_run.history
+    while not history or history[-1].batch_size != 33:  # it is marked before its step is taken
         panel._session.wait(0.01)
     panel.momentum.field.value = "much"
     panel.stop()

@@ -68,6 +68,7 @@ def _of_torch() -> set[int]:
 _set = _Set()
 _last_set: int | None = None  # in any thread: of that, MKL's number is
 _were_set: set[int] = set()  # in any thread: a new one begins with the last of them
+_by_variable = torch.get_num_threads()  # what one of VARIABLES says, if there is one
 _by_hand: int | None = None  # what a learner set
 _told = False  # whether torch.set_num_threads was called by anybody else
 
@@ -109,15 +110,18 @@ def fixed_threads() -> int | None:
     """Return the number that the user has fixed; None if the choice is free.
 
     It is fixed by OMP_NUM_THREADS, or by a call of torch.set_num_threads; one before this module
-    was imported is known if it said another number than torch begins with.
+    was imported is known if it said another number than torch begins with. The answer is the same
+    in every thread, whatever was set in it before.
     """
     global _by_hand
+    is_variable = any(map(os.environ.get, VARIABLES))
     there = torch.get_num_threads()
-    if any(map(os.environ.get, VARIABLES)):
-        return there
-    ours = _of_torch() | _were_set if _set.count is None else {_set.count}
+    of_torch = {_by_variable} if is_variable else _of_torch()
+    ours = of_torch | _were_set if _set.count is None else {_set.count}
     if there not in ours:
         _by_hand = _set.count = there
+    if _by_hand is None and is_variable:
+        return 1 if on_forked_thread() else _by_variable
     return _by_hand
 
 
