@@ -120,13 +120,12 @@ def fixed_threads() -> int | None:
     ours = of_torch | _were_set if _set.count is None else {_set.count}
     if there not in ours:
         _by_hand = _set.count = there
-    if _by_hand is None and is_variable:
-        return 1 if on_forked_thread() else _by_variable
-    return _by_hand
+    return _by_variable if _by_hand is None and is_variable else _by_hand
 
 
 def _begin_as_child() -> None:
-    _set.count = 1  # the thread that forked computes alone
+    global _by_variable
+    _set.count = _by_variable = 1  # the thread that forked computes alone, and others as it does
 
 
 if hasattr(os, "register_at_fork"):  # after that of `forks`, which sets it

@@ -12,8 +12,9 @@ from tutorial_lib.panels import controls
 class CodeBox(anywidget.AnyWidget):
     """Text that can be read, selected and copied, with a button that copies it."""
 
-    _esm = Path(__file__).with_name("code_box.js")
-    _css = Path(__file__).with_name("code_box.css")
+    # As text: of a file, anywidget keeps every widget for ever, to tell it when the file changes.
+    _esm = Path(__file__).with_name("code_box.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("code_box.css").read_text(encoding="utf-8")
 
     code = traitlets.Unicode().tag(sync=True)
 

@@ -16,10 +16,12 @@ from tutorial_lib.engine import Session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
 from tutorial_lib.panels.main_thread import MainThread
+from tutorial_lib.panels.page import PANEL_CLASS, PanelPage, screen_of
+from tutorial_lib.pictures.screen import PAPER
 
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
-DRAWING_SHARE = 0.1  # of the time, at most
+DRAWING_SHARE = 0.05  # of the time, at most
 MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
 SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
@@ -68,13 +70,16 @@ class LivePanel(widgets.VBox):
         self._name, self.controls = name, dict(controls_by_name)
         self.status = widgets.HTML(layout={"min_height": "56px"})  # two lines: nothing jumps
         self.image = widgets.Image(format="png", layout={"max_width": "900px", "width": "100%"})
+        self.page, self.screen = PanelPage(), PAPER
         self._main_thread = MainThread()
         # A kernel without a loop to draw in.
         self._waits = self._main_thread.loop is None and in_ipython()
-        parts = [controls.row(*self.controls.values()), *rows, self.status, self.image]
+        parts = [controls.row(*self.controls.values()), *rows, self.status, self.image, self.page]
         if self._waits:
             parts.append(widgets.HTML(f"<i>{WAITS}</i>"))
         super().__init__(children=parts, layout={"width": "100%"})
+        self.add_class(PANEL_CLASS)
+        self.page.observe(self.later(self._see_screen), "screen")
         self.own_file = replace_previous(self)  # for its run, where the notebook has one
 
     def __repr__(self) -> str:
@@ -140,6 +145,16 @@ class LivePanel(widgets.VBox):
 
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
+
+    def draw_anew(self) -> None:
+        """Draw what is on the picture again, for `screen`; for subclasses."""
+
+    def _see_screen(self) -> None:
+        """Draw for the screen that the page says the panel is on now."""
+        screen = screen_of(self.page.screen)
+        if screen != self.screen and self.comm is not None:
+            self.screen = screen
+            self.draw_anew()
 
     @contextlib.contextmanager
     def holding_kernel(self) -> Iterator[None]:

@@ -5,13 +5,12 @@ from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.style
-from IPython.display import Image
 from matplotlib.figure import Figure
 
 from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
-from tutorial_lib.pictures import MUTED, STYLE, png_of
+from tutorial_lib.pictures import MUTED, STYLE, Picture, png_of
 
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for what is being measured
 
@@ -89,9 +88,9 @@ class MeasurePanel(LivePanel):
             raise self._session.error
         return self.records
 
-    def picture(self) -> Image:
+    def picture(self) -> Picture:
         """Return a plain picture, which stays when the kernel is gone."""
-        return Image(self._render(), format="png", width=900, alt=self._sentence)
+        return Picture(self._render(), width=900, alt=self._sentence)
 
     def is_active(self) -> bool:
         """Say whether the measurement goes on, or is held by another run."""

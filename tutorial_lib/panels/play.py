@@ -6,10 +6,9 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-from IPython.display import Image
 
 from tutorial_lib.panels.live import LivePanel
-from tutorial_lib.pictures import BlittedFigure, Box
+from tutorial_lib.pictures import BlittedFigure, Box, Picture
 
 Draw = Callable[..., str]  # draw(axes, **values) draws, and returns a sentence about it
 
@@ -70,14 +69,14 @@ class PlayPanel(LivePanel):
             self._drawn = values
             self.say("", words)
 
-    def picture(self, **values: Any) -> Image:
+    def picture(self, **values: Any) -> Picture:
         """Return a plain picture of these values, which stays when the kernel is gone.
 
         Those that are left out are as the controls say; the panel stays as it is.
         """
         self.check_names(values)
         png, words = self._figure.picture(partial(self._draw, **self.values() | values))
-        return Image(png, format="png", width=900, alt=words)
+        return Picture(png, width=900, alt=words)
 
     def _follow_soon(self) -> None:
         """Draw when the main loop gets to it: once, however many moves have come until then."""

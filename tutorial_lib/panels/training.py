@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
-from IPython.display import Image
 from torch import nn
 
 from tutorial_lib.config import Hyperparameters
@@ -31,6 +30,7 @@ from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
+from tutorial_lib.pictures import Picture
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
@@ -239,12 +239,12 @@ class TrainingPanel(LivePanel):
         self.code_shelf.show(code)
         self.code_button.description = HIDE if code else COPY
 
-    def picture(self) -> Image:
+    def picture(self) -> Picture:
         """Return the curve as a plain picture, which stays when the kernel is gone."""
         curve = self._display.curve
         labels = ", ".join(series.label for series in curve.runs)
         shown = self._display.scoring.shown.name
-        return Image(curve.png(), format="png", width=900, alt=f"Loss and {shown}: {labels}")
+        return Picture(curve.png(), width=900, alt=f"Loss and {shown}: {labels}")
 
     def close(self) -> None:
         """End the run and give the widgets back."""

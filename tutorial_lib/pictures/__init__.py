@@ -16,6 +16,8 @@ __getattr__, __dir__ = lazily(
         "png": "encode png_of",
         "blitting": "BlittedFigure Box",
         "curve": "LiveCurve",
+        "screen": "PAPER Screen",
+        "saved": "Picture",
         "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels draw_lines "
         "draw_loss_and_slope draw_noise draw_parameter_counts draw_paths draw_step_shares "
         "draw_surprise draw_valley",

@@ -10,7 +10,6 @@ import anywidget
 import matplotlib.style
 import numpy as np
 import traitlets
-from IPython.display import Image
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -27,7 +26,7 @@ from tutorial_lib.labs.digit_pad.handwriting import (
 )
 from tutorial_lib.labs.digit_pad.own_pictures import as_ink
 from tutorial_lib.panels import MainThread, controls, replace_previous
-from tutorial_lib.pictures import STYLE, plain_text, png_of
+from tutorial_lib.pictures import STYLE, Picture, plain_text, png_of
 from tutorial_lib.table import shortened
 
 SIDE = 280  # pixels of the drawing; pad.js has it too
@@ -58,8 +57,9 @@ class DigitPad(anywidget.AnyWidget):
             are no grey pictures of 32 x 32, or a regression.
     """
 
-    _esm = Path(__file__).with_name("pad.js")
-    _css = Path(__file__).with_name("pad.css")
+    # As text: of a file, anywidget keeps every widget for ever, to tell it when the file changes.
+    _esm = Path(__file__).with_name("pad.js").read_text(encoding="utf-8")
+    _css = Path(__file__).with_name("pad.css").read_text(encoding="utf-8")
 
     # Set by the browser; not echoed, so that no older drawing comes back under a moving pen.
     drawing = traitlets.Bytes(b"", help="SIDE x SIDE bytes, 0 is paper and 255 is ink; or empty")
@@ -126,9 +126,9 @@ class DigitPad(anywidget.AnyWidget):
         """Empty the pad."""
         self.drawing = b""
 
-    def picture(self) -> Image:
+    def picture(self) -> Picture:
         """Return pad and answer as a plain picture, which stays when the kernel is gone."""
-        return Image(self._png(), format="png", width=700, alt=self.words)
+        return Picture(self._png(), width=700, alt=self.words)
 
     def close(self) -> None:
         """Give the widget back."""
