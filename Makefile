@@ -57,7 +57,7 @@ venv: $(READY)  ## set up .venv with what requirements.lock names
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
 	$(BIN)/uv --no-config pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --extra test --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	  --extra lab --extra test --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 	  --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv and all caches
