@@ -124,7 +124,7 @@ def test_mistakes_in_colour_have_the_names_of_their_classes(axes, of):
     shown = images if of == "tensor" else Split(images, torch.zeros(4, dtype=torch.int64))
     draw_mistakes(axes, shown, [Mistake(2, 0, 1, 0.979, 5.0)], WINES)
     assert texts(axes) == ["barolo\n→ grignolino\n98 %"]
-    picture = axes.images[0].get_array()[-8:, 1:]
+    picture = axes.images[0].get_array()[-8:, 1:, :3]
     scaled = (images[2] - images[2].min()) / (images[2].max() - images[2].min())
     np.testing.assert_allclose(picture, scaled.permute(1, 2, 0), rtol=1e-5)
 

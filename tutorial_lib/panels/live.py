@@ -17,12 +17,14 @@ from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
 from tutorial_lib.panels.main_thread import MainThread
 from tutorial_lib.panels.page import PANEL_CLASS, PanelPage, screen_of
+from tutorial_lib.pictures.saved import Picture
 from tutorial_lib.pictures.screen import PAPER
 
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
 DRAWING_SHARE = 0.05  # of the time, at most
 MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
+SCREEN_SHARE = 0.2  # of the time at most goes into following a window that changes its size
 SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
@@ -69,8 +71,11 @@ class LivePanel(widgets.VBox):
     ) -> None:
         self._name, self.controls = name, dict(controls_by_name)
         self.status = widgets.HTML(layout={"min_height": "56px"})  # two lines: nothing jumps
-        self.image = widgets.Image(format="png", layout={"max_width": "900px", "width": "100%"})
+        # As wide as it was drawn for; where the page has become narrower since, as wide as that.
+        layout = {"width": f"{PAPER.width}px", "max_width": "100%"}
+        self.image = widgets.Image(format="png", layout=layout)
         self.page, self.screen = PanelPage(), PAPER
+        self._draws_soon, self._rests_until = False, 0.0  # seconds of a clock
         self._main_thread = MainThread()
         # A kernel without a loop to draw in.
         self._waits = self._main_thread.loop is None and in_ipython()
@@ -146,15 +151,34 @@ class LivePanel(widgets.VBox):
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""
 
+    def picture(self) -> Picture:
+        """Return a plain picture, which stays when the kernel is gone; for subclasses."""
+        return Picture(self.image.value, width=PAPER.width, alt=self._name)
+
     def draw_anew(self) -> None:
         """Draw what is on the picture again, for `screen`; for subclasses."""
 
     def _see_screen(self) -> None:
-        """Draw for the screen that the page says the panel is on now."""
-        screen = screen_of(self.page.screen)
-        if screen != self.screen and self.comm is not None:
-            self.screen = screen
-            self.draw_anew()
+        """Draw for the screen that the page says the panel is on now, soon and once."""
+        if self._draws_soon or screen_of(self.page.screen) == self.screen:
+            return
+        loop = self._main_thread.loop
+        if loop is None:
+            self._draw_for_screen()
+        else:
+            self._draws_soon = True  # whatever the page says until then
+            loop.call_later(self._rests_until - time.monotonic(), self._draw_for_screen)
+
+    def _draw_for_screen(self) -> None:
+        self._draws_soon, screen = False, screen_of(self.page.screen)
+        if screen == self.screen or self.comm is None:  # it is back, or the panel closed
+            return
+        start = time.monotonic()
+        self.screen = screen
+        self.draw_anew()
+        self.image.layout.width = f"{screen.width}px"
+        end = time.monotonic()
+        self._rests_until = end + (end - start) / SCREEN_SHARE
 
     @contextlib.contextmanager
     def holding_kernel(self) -> Iterator[None]:
@@ -221,7 +245,8 @@ class LivePanel(widgets.VBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """Show the live panel, and where that cannot be, the picture or words alone."""
         bundle = super()._repr_mimebundle_(**kwargs) or {}
-        picture = base64.b64encode(self.image.value).decode()
+        saved = self.image.value if self.screen == PAPER else self.picture().data
+        picture = base64.b64encode(saved).decode()
         words = f"{self!r}: its controls cannot be shown here, but from code {self.from_code}."
         return {**bundle, "text/plain": words, "image/png": picture}
 

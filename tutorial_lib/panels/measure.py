@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.live import LivePanel
-from tutorial_lib.pictures import MUTED, STYLE, Picture, png_of
+from tutorial_lib.pictures import MUTED, PAPER, STYLE, Picture, Screen, Size, png_of, size_on
 
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for what is being measured
 
@@ -26,6 +26,7 @@ class MeasurePanel(LivePanel):
         count: Called as count(**values); returns how many records there will be.
         controls_by_name: Name -> widget; the names are those of measure's arguments.
         size: Of the picture, in hundreds of pixels.
+        narrow_size: The same for a narrow screen. None: as high there.
         button: What starting it is called.
     """
 
@@ -40,10 +41,12 @@ class MeasurePanel(LivePanel):
         count: Callable[..., int],
         controls_by_name: Mapping[str, widgets.Widget],
         *,
-        size: tuple[float, float] = (9, 3.5),
+        size: Size = (9, 3.5),
+        narrow_size: Size | None = None,
         button: str = "Measure",
     ) -> None:
-        self._measure, self._draw, self._count, self._size = measure, draw, count, size
+        self._measure, self._draw, self._count = measure, draw, count
+        self._sizes = size, narrow_size
         self._source: Iterator[Any] | None = None  # what the session iterates over
         self._drawn: tuple[int, bool] | None = None  # how many records, and will more come
         start, words = self.later(self.start), "Keep what there is so far"
@@ -90,7 +93,12 @@ class MeasurePanel(LivePanel):
 
     def picture(self) -> Picture:
         """Return a plain picture, which stays when the kernel is gone."""
-        return Picture(self._render(), width=900, alt=self._sentence)
+        return Picture(self._render(PAPER), width=PAPER.width, alt=self._sentence)
+
+    def draw_anew(self) -> None:
+        """Draw the same records for `screen`."""
+        self._drawn = None
+        self.refresh()
 
     def is_active(self) -> bool:
         """Say whether the measurement goes on, or is held by another run."""
@@ -102,7 +110,7 @@ class MeasurePanel(LivePanel):
             self._session.resume()  # if it was held, what held it has ended
         if (there_is := (len(self.records), self.is_active())) != self._drawn:
             self._drawn = there_is
-            self.image.value = self._render()
+            self.image.value = self._render(self.screen)
         self._let_go()
         self._show()
 
@@ -135,13 +143,13 @@ class MeasurePanel(LivePanel):
         error = self._session.error if self._session else None
         self.say(headline, self._sentence if error is None else str(error))
 
-    def _render(self) -> bytes:
+    def _render(self, screen: Screen) -> bytes:
         with matplotlib.style.context(STYLE):
-            figure = Figure(figsize=self._size, dpi=100)
+            figure = Figure(figsize=size_on(screen, *self._sizes), dpi=100 * screen.dots)
             self._sentence = self._draw(figure, self.records, **self._values)
             if self._session is None:
                 self._hint(figure)
-            return png_of(figure)
+            return png_of(figure, dark=screen.dark)
 
     def _hint(self, figure: Figure) -> None:
         words = f"Press {self.start_button.description}:\nthe picture grows here."

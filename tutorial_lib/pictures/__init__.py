@@ -13,8 +13,10 @@ __getattr__, __dir__ = lazily(
         "draw_pictures draw_predictions draw_residuals draw_runs draw_ways label_ends note "
         "plain_log_ticks tick_text",
         "names": "plain_text",
-        "png": "encode png_of",
-        "blitting": "BlittedFigure Box",
+        "contrast": "ink_of on_dark",
+        "png": "PHOTOGRAPH encode png_of",
+        "blitting": "BlittedFigure",
+        "layout": "Box Size boxes_on columns_or_rows size_on",
         "curve": "LiveCurve",
         "screen": "PAPER Screen",
         "saved": "Picture",

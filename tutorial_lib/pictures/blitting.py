@@ -11,10 +11,10 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tutorial_lib.pictures.layout import Box, Size
 from tutorial_lib.pictures.png import encode
+from tutorial_lib.pictures.screen import PAPER, Screen
 from tutorial_lib.pictures.theme import STYLE
-
-Box = tuple[float, float, float, float]  # left, bottom, width, height, in shares of the picture
 
 
 class BlittedFigure:
@@ -27,12 +27,13 @@ class BlittedFigure:
     Args:
         size: Of the picture, in hundreds of pixels.
         boxes: Where the axes stand.
+        screen: What it is drawn for.
     """
 
-    def __init__(self, size: tuple[float, float], boxes: Iterable[Box]) -> None:
-        self.frames_rendered = 0
+    def __init__(self, size: Size, boxes: Iterable[Box], *, screen: Screen = PAPER) -> None:
+        self.frames_rendered, self._dark = 0, screen.dark
         with matplotlib.style.context(STYLE):
-            figure = Figure(figsize=size, dpi=100, layout="none")
+            figure = Figure(figsize=size, dpi=100 * screen.dots, layout="none")
             self._canvas = FigureCanvasAgg(figure)
             self.axes = [figure.add_axes(box) for box in boxes]
         self._frames: Any = None  # those in the background
@@ -60,7 +61,8 @@ class BlittedFigure:
             for axes in self.axes:
                 for artist in sorted(_contents(axes), key=Artist.get_zorder):
                     axes.draw_artist(artist)
-            return encode(np.asarray(self._canvas.buffer_rgba())), words  # (H, W, 4) uint8
+            pixels = np.asarray(self._canvas.buffer_rgba())  # (H, W, 4) uint8
+            return encode(pixels, dark=self._dark), words
 
     def _render_background(self) -> None:
         self.frames_rendered += 1

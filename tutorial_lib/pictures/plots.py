@@ -15,6 +15,7 @@ from tutorial_lib.data import Split
 from tutorial_lib.engine import EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import Mistake
 from tutorial_lib.pictures.names import plain_text
+from tutorial_lib.pictures.png import PHOTOGRAPH
 from tutorial_lib.pictures.smoothing import decimate, equal_span, loss_ceiling, smooth
 from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colour, run_colours
 from tutorial_lib.table import loss_text
@@ -250,16 +251,19 @@ def draw_pictures(
     head = height // 3 if lines == 1 else int(lines * height * columns / 10) // 3
     head = max(head, gap)
     columns = min(columns, num_pictures)
-    if is_grey:
-        paper = pixels.min() if ink else pixels.max()
-        sheet = _tiled(pixels[:, 0], columns, above=head, beside=gap, paper=paper)
-        axes.imshow(sheet, cmap="gray_r" if ink else "gray")
+    place = {"above": head, "beside": gap}
+    if ink and is_grey:
+        sheet = _tiled(pixels[:, 0], columns, **place)
+        axes.imshow(sheet, cmap="gray_r")
+    elif is_grey:
+        sheet = _tiled(pixels[:, 0], columns, **place, paper=np.nan)  # nothing is drawn there
+        axes.imshow(sheet, cmap="gray", gid=PHOTOGRAPH)
     else:
         low, high = pixels.min(), pixels.max()
         scaled = (pixels - low) / ((high - low) or 1.0)
-        looks = {"above": head, "beside": gap, "paper": 1.0}
-        sheets = [_tiled(scaled[:, channel], columns, **looks) for channel in range(3)]
-        axes.imshow(np.stack(sheets, axis=-1))  # (rows, columns, 3)
+        sheets = [_tiled(scaled[:, channel], columns, **place, paper=1.0) for channel in range(3)]
+        covered = _tiled(np.ones_like(scaled[:, 0]), columns, **place, paper=0.0)
+        axes.imshow(np.stack([*sheets, covered], axis=-1), gid=PHOTOGRAPH)  # (rows, columns, 4)
     for index, text in enumerate(texts):
         left, top = index % columns * (width + gap) + gap, index // columns * (height + head) + head
         axes.text(left + width / 2, top - 1, text, ha="center", va="bottom", size=9)
