@@ -15,7 +15,8 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     Raises:
         ValueError: The device is unknown, or this machine does not have it.
     """
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    is_here = torch.accelerator.is_available()  # torch 2.6 names the one that it was built for
+    accelerator = torch.accelerator.current_accelerator() if is_here else None
     if isinstance(name, str) and name == "auto":
         return accelerator or torch.device("cpu")
     available = ["cpu"] if accelerator is None else ["cpu", accelerator.type]
