@@ -12,5 +12,6 @@ __getattr__, __dir__ = lazily(
         "measure": "MeasurePanel",
         "play": "Draw PlayPanel",
         "training": "TrainingPanel",
+        "with_picture": "WithPicture",
     },
 )

@@ -1,7 +1,6 @@
 """What every panel is: controls, a line of words and a picture, drawn by the main loop alone."""
 
 import asyncio
-import base64
 import contextlib
 import html
 import math
@@ -17,6 +16,7 @@ from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
 from tutorial_lib.panels.main_thread import MainThread
 from tutorial_lib.panels.page import PANEL_CLASS, PanelPage, screen_of
+from tutorial_lib.panels.with_picture import WithPicture
 from tutorial_lib.pictures.saved import Picture
 from tutorial_lib.pictures.screen import PAPER
 
@@ -45,7 +45,7 @@ SILENCE = (
 )
 
 
-class LivePanel(widgets.VBox):
+class LivePanel(WithPicture, widgets.VBox):
     """A panel whose picture follows its controls, or a session that takes its time.
 
     Callbacks may come from any thread, and the session is in another one; this class sees to it
@@ -242,13 +242,10 @@ class LivePanel(widgets.VBox):
             pause, before = REFRESH_SECONDS, drawing
         self.refresh()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the live panel, and where that cannot be, the picture or words alone."""
-        bundle = super()._repr_mimebundle_(**kwargs) or {}
-        saved = self.image.value if self.screen == PAPER else self.picture().data
-        picture = base64.b64encode(saved).decode()
+    def stand_in(self) -> tuple[str, bytes]:
+        """Return what stands for the live panel where it cannot be shown."""
         words = f"{self!r}: its controls cannot be shown here, but from code {self.from_code}."
-        return {**bundle, "text/plain": words, "image/png": picture}
+        return words, self.image.value if self.screen == PAPER else self.picture().data
 
 
 def _pause_after(drawing: float, *, least: float = REFRESH_SECONDS) -> float:

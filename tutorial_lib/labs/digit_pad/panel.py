@@ -1,6 +1,5 @@
 """A pad to draw a digit on, which a trained network reads the moment the pen is lifted."""
 
-import base64
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from tutorial_lib.labs.digit_pad.handwriting import (
     read_digit,
 )
 from tutorial_lib.labs.digit_pad.own_pictures import as_ink
-from tutorial_lib.panels import MainThread, controls, replace_previous
+from tutorial_lib.panels import MainThread, WithPicture, controls, replace_previous
 from tutorial_lib.pictures import STYLE, Picture, plain_text, png_of
 from tutorial_lib.table import shortened
 
@@ -39,7 +38,7 @@ NOTHING_DRAWN = "Draw a digit, 0 to 9."
 NOTHING_TRAINED = "There is no network yet: train one first."
 
 
-class DigitPad(anywidget.AnyWidget):
+class DigitPad(WithPicture, anywidget.AnyWidget):
     """Paper to draw on; as soon as the pen is lifted, bars say what the network reads.
 
     The drawing becomes a picture of 28 x 28 as those of MNIST were made, light ink on dark and
@@ -211,11 +210,9 @@ class DigitPad(anywidget.AnyWidget):
             bars.set_title(plain_text("\n".join(textwrap.wrap(self.words, width)), 72))
             return png_of(figure)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """Show the live pad, and where that cannot be, a picture of it."""
-        data, metadata = super()._repr_mimebundle_(**kwargs)
-        picture = base64.b64encode(self._png()).decode()
-        return {**data, "text/plain": repr(self), "image/png": picture}, metadata
+    def stand_in(self) -> tuple[str, bytes]:
+        """Return what stands for the live pad where it cannot be shown."""
+        return repr(self), self._png()
 
 
 def _classes_of(data: Data) -> tuple[str, ...]:
