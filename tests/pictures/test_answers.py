@@ -26,7 +26,7 @@ from tutorial_lib.pictures import (
 
 @pytest.fixture
 def axes():
-    return Figure(figsize=(6, 3)).add_subplot()
+    return Figure(figsize=(6, 3), layout="constrained").add_subplot()
 
 
 def texts(axes):
@@ -175,7 +175,7 @@ def test_predictions_of_another_number_are_refused(axes):
     ],
 )
 def test_overfitting_is_told_of_every_task(values, words):
-    left, right = Figure().subplots(1, 2)
+    left, right = Figure(layout="constrained").subplots(1, 2)
     scores = [EvaluationRecord(n, n, n, loss, **values) for n, loss in enumerate((3.0, 1.0, 2.0))]
     draw_overfitting((left, right), [3.0, 1.0, 0.1], scores, noun="wines")
     assert right.get_ylabel() == words

@@ -7,12 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from tutorial_lib.optimizers import OPTIMIZERS
+from tutorial_lib.pictures.labels import label_ends, spread
 from tutorial_lib.pictures.plots import (
     draw_confusion,
     draw_digits,
     draw_runs,
-    label_ends,
-    spread,
 )
 from tutorial_lib.pictures.theme import run_colour, run_colours
 

@@ -10,8 +10,9 @@ __getattr__, __dir__ = lazily(
         "smoothing": "MAX_LOSS MovingMean decimate equal_span loss_ceiling smooth",
         "plots": "X_LABELS draw_accuracy_by_class draw_accuracy_per_digit draw_activations "
         "draw_confusion draw_digits draw_learning_rates draw_mistakes draw_noisy draw_overfitting "
-        "draw_pictures draw_predictions draw_residuals draw_runs draw_ways label_ends note "
+        "draw_pictures draw_predictions draw_residuals draw_runs draw_ways note "
         "plain_log_ticks tick_text",
+        "labels": "label_ends text_width wrapped",
         "names": "plain_text",
         "contrast": "ink_of on_dark",
         "png": "PHOTOGRAPH encode png_of",

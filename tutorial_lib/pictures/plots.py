@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from torch import Tensor
 
@@ -14,6 +14,8 @@ from tutorial_lib.checks import check_choice
 from tutorial_lib.data import Split
 from tutorial_lib.engine import EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import Mistake
+from tutorial_lib.pictures.contrast import ink_of
+from tutorial_lib.pictures.labels import label_ends
 from tutorial_lib.pictures.names import plain_text
 from tutorial_lib.pictures.png import PHOTOGRAPH
 from tutorial_lib.pictures.smoothing import decimate, equal_span, loss_ceiling, smooth
@@ -163,45 +165,9 @@ def draw_ways(
 
 def note(axes: Axes, text: str, at: Any, offset: tuple[float, float], **looks: Any) -> Annotation:
     """Write a note so many points to the right of and above a point; looks as of `annotate`."""
+    if "color" in looks:
+        looks["color"] = ink_of(looks["color"])
     return axes.annotate(text, at, offset, textcoords="offset points", **looks)
-
-
-def label_ends(axes: Axes, ends: Iterable[tuple[float, str, str]] | None = None) -> list[Text]:
-    """Name curves to the right of the axes at the height of their ends, none over another.
-
-    Args:
-        ends: (y in data units, text, colour) for each curve; else those of all lines with a label.
-    """
-    if ends is None:
-        lines = [line for line in axes.lines if len(line.get_ydata())]
-        ends = [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in lines]
-        ends = [end for end in ends if end[1] and not end[1].startswith(("_child", "_nolegend_"))]
-    if not (ends := sorted(ends, key=lambda end: end[0])):
-        return []
-    size = 8.5  # points
-    low, high = sorted(axes.get_ylim())
-    inside = [(0, min(max(y, low), high)) for y, _, _ in ends]
-    heights = axes.transAxes.inverted().transform(axes.transData.transform(inside))[:, 1]
-    axes_points = axes.get_window_extent().height * 72 / axes.figure.dpi
-    lines = np.array([text.count("\n") + 1 for _, text, _ in ends])
-    heights = spread(heights, lines * size * 1.35 / axes_points)
-    looks = {"size": size, "va": "center", "transform": axes.transAxes}
-    return [
-        axes.text(1.015, height, text, color=colour, **looks)
-        for height, (_, text, colour) in zip(heights, ends, strict=True)
-    ]
-
-
-def spread(heights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Move ascending heights (N,) just so far apart that things of these sizes do not overlap."""
-    heights, gaps = np.array(heights, dtype=float), (sizes[1:] + sizes[:-1]) / 2
-    for index, gap in enumerate(gaps):
-        heights[index + 1] = max(heights[index + 1], heights[index] + gap)
-    # Too high: push down from the top.
-    heights[-1] = min(heights[-1], 1.05 - sizes[-1] / 2)
-    for index in reversed(range(len(gaps))):
-        heights[index] = min(heights[index], heights[index + 1] - gaps[index])
-    return heights
 
 
 def plain_log_ticks(axes: Axes) -> None:

@@ -9,8 +9,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from tutorial_lib.pictures.labels import label_ends
 from tutorial_lib.pictures.names import plain_text
-from tutorial_lib.pictures.plots import draw_ways, label_ends, note, plain_log_ticks
+from tutorial_lib.pictures.plots import draw_ways, note, plain_log_ticks
 from tutorial_lib.pictures.theme import BLUE, COLOURS, INK, MUTED, ORANGE, VERMILION, run_colour
 
 
