@@ -1,9 +1,10 @@
-"""Put Binder and Colab buttons, for a public copy on GitHub, into README.md and the notebooks.
+"""Put Binder, Colab and Kaggle buttons, for a public copy on GitHub, into README and notebooks.
 
 Usage: python tools/publish.py OWNER/REPO
 
 Run it again after a move: the buttons are replaced. In each notebook a first cell installs the
-tutorial where Colab runs it; anywhere else that cell does nothing.
+tutorial where Colab or Kaggle runs it; anywhere else that cell does nothing. Its text is that of
+host_cell.py.
 """
 
 import argparse
@@ -16,13 +17,8 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent
 BRANCH = "main"
 BUTTONS = re.compile(r"(<!-- buttons -->\n).*?(<!-- /buttons -->)", re.DOTALL)
-INSTALL = """import sys
-
-if "google.colab" in sys.modules:
-    %pip install --quiet "git+https://github.com/{repository}"
-    from google.colab import output
-
-    output.enable_custom_widget_manager()"""
+HOST_CELL = ROOT / "tools" / "host_cell.py"
+SOURCE = "git+https://github.com/{repository}"  # what pip is told to install
 
 
 def main() -> int:
@@ -53,24 +49,34 @@ def publish(root: Path, repository: str) -> None:
 
 
 def buttons(repository: str, path: str) -> str:
-    """Return the two buttons that open a file of the repository, in Markdown."""
+    """Return the three buttons that open a file of the repository, in Markdown."""
     binder = f"https://mybinder.org/v2/gh/{repository}/{BRANCH}?urlpath=lab/tree/{path}"
-    colab = f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/{path}"
+    on_github = f"{repository}/blob/{BRANCH}/{path}"
+    colab = f"https://colab.research.google.com/github/{on_github}"
+    kaggle = f"https://kaggle.com/kernels/welcome?src=https://github.com/{on_github}"
     return (
         f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})\n"
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})"
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})\n"
+        f"[![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)]({kaggle})"
     )
 
 
+def host_cell(source: str) -> str:
+    """Return the cell that installs the tutorial from a source, such as a folder, as pip does."""
+    text = HOST_CELL.read_text(encoding="utf-8").rstrip()
+    return text.replace(SOURCE.format(repository="OWNER/REPO"), source)
+
+
 def put_into(notebook: nbformat.NotebookNode, repository: str, path: str) -> None:
-    """Put, in place, the buttons under the title, and the cell for Colab below that."""
+    """Put, in place, the buttons under the title, and the cell for hosts below that."""
     title, *rest = notebook.cells[0].source.split("\n\n")
     if rest[0].startswith("[![Open in Binder]"):
         rest = rest[1:]
     notebook.cells[0].source = "\n\n".join([title, buttons(repository, path), *rest])
-    cells = [cell for cell in notebook.cells if "colab" not in cell.metadata.get("tags", [])]
-    install = nbformat.v4.new_code_cell(INSTALL.format(repository=repository))
-    install.metadata["tags"] = ["colab"]
+    ours = {"host", "colab"}  # as it was called before
+    cells = [cell for cell in notebook.cells if ours.isdisjoint(cell.metadata.get("tags", []))]
+    install = nbformat.v4.new_code_cell(host_cell(SOURCE.format(repository=repository)))
+    install.metadata["tags"] = ["host"]
     notebook.cells = [cells[0], install, *cells[1:]]
 
 
