@@ -20,6 +20,11 @@ from tutorial_lib.random_state import random_states, seeded
 INITS = ("torch", "mindspore")
 _PLAIN = {bool, int, float, str, type(None)}
 _OF_EVERY_MODULE = set(nn.Module().__dict__)
+_GLOBAL_HOOKS = [
+    hooks
+    for name, hooks in vars(torch_module).items()
+    if name.startswith("_global_") and "_hooks" in name
+]
 
 
 def make_model(new_model: Callable[..., nn.Module], seed: int) -> nn.Module:
@@ -241,9 +246,14 @@ class Habits(NamedTuple):
 UNKNOWN = Habits(draws_nothing=False, keeps_nothing=False)
 
 
+def has_global_hooks() -> bool:
+    """Say whether something is called for every module that there is."""
+    return any(_GLOBAL_HOOKS)
+
+
 def habits_of(model: nn.Module) -> Habits:
     """Say what a network surely does not do: one of known layers alone, without hooks."""
-    if torch_module._has_any_global_hook():
+    if has_global_hooks():
         return UNKNOWN
     keeps_nothing = True
     for part in parts_of(model):  # before each step: so it is one loop, and a short one

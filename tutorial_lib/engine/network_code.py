@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules import module as torch_module
 
 from tutorial_lib.engine.repeatable import are_same_networks
-from tutorial_lib.models import MLP, ConvNet
+from tutorial_lib.models import MLP, ConvNet, has_global_hooks
 from tutorial_lib.random_state import seeded
 
 PLAIN = (bool, int, float, str, type(None))
@@ -38,7 +37,7 @@ def code_of_network(start: nn.Module, model: nn.Module, *, seed: int) -> Network
         model: As it is now. Some of its weights may be frozen.
         seed: Of the run.
     """
-    if torch_module._has_any_global_hook():
+    if has_global_hooks():
         return None
     head = f"torch.manual_seed({seed})"
     if type(start) in CHAINS:

@@ -7,7 +7,6 @@ from collections.abc import Set as AbstractSet
 
 import torch
 from torch import nn
-from torch.nn.modules import module as torch_module
 
 from tutorial_lib.data import Split
 from tutorial_lib.data.streamed import StreamedSplit
@@ -15,7 +14,7 @@ from tutorial_lib.engine.batches import Batches
 from tutorial_lib.engine.records import Diverged, StepRecord
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.losses import loss_function
-from tutorial_lib.models import LeNet5
+from tutorial_lib.models import LeNet5, has_global_hooks
 from tutorial_lib.optimizers import make_optimizer
 
 NUM_REPLAYED = 3  # steps; from the third on, momentum, hooks and frozen layers have acted
@@ -29,7 +28,7 @@ def is_plain_lenet(model: nn.Module) -> bool:
     It has the same layers and types, no hook, no other forward, and nothing is shared; some of its
     weights may be frozen.
     """
-    if type(model) is not LeNet5 or torch_module._has_any_global_hook():
+    if type(model) is not LeNet5 or has_global_hooks():
         return False
     if any(kind.forward is not forward for kind, forward in _FORWARDS.items()):
         return False
