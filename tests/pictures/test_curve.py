@@ -316,7 +316,8 @@ def test_few_examples_are_smoothed_over_an_epoch_of_them():
 def test_a_title_as_long_as_may_be_stays_on_the_picture():
     curve = LiveCurve(1000, 10_000, noun="n" * 50, shown=dataclasses.replace(OWN, name="n" * 50))
     axes = curve._score_axes
-    assert axes.get_title("right") == f"N{18 * 'n'}… on 10,000 held-out {15 * 'n'}…"
+    words = axes.get_title("right").replace("\n", " ")
+    assert words == f"N{18 * 'n'}… on 10,000 held-out {15 * 'n'}…"
     curve.png()
     box, other = axes._right_title.get_window_extent(), curve._loss_axes._left_title
     assert other.get_window_extent().x1 < box.x0 < box.x1 <= 900

@@ -8,7 +8,7 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, Session, TrainingRun
 from tutorial_lib.evaluation import MetricFunction
 from tutorial_lib.panels.status import Progress, scoring_of
-from tutorial_lib.pictures import LiveCurve
+from tutorial_lib.pictures import LiveCurve, Screen
 
 
 class RunsOnDisplay:
@@ -51,6 +51,10 @@ class RunsOnDisplay:
             self._ended = changed = True
             self.curve.end(diverged=isinstance(session.error, Diverged))
         return changed
+
+    def show_on(self, screen: Screen) -> None:
+        """Draw for another screen from now on."""
+        self.curve = self.curve.on(screen)
 
     def drop_last(self) -> None:
         """Take the last run off the picture."""

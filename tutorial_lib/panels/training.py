@@ -30,7 +30,7 @@ from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
-from tutorial_lib.pictures import Picture
+from tutorial_lib.pictures import PAPER, Picture
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
@@ -244,7 +244,13 @@ class TrainingPanel(LivePanel):
         curve = self._display.curve
         labels = ", ".join(series.label for series in curve.runs)
         shown = self._display.scoring.shown.name
-        return Picture(curve.png(), width=900, alt=f"Loss and {shown}: {labels}")
+        on_paper = curve if self.screen == PAPER else curve.on(PAPER)
+        return Picture(on_paper.png(), width=PAPER.width, alt=f"Loss and {shown}: {labels}")
+
+    def draw_anew(self) -> None:
+        """Draw the same runs for `screen`."""
+        self._display.show_on(self.screen)
+        self._draw()
 
     def close(self) -> None:
         """End the run and give the widgets back."""

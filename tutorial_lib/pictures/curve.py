@@ -1,10 +1,10 @@
 """The live picture of a training: cheap enough to draw five times a second."""
 
+import copy
 import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 import matplotlib.style
 import numpy as np
@@ -20,9 +20,12 @@ from matplotlib.transforms import Bbox, TransformedBbox
 from tutorial_lib.config import SHORT_NAMES
 from tutorial_lib.engine import Change, EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
+from tutorial_lib.pictures.labels import PIXELS, label_ends, text_width, wrapped
+from tutorial_lib.pictures.layout import boxes_on
 from tutorial_lib.pictures.names import plain_text
-from tutorial_lib.pictures.plots import label_ends, note, plain_log_ticks, tick_text
+from tutorial_lib.pictures.plots import note, plain_log_ticks, tick_text
 from tutorial_lib.pictures.png import encode
+from tutorial_lib.pictures.screen import PAPER, Screen
 from tutorial_lib.pictures.smoothing import MovingMean, decimate, loss_ceiling
 from tutorial_lib.pictures.theme import INK, MUTED, STYLE, run_colour
 
@@ -35,6 +38,17 @@ CEILINGS = 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100  # percent, where the axis of
 LOW_SHARE = 5  # percent: where all are below, of a thousand classes say, the axis ends earlier
 NOTHING_HELD_OUT = "Nothing is held out:\ndata.hold_out(0.2) keeps some"
 NO_SCORE = "No {name}\ncould be told"
+
+SIZE = 9, 3.5  # of the picture, in hundreds of pixels
+BOXES = (0.08, 0.14, 0.46, 0.77), (0.745, 0.14, 0.23, 0.77)  # of losses and of scores, in shares
+NARROW_SIZE = 6.3, 5.7  # one below the other, each with room for two lines of a title
+NARROW_BOXES = (0.114, 0.566, 0.726, 0.351), (0.114, 0.086, 0.726, 0.316)
+TITLE_SIZE, MARK_SIZE = 9.5, 8.5  # points
+LINE = 16  # pixels that a line of a title takes
+BETWEEN = 12  # pixels between two titles
+BESIDE_SCORES = 76  # pixels beside the axis of scores, for its ticks and its name
+MARK_HEIGHT = 20  # pixels that a mark's words take
+TICK_WIDTH, TICK_HEIGHT = 36, 30  # pixels along an axis, at least, from one tick to the next
 
 Limits = tuple[float, float]
 
@@ -151,45 +165,89 @@ class LiveCurve:
         *,
         noun: str = "digits",
         shown: ShownMetric = ACCURACY,
-        size: tuple[float, float] = (9, 3.5),
+        screen: Screen = PAPER,
     ) -> None:
         self.runs: list[CurveSeries] = []
-        self.full_redraws = 0
         self._num_train, self._num_held_out, self._shown = num_train, num_held_out, shown
+        self._noun = plain_text(noun, 16)
+        self._set_up(screen)
+        self.clear()
+
+    def on(self, screen: Screen) -> "LiveCurve":
+        """Return a picture of the same runs for another screen; this one is done with."""
+        other = copy.copy(self)
+        other._set_up(screen)
+        other._set_limits()
+        return other
+
+    def _set_up(self, screen: Screen) -> None:
+        """Make an empty picture for a screen."""
+        self.screen, self.full_redraws = screen, 0
+        size, boxes = boxes_on(screen, SIZE, BOXES, NARROW_SIZE, NARROW_BOXES)
         with matplotlib.style.context(STYLE):
-            self._figure = Figure(figsize=size, dpi=100, layout="none")
+            self._figure = Figure(figsize=size, dpi=100 * screen.dots, layout="none")
             self._canvas = FigureCanvasAgg(self._figure)
-            self._loss_axes = self._figure.add_axes((0.08, 0.14, 0.47, 0.77))
-            self._score_axes = self._figure.add_axes((0.74, 0.14, 0.24, 0.77))
-            self._name_axes(plain_text(noun, 16), plain_text(shown.name, 20))
+            self._loss_axes, self._score_axes = map(self._figure.add_axes, boxes)
+            self._name_axes()
             for axes in self._figure.axes:
+                _, _, width, height = self._box(axes)
                 axes.set_xlabel("epochs")
-                axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-            self._score_axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 4, 5, 10]))
+                across = min(6, int(width / TICK_WIDTH))
+                axes.xaxis.set_major_locator(MaxNLocator(nbins=across, steps=[1, 2, 5, 10]))
+            up = min(6, int(height / TICK_HEIGHT))
+            self._score_axes.yaxis.set_major_locator(MaxNLocator(up, steps=[1, 2, 4, 5, 10]))
             self._score_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+        self._background = None
         self._still: list[Artist] = []  # made for the background, which the next one replaces
         self._lines: list[Line2D] = []  # of the last run, drawn over it if live: see _add_lines
         self._live_marks: list[Artist] = []  # and those of its marks that came since
         self._marks: list[tuple[float, str, str]] = []  # in the background: (x, text, colour)
         self._num_kept = 0  # of the present run, how many marks are in the background
-        self.clear()
 
-    def _name_axes(self, noun: str, name: str) -> None:
+    def _box(self, axes: Axes) -> tuple[float, float, float, float]:
+        """Return left, bottom, width and height of axes, in pixels of the page."""
+        return tuple(axes.get_window_extent().bounds / np.float64(self.screen.dots))
+
+    def _name_axes(self) -> None:
         scored = self._num_held_out > 0
-        title = "Loss: each batch faint, smoothed bold" + "; held out dashed" * scored
-        self._loss_axes.set_title(title, color=INK)
+        loss = "Loss: each batch faint, smoothed bold" + "; held out dashed" * scored
+        name = plain_text(self._shown.name, 20)
+        name = name[:1].upper() + name[1:]
+        score = f"{name} on {self._num_held_out:,} held-out {self._noun}" if scored else name
+        self._set_titles(loss, score)
         self._loss_axes.set_ylabel("loss")
         # It stays where it is, however long the numbers grow.
-        self._loss_axes.yaxis.set_label_coords(0.019, 0.525, transform=self._figure.transFigure)
-        name = name[:1].upper() + name[1:]
-        words = f"{name} on {self._num_held_out:,} held-out {noun}" if scored else name
-        title = self._score_axes.set_title(words, color=INK)
-        if title.get_window_extent().x1 > self._figure.bbox.x1:  # there is room to the left
-            title.set_text("")
-            self._score_axes.set_title(words, color=INK, loc="right")
+        _, bottom, _, height = self._loss_axes.get_position().bounds
+        at = 0.17 / self._figure.get_figwidth(), bottom + height / 2
+        self._loss_axes.yaxis.set_label_coords(*at, transform=self._figure.transFigure)
         is_accuracy = self._shown.field == "accuracy"
-        ylabel = f"{noun} named right (%)" if is_accuracy else name[:1].lower() + name[1:]
+        ylabel = f"{self._noun} named right (%)" if is_accuracy else name[:1].lower() + name[1:]
         self._score_axes.set_ylabel(ylabel if scored else "")
+
+    def _set_titles(self, loss: str, score: str) -> None:
+        """Write what the axes show above them, on two lines where one has no room."""
+        left, _, _, height = self._box(self._loss_axes)
+        score_left, _, _, _ = self._box(self._score_axes)
+        side, room = "left", self.screen.width - left - PIXELS
+        if self.screen.is_narrow:
+            score_room = room
+        else:
+            score_room = text_width(score, TITLE_SIZE)
+            if score_room + BETWEEN + text_width(loss, TITLE_SIZE) > room:
+                score_room = min(score_room, 0.45 * room)
+            room -= score_room + BETWEEN
+            if score_left + score_room > self.screen.width:  # there is room to the left
+                side = "right"
+        loss, score = (
+            wrapped(words, there, TITLE_SIZE, 2)
+            for words, there in ((loss, room), (score, score_room + 1))
+        )
+        if "\n" in loss + score and not self.screen.is_narrow:
+            for axes in self._figure.axes:
+                box = axes.get_position()
+                axes.set_position((box.x0, box.y0, box.width, box.height * (1 - LINE / height)))
+        self._loss_axes.set_title(loss, color=INK)
+        self._score_axes.set_title(score, color=INK, loc=side)
 
     def clear(self) -> None:
         """Take every run off the picture."""
@@ -199,9 +257,18 @@ class LiveCurve:
         self._loss_limits: Limits | None = None  # of the axis, once there is a loss
         self._score_limits: Limits | None = None  # the same of the other one
         self._lacks_scores = False  # whether there are some, but none that can be shown
-        self._loss_axes.set(yscale="log", ylim=USUAL_LOSSES)
-        self._score_axes.set_ylim((80, 100.5) if self._shown.is_share else (0, 1))
+        self._set_limits()
         self._start_anew(live=False)
+
+    def _set_limits(self) -> None:
+        """Let the axes begin and end where they did."""
+        if self._is_log:
+            self._loss_axes.set(yscale="log", ylim=self._loss_limits or USUAL_LOSSES)
+        else:
+            self._loss_axes.set(yscale="linear", ylim=self._loss_limits)
+            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
+        usual = (80, 100.5) if self._shown.is_share else (0, 1)
+        self._score_axes.set_ylim(self._score_limits or usual)
 
     def drop_last(self) -> None:
         """Take the last run off the picture; the next one has its colour."""
@@ -276,7 +343,8 @@ class LiveCurve:
             _fill(self._lines, self.runs[-1])
             for artist in (*self._lines, *self._live_marks):
                 artist.axes.draw_artist(artist)
-        return encode(np.asarray(self._canvas.buffer_rgba()))  # (H, W, 4) uint8
+        pixels = np.asarray(self._canvas.buffer_rgba())  # (H, W, 4) uint8
+        return encode(pixels, dark=self.screen.dark)
 
     def _grow_axes(self) -> bool:
         """Widen the axes until everything is inside; say whether that was needed."""
@@ -286,8 +354,6 @@ class LiveCurve:
         before = self._loss_limits, self._score_limits, self._lacks_scores
         if self._is_log and min(series.bottom for series in begun) < 0:
             self._is_log, self._loss_limits = False, None
-            self._loss_axes.set_yscale("linear")
-            self._loss_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
         self._loss_limits = self._grown_losses(begun)
         scored = [series for series in begun if series.least_score <= series.most_score]
         self._lacks_scores = not scored and any(series.scores for series in begun)
@@ -296,9 +362,7 @@ class LiveCurve:
         if (self._loss_limits, self._score_limits, self._lacks_scores) == before:
             return False
         ends = self._loss_axes.get_ylim(), self._score_axes.get_ylim()
-        self._loss_axes.set_ylim(self._loss_limits)
-        if self._score_limits:
-            self._score_axes.set_ylim(self._score_limits)
+        self._set_limits()
         grown = self._loss_axes.get_ylim(), self._score_axes.get_ylim()
         return grown != ends or self._lacks_scores != before[2]
 
@@ -353,18 +417,23 @@ class LiveCurve:
             marks = ((x, text, series.colour) for series in self.runs for x, text in series.marks)
             self._marks = sorted(marks)
             self._still += self._draw_marks(self._marks)
-            self._still += label_ends(self._loss_axes, map(_end_of, self.runs))
+            left, _, width, _ = self._box(self._loss_axes)
+            right = self.screen.width
+            if not self.screen.is_narrow:
+                right = self._box(self._score_axes)[0] - BESIDE_SCORES
+            looks = {"room": right - left - width - 9}
+            self._still += label_ends(self._loss_axes, map(_end_of, self.runs), **looks)
             if not self.runs:
                 hint = "Run this cell and press Train: the curve appears here."
-                self._still.append(_hint(self._loss_axes, hint, size=11))
+                self._still.append(self._hint(self._loss_axes, hint, size=11))
             has_numbers = self._num_held_out and not self._lacks_scores
             has_numbers = has_numbers and (self._shown.is_share or self._score_limits)
             self._score_axes.tick_params("y", labelleft=bool(has_numbers))
             if not self._num_held_out:
-                self._still.append(_hint(self._score_axes, NOTHING_HELD_OUT))
+                self._still.append(self._hint(self._score_axes, NOTHING_HELD_OUT))
             elif self._lacks_scores:
                 words = NO_SCORE.format(name=plain_text(self._shown.name, 30))
-                self._still.append(_hint(self._score_axes, words))
+                self._still.append(self._hint(self._score_axes, words))
             self._canvas.draw()
         self._background = self._canvas.copy_from_bbox(self._figure.bbox)
 
@@ -391,18 +460,46 @@ class LiveCurve:
             marks: Each as (x, text, colour).
             first: The first one that is not drawn yet.
         """
-        room, rows, artists = 0.2 * self._loss_axes.get_xlim()[1], [], []
-        for x, _, _ in marks:
-            near = (abs(x - other) < room for other, _, _ in marks)
-            taken = {row for row, is_near in zip(rows, near, strict=False) if is_near}
-            rows.append(next(row for row in count() if row not in taken))
-        looks = {"va": "top", "size": 8.5, "xycoords": ("data", "axes fraction")}
+        rows, artists = self._rows_of(marks), []
+        step = MARK_HEIGHT / self._box(self._loss_axes)[3]
+        looks = {"va": "top", "size": MARK_SIZE, "xycoords": ("data", "axes fraction")}
         looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
-        for (x, text, colour), row in list(zip(marks, rows, strict=True))[first:]:
+        for (x, text, colour), (row, side) in list(zip(marks, rows, strict=True))[first:]:
             artists.append(self._loss_axes.axvline(x, color=colour, lw=1, ls=(0, (4, 3))))
-            at = x, 0.985 - 0.075 * row
-            artists.append(note(self._loss_axes, text, at, (4, 0), color=colour, **looks))
+            if row is None:
+                continue
+            at, aside = (x, 0.985 - step * row), (4 if side == "left" else -4, 0)
+            words = note(self._loss_axes, text, at, aside, ha=side, color=colour, **looks)
+            artists.append(words)
         return artists
+
+    def _rows_of(self, marks: Sequence[tuple[float, str, str]]) -> list[tuple[int | None, str]]:
+        """Return for each mark's words a row where they have room, if any, and which end is at x.
+
+        Args:
+            marks: Each as (x, text, colour).
+        """
+        _, _, width, height = self._box(self._loss_axes)
+        scale = width / self._loss_axes.get_xlim()[1]
+        taken: list[list[tuple[float, float]]] = [[] for _ in range(int(height / MARK_HEIGHT))]
+        places: list[tuple[int | None, str]] = []
+        for x, text, _ in marks:
+            start, room = x * scale, text_width(text, MARK_SIZE) + BETWEEN
+            side = "right" if start + room > width and start >= room else "left"
+            start -= room if side == "right" else 0
+            end = start + room
+            free = (all(start >= there or end <= here for here, there in row) for row in taken)
+            row = next((number for number, is_free in enumerate(free) if is_free), None)
+            if row is not None:
+                taken[row].append((start, end))
+            places.append((row, side))
+        return places
+
+    def _hint(self, axes: Axes, words: str, *, size: float = 9) -> Text:
+        looks = {"ha": "center", "va": "center", "color": MUTED, "size": size}
+        looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        words = wrapped(words, self._box(axes)[2] - 8, size)
+        return axes.text(0.5, 0.5, words, transform=axes.transAxes, **looks)
 
 
 def _fill(lines: Sequence[Line2D], series: CurveSeries) -> None:
@@ -443,12 +540,6 @@ def _widened(limits: Limits | None, least: float, most: float) -> Limits:
     )
 
 
-def _hint(axes: Axes, words: str, *, size: float = 9) -> Text:
-    looks = {"ha": "center", "va": "center", "color": MUTED, "size": size}
-    looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-    return axes.text(0.5, 0.5, words, transform=axes.transAxes, **looks)
-
-
 def _remove(artists: Iterable[Artist]) -> None:
     for artist in artists:
         artist.remove()
@@ -456,5 +547,8 @@ def _remove(artists: Iterable[Artist]) -> None:
 
 def _end_of(series: CurveSeries) -> tuple[float, str, str]:
     """Return height, text and colour of a run's name, which stands between the two pictures."""
-    label = series.label if len(series.label) <= 15 else series.label.replace(", ", ",\n")
-    return series.smoothed[-1] if series.smoothed else 2.3, plain_text(label), series.colour
+    return (
+        series.smoothed[-1] if series.smoothed else 2.3,
+        plain_text(series.label, 80),
+        series.colour,
+    )

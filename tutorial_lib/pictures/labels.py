@@ -1,5 +1,6 @@
 """Names at the ends of curves: none over another, none over the next picture, of any length."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -15,13 +16,20 @@ from tutorial_lib.pictures.contrast import ink_of
 
 SIZES = 8.5, 7.5  # points: what is tried first, and where there is little height
 LINE = 1.35  # height of a line, in its size
-LOWEST, HIGHEST = -0.02, 1.02  # of the height of the axes: ticks are below, a title above
+BELOW, ABOVE = 3, 1.5  # points beyond the axes: ticks are below, a title above
 ASIDE = 5  # points from the axes: past the marker at the end of a line
 MOST_ROOM = 200  # pixels beside axes that make room for their labels
 SHARE = 0.45  # of what is theirs, they give so much at most
 BESIDE_NEXT = 56  # pixels that the ticks and the label of the next axes take
+BREAKS = (  # where a line may end, the best places first, and what stood there
+    (r"(?<=,) ", " "),
+    (" ", " "),
+    (r"(?<=[_/.-])", ""),
+    (r"(?<=[^\\])", ""),  # anywhere, but not before the $ of a dollar
+)
 PIXELS = 100 / 72  # of the page, for a point
-_MEASURE = Figure(dpi=72)
+WIDER = 1.035  # on screens with other dots than on paper, letters may be so much wider
+_MEASURE = Figure(dpi=100)
 
 
 @lru_cache(10_000)
@@ -32,7 +40,7 @@ def text_width(words: str, size: float) -> float:
         size: Points.
     """
     text = Text(0, 0, words, size=size, figure=_MEASURE)
-    return text.get_window_extent().width * PIXELS
+    return WIDER * text.get_window_extent().width
 
 
 def wrapped(words: str, room: float, size: float, lines: int | None = None) -> str:
@@ -43,7 +51,7 @@ def wrapped(words: str, room: float, size: float, lines: int | None = None) -> s
         size: Points.
         lines: How many there may be.
     """
-    broken = [part for line in words.split("\n") for part in _broken(line, room, size)]
+    broken = [part for line in words.split("\n") for part in _broken(line, room, size, BREAKS)]
     if lines is None or len(broken) <= lines:
         return "\n".join(broken)
     last = broken[lines - 1]
@@ -52,24 +60,17 @@ def wrapped(words: str, room: float, size: float, lines: int | None = None) -> s
     return "\n".join([*broken[: lines - 1], f"{last.rstrip(' ,;')}…"])
 
 
-def _broken(line: str, room: float, size: float) -> list[str]:
-    """Break one line at its spaces, and a word that is too long wherever it must be."""
-    if is_math_text(line):
+def _broken(line: str, room: float, size: float, breaks: Sequence[tuple[str, str]]) -> list[str]:
+    """Break one line where it may be, at the first kind of places that there are."""
+    if not breaks or is_math_text(line) or text_width(line, size) <= room:
         return [line]
-    parts = [""]
-    for word in line.split(" "):
-        if parts[-1] and text_width(longer := f"{parts[-1]} {word}", size) <= room:
+    (place, between), *finer = breaks
+    parts: list[str] = []
+    for piece in filter(None, re.split(place, line)):
+        if parts and text_width(longer := f"{parts[-1]}{between}{piece}", size) <= room:
             parts[-1] = longer
-            continue
-        if parts[-1]:
-            parts.append("")
-        while len(word) > 1 and text_width(word, size) > room:
-            fits = (n for n in range(len(word) - 1, 1, -1) if word[n - 1] != "\\"
-                    and text_width(word[:n], size) <= room)  # fmt: skip
-            end = next(fits, 1)
-            parts[-1], word = word[:end], word[end:]
-            parts.append("")
-        parts[-1] = word
+        else:
+            parts += _broken(piece, room, size, finer)
     return parts
 
 
@@ -114,17 +115,19 @@ class _Ends:
     """The names beside some axes, and how they share the room."""
 
     def __init__(self, axes: Axes, ends: Sequence[tuple[float, str, str]], room: float) -> None:
-        self._axes, self._room, self._placed = axes, room, None
+        self._axes, self._placed = axes, None
         self._heights = [height for height, _, _ in ends]  # in data units
         self._words = [words for _, words, _ in ends]
+        first = [wrapped(words, room, SIZES[0]) for words in self._words]
+        # As wide as these, for which axes make room, though smaller ones might use more of it.
+        self._room = max((text_width(words, SIZES[0]) for words in first), default=0.0)
         aside = ScaledTranslation(ASIDE / 72, 0, axes.figure.dpi_scale_trans)
         looks = {"va": "center", "transform": axes.transAxes + aside, "size": SIZES[0]}
         self.texts: list[Text] = []
-        for _, words, colour in ends:
-            words = wrapped(words, room, SIZES[0])
-            label = _EndLabel(1, 0.5, words, self, color=ink_of(colour), **looks)
+        for words, (_, _, colour) in zip(first, ends, strict=True):
+            label = EndLabel(1, 0.5, words, self, color=ink_of(colour), **looks)
             self.texts.append(axes.add_artist(label))
-            label.set_clip_path(None)
+            label.set_clip_on(False)
 
     def place(self) -> None:
         """Give each name its height, size and lines, as the axes are now."""
@@ -133,14 +136,16 @@ class _Ends:
         state = points, axes.get_ylim(), axes.get_yscale()
         if state == self._placed:
             return
-        self._placed, room = state, (HIGHEST - LOWEST) * points
-        size, words = _fitted(self._words, self._room, room)
+        self._placed = state
+        size, words = _fitted(self._words, self._room, BELOW + points + ABOVE)
         low, high = sorted(axes.get_ylim())
         heights = [height if np.isfinite(height) else high for height in self._heights]
         inside = [(0, min(max(height, low), high)) for height in heights]
         heights = axes.transAxes.inverted().transform(axes.transData.transform(inside))[:, 1]
-        lines = np.array([text.count("\n") + 1 for text in words])
-        heights = spread(heights, lines * size * LINE / points)
+        kept = [number for number, text in enumerate(words) if text or not self._words[number]]
+        lines = np.array([words[number].count("\n") + 1 for number in kept])
+        ends = -BELOW / points, 1 + ABOVE / points
+        heights[kept] = spread(heights[kept], lines * size * LINE / points, *ends)
         for text, line, height in zip(self.texts, words, heights, strict=True):
             text.set(text=line, size=size, y=height)
 
@@ -167,7 +172,7 @@ def _fitted(words: Sequence[str], room: float, height: float) -> tuple[float, li
     return size, broken
 
 
-class _EndLabel(Text):
+class EndLabel(Text):
     """A name that finds its place when it is drawn."""
 
     def __init__(self, x: float, y: float, words: str, ends: _Ends, **looks: Any) -> None:
@@ -175,23 +180,28 @@ class _EndLabel(Text):
         self._ends = ends
 
     def draw(self, renderer: Any) -> None:
+        """Find its place, and draw it there."""
         self._ends.place()
         super().draw(renderer)
 
 
-def spread(heights: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+def spread(
+    heights: np.ndarray, sizes: np.ndarray, low: float = 0.0, high: float = 1.0
+) -> np.ndarray:
     """Move ascending heights (N,) just so far apart that things of these sizes do not overlap.
 
-    They stay between LOWEST and HIGHEST, if they have room there.
+    They stay between low and high, if they have room there.
     """
     heights, gaps = np.array(heights, dtype=float), (sizes[1:] + sizes[:-1]) / 2
+    if not len(heights):
+        return heights
     for index, gap in enumerate(gaps):
         heights[index + 1] = max(heights[index + 1], heights[index] + gap)
     # Too high: push down from the top, and up again from the bottom.
-    heights[-1] = min(heights[-1], HIGHEST - sizes[-1] / 2)
+    heights[-1] = min(heights[-1], high - sizes[-1] / 2)
     for index in reversed(range(len(gaps))):
         heights[index] = min(heights[index], heights[index + 1] - gaps[index])
-    heights[0] = max(heights[0], LOWEST + sizes[0] / 2)
+    heights[0] = max(heights[0], low + sizes[0] / 2)
     for index, gap in enumerate(gaps):
         heights[index + 1] = max(heights[index + 1], heights[index] + gap)
     return heights
