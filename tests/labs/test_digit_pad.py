@@ -159,10 +159,10 @@ def test_what_is_no_model_and_no_digit_is_refused():
 def test_without_a_frontend_the_pad_is_a_picture():
     reader = DigitPad(Says(3))
     reader.preset(5)
-    data = reader._repr_mimebundle_()
+    data, metadata = reader._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert data["text/plain"] == "DigitPad()"
-    assert reader.picture().alt == reader.words
+    assert metadata["image/png"]["alt"] == reader.picture().alt == reader.words
     assert data["image/png"] == base64.b64encode(reader.picture().data).decode()
 
 

@@ -149,8 +149,8 @@ def test_where_the_kernel_has_no_loop_the_panel_says_so_and_waits(monkeypatch):
 
 
 def test_where_no_controls_can_be_shown_words_say_what_works(measure):
-    words = measure._repr_mimebundle_()["text/plain"]
-    assert "from code run() measures and picture() shows it" in words
+    data, _ = measure._repr_mimebundle_()
+    assert "from code run() measures and picture() shows it" in data["text/plain"]
 
 
 def test_a_measurement_started_by_its_button_can_be_stopped():

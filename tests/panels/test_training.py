@@ -202,11 +202,11 @@ def test_starting_one_panel_pauses_the_other(panel, few):
 
 
 def test_the_panel_shows_itself_with_a_plain_picture_beside(panel):
-    bundle = panel._repr_mimebundle_()
-    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    data, metadata = panel._repr_mimebundle_()
     assert data["text/plain"].startswith("TrainingPanel('few'): its controls cannot be shown here")
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in data
+    assert metadata["image/png"] == {"alt": panel.picture().alt, "width": 900}
 
 
 def test_the_static_picture_has_a_text_alternative(panel):

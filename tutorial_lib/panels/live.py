@@ -242,10 +242,10 @@ class LivePanel(WithPicture, widgets.VBox):
             pause, before = REFRESH_SECONDS, drawing
         self.refresh()
 
-    def stand_in(self) -> tuple[str, bytes]:
+    def stand_in(self) -> tuple[str, Picture]:
         """Return what stands for the live panel where it cannot be shown."""
         words = f"{self!r}: its controls cannot be shown here, but from code {self.from_code}."
-        return words, self.image.value if self.screen == PAPER else self.picture().data
+        return words, self.picture()
 
 
 def _pause_after(drawing: float, *, least: float = REFRESH_SECONDS) -> float:

@@ -1,11 +1,12 @@
 """How a widget of ours is shown: live, and where that cannot be, as a picture or in words."""
 
-import base64
 import sys
 from typing import Any
 
 import ipywidgets as widgets
 from IPython.display import display
+
+from tutorial_lib.pictures.saved import Picture
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 # Widgets of ipywidgets 7 display themselves, and Colab's page learns only from what is displayed
@@ -16,18 +17,20 @@ DISPLAY_THEMSELVES = hasattr(widgets.Widget, "_ipython_display_") or "google.col
 class WithPicture:
     """Mixed into a widget: a page takes the live one, its picture, or its words."""
 
-    def stand_in(self) -> tuple[str, bytes]:
-        """Return words and a PNG that stand for the widget; for subclasses."""
+    def stand_in(self) -> tuple[str, Picture]:
+        """Return words and a picture that stand for the widget; for subclasses."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        words, png = self.stand_in()
-        bundle: dict[str, Any] = {"text/plain": words, "image/png": base64.b64encode(png).decode()}
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        words, picture = self.stand_in()
+        png, of_picture = picture._repr_png_()
+        bundle: dict[str, Any] = {"text/plain": words, "image/png": png}
         if self.comm is not None:  # it has not been closed
             bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return bundle
+        return bundle, {"image/png": of_picture}
 
     if DISPLAY_THEMSELVES:
 
         def _ipython_display_(self, **_: Any) -> None:
-            display(self._repr_mimebundle_(), raw=True)
+            bundle, metadata = self._repr_mimebundle_()
+            display(bundle, raw=True, metadata=metadata)

@@ -1,6 +1,7 @@
 """Pictures of runs, of digits and of ideas: draw_*(axes, data) on what they are given."""
 
 from tutorial_lib import lazily
+from tutorial_lib.pictures.shown import give_words
 
 __getattr__, __dir__ = lazily(
     __name__,
@@ -21,8 +22,10 @@ __getattr__, __dir__ = lazily(
         "curve": "LiveCurve",
         "screen": "PAPER Screen",
         "saved": "Picture",
+        "alt": "alt_of",
         "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels draw_lines "
         "draw_loss_and_slope draw_noise draw_parameter_counts draw_paths draw_step_shares "
         "draw_surprise draw_valley",
     },
 )
+give_words()

@@ -218,18 +218,21 @@ def draw_pictures(
     head = max(head, gap)
     columns = min(columns, num_pictures)
     place = {"above": head, "beside": gap}
+    plural = "s" * (num_pictures > 1)
+    label = f"{num_pictures} picture{plural} of {height} x {width}"  # for those who do not see them
     if ink and is_grey:
         sheet = _tiled(pixels[:, 0], columns, **place)
-        axes.imshow(sheet, cmap="gray_r")
+        axes.imshow(sheet, cmap="gray_r", label=label)
     elif is_grey:
         sheet = _tiled(pixels[:, 0], columns, **place, paper=np.nan)  # nothing is drawn there
-        axes.imshow(sheet, cmap="gray", gid=PHOTOGRAPH)
+        axes.imshow(sheet, cmap="gray", gid=PHOTOGRAPH, label=label)
     else:
         low, high = pixels.min(), pixels.max()
         scaled = (pixels - low) / ((high - low) or 1.0)
         sheets = [_tiled(scaled[:, channel], columns, **place, paper=1.0) for channel in range(3)]
         covered = _tiled(np.ones_like(scaled[:, 0]), columns, **place, paper=0.0)
-        axes.imshow(np.stack([*sheets, covered], axis=-1), gid=PHOTOGRAPH)  # (rows, columns, 4)
+        sheet = np.stack([*sheets, covered], axis=-1)  # (rows, columns, 4)
+        axes.imshow(sheet, gid=PHOTOGRAPH, label=label)
     for index, text in enumerate(texts):
         left, top = index % columns * (width + gap) + gap, index // columns * (height + head) + head
         axes.text(left + width / 2, top - 1, text, ha="center", va="bottom", size=9)

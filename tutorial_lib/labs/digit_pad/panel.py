@@ -210,9 +210,9 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
             bars.set_title(plain_text("\n".join(textwrap.wrap(self.words, width)), 72))
             return png_of(figure)
 
-    def stand_in(self) -> tuple[str, bytes]:
+    def stand_in(self) -> tuple[str, Picture]:
         """Return what stands for the live pad where it cannot be shown."""
-        return repr(self), self._png()
+        return repr(self), self.picture()
 
 
 def _classes_of(data: Data) -> tuple[str, ...]:
