@@ -56,3 +56,5 @@ def lazily(package: str, modules: Mapping[str, str]) -> tuple[Callable[..., Any]
 
 
 __getattr__, _ = lazily(__name__, {"engine.processes": "ProcessesRun"})  # loads torch.distributed
+if "IPython" in sys.modules:
+    importlib.import_module("tutorial_lib.pictures")  # gives words to figures that cells show

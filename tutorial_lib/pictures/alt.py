@@ -14,6 +14,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.contour import ContourSet
+from matplotlib.dates import DateLocator, num2date
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -32,9 +33,9 @@ MOST_AXES = 6  # of more, each has its title alone
 MATRIX_SIDE = 30  # rows; a larger one is a picture
 NUM_CELLS = 3  # of a matrix, those with the largest numbers
 FAINT = 0.5  # opacity; fainter is what a bold curve of the same colour smooths
-UNSEEN_SHARE = 1e-4  # of what an axis shows; a smaller value is its 0
+UNSEEN_SHARE = 1e-3  # of what an axis shows; a smaller value is its 0
 DETAILS = (3, 2, 1)  # where words are too many, there are fewer
-OWN_WORDS = ("a ", "points", "noted", "contour", "the ")
+OWN_WORDS = ("a ", "an ", "points", "noted", "contour", "the ")
 NUMBER = re.compile("[-+\N{MINUS SIGN}\\d.,e%\\s]+")
 SYMBOLS = {
     "propto": "proportional to",
@@ -55,7 +56,7 @@ def alt_of(figure: Figure) -> str:
         600 letters at most, with numbers of three digits.
     """
     for detail in DETAILS:
-        words = " ".join(_parts(figure, detail))
+        words = " ".join(_parts(figure, detail)) or "An empty picture."
         if len(words) <= MOST_LETTERS:
             return words
     return f"{words[: MOST_LETTERS - 2].rsplit(' ', 1)[0].rstrip(' ,;:')} …"
@@ -66,12 +67,12 @@ def _parts(figure: Figure, detail: int) -> Iterator[str]:
              if axes.get_visible() and axes.get_label() != "<colorbar>"]  # fmt: skip
     if heading := figure.get_suptitle() or figure.get_label():
         yield f"{plain(heading)}."
-    if not shown:
-        yield "An empty picture."
     if len(shown) > MOST_AXES:
-        yield f"{len(shown)} pictures."
+        names = ", ".join(filter(None, map(_title, shown)))
+        yield f"{len(shown)} pictures: {names}." if names else f"{len(shown)} pictures."
+        return
     for place, axes in zip(_places(shown), shown, strict=True):
-        if words := _axes(axes, detail if len(shown) <= MOST_AXES else 0):
+        if words := _axes(axes, detail):
             yield f"{place}: {words}." if place else f"{words}."
 
 
@@ -88,11 +89,7 @@ def _places(shown: Sequence[Axes]) -> list[str]:
 
 
 def _axes(axes: Axes, detail: int) -> str:
-    """Say what axes show; with detail 0 only what they are called."""
-    titles = [plain(axes.get_title(loc=side)) for side in ("left", "center", "right")]
-    title = ", ".join(filter(None, titles))
-    if detail == 0:
-        return title or plain(axes.get_ylabel())
+    """Say what axes show."""
     noted = list(_notes(axes)) if detail > 1 else []
     things = list(dict.fromkeys(filter(None, _artists(axes, detail))))
     if len(axes.images) == len(noted) > 1:  # each with its title
@@ -103,8 +100,13 @@ def _axes(axes: Axes, detail: int) -> str:
         things.append(f"noted: {'; '.join(noted)}")
     items = "; ".join(things)
     items = _capital(items) if items.startswith(OWN_WORDS) else items  # a name stays as it is
-    said = filter(None, [_capital(title), _capital(_scales(axes)), items])
+    said = filter(None, [_capital(_title(axes)), _capital(_scales(axes)), items])
     return ". ".join(words.rstrip(".") for words in said)
+
+
+def _title(axes: Axes) -> str:
+    titles = (plain(axes.get_title(loc=side)) for side in ("left", "center", "right"))
+    return ", ".join(filter(None, titles))
 
 
 def _capital(words: str) -> str:
@@ -116,7 +118,13 @@ def _scales(axes: Axes) -> str:
     if not axes.axison:
         return ""
     x, y = _scale(axes.xaxis), _scale(axes.yaxis)
-    if x and np.all(np.isfinite(axes.dataLim.intervalx)) and not _names_along(axes.xaxis):
+    has_curves = axes.lines or axes.collections
+    if (
+        x
+        and has_curves
+        and np.all(np.isfinite(axes.dataLim.intervalx))
+        and not _names_along(axes.xaxis)
+    ):
         low, high = np.clip(axes.dataLim.intervalx, *sorted(axes.get_xlim()))
         x += f" from {_said(axes.xaxis, low)} to {_said(axes.xaxis, high)}"
     return f"{y} against {x}" if x and y else y or x
@@ -150,17 +158,18 @@ def _artists(axes: Axes, detail: int) -> Iterator[str]:
                          _name(held, colour, legend))  # fmt: skip
     if not axes.axison or axes.name != "rectilinear":
         return
-    sticks = 0
+    told = []
     for line in axes.lines:
         is_faint = (line.get_alpha() or 1) < FAINT and to_hex(line.get_color()) in bold
-        if not line.get_visible() or is_faint or line in inner:
-            continue
-        name = _name(line, to_hex(line.get_color()), legend)
-        x, y = _finite(line.get_xdata(orig=False), line.get_ydata(orig=False))
-        sticks += not name and len(x) == 2 and line.get_transform() == axes.transData
-        yield _line(axes, line, x, y, name, detail)
-    if sticks:
-        yield f"{sticks} short lines" if sticks > 1 else "a straight line"
+        if line.get_visible() and not is_faint and line not in inner:
+            told.append((line, _name(line, to_hex(line.get_color()), legend)))
+    sticks = [line for line, name in told if not name and len(line.get_xdata()) == 2
+              and line.get_transform() == axes.transData]  # fmt: skip
+    for line, name in told:
+        if len(sticks) <= 1 or line not in sticks:
+            yield _line(axes, line, name, detail)
+    if len(sticks) > 1:
+        yield f"{len(sticks)} short lines"
 
 
 def _legend(axes: Axes) -> dict[str, str]:
@@ -185,41 +194,42 @@ def _name(artist: Any, colour: str, legend: dict[str, str]) -> str:
     return legend.get(colour) or (legend.get(ink_of(colour).lower()) if colour else None) or ""
 
 
-def _line(axes: Axes, line: Line2D, x: np.ndarray, y: np.ndarray, name: str, detail: int) -> str:
+def _line(axes: Axes, line: Line2D, name: str, detail: int) -> str:
     """Say how a line goes, or where its points lie."""
+    x, y = _finite(line.get_xdata(orig=False), line.get_ydata(orig=False))
     if not len(x):
         return ""
     if line.get_linestyle() in ("None", "none", " ", "") or len(x) == 1:
         return _marks(axes, x, y, name)
     if len(x) == 2 and line.get_transform() != axes.transData:
         return _guide(axes, x, y, name)
-    if len(x) == 2 and not name:
-        return ""  # counted together
     name = name or "a line"
-    if np.any(np.diff(x) < 0):
-        start, end = ([_number(a[at]).replace(",", "") for a in (x, y)] for at in (0, -1))
-        return f"{name} goes from ({', '.join(start)}) in {len(x) - 1} steps to ({', '.join(end)})"
+    if np.any(np.diff(x) < 0) or any(isinstance(held, ContourSet) for held in axes.collections):
+        start, end = (_place(axes, x[at], y[at]) for at in (0, -1))
+        return f"{name} goes from {start} in {len(x) - 1} steps to {end}"
     first, last = _height(axes, y[0]), _height(axes, y[-1])
     if detail == 1:
-        return f"{name} ends at {last}"
-    words = f"{name} begins at {first}"
+        return f"{name} ends {_with('at', last)}"
+    words = f"{name} begins {_with('at', first)}"
     for what, place in (("lowest", y.argmin()), ("highest", y.argmax())):
         if detail == 3 and (told := _height(axes, y[place])) not in (first, last):
-            words += f", is {what}, {told}, at {_said(axes.xaxis, x[place])}"
-    return f"{words}, ends at {last}"
+            words += f", is {what} {_with('with', told)} at {_said(axes.xaxis, x[place])}"
+    return f"{words}, ends {_with('at', last)}"
+
+
+def _with(word: str, height: str) -> str:
+    """Return how high in words: at 0.3, with 0.3, above 5."""
+    return height if height.startswith("above") else f"{word} {height}"
 
 
 def _guide(axes: Axes, x: np.ndarray, y: np.ndarray, name: str) -> str:
     """Say where a line lies that goes across all of the axes; the one at 0 is part of the scale."""
-    if y[0] == y[1] and x[0] != x[1]:
-        where, value = "level", y[0]
-        told = _said(axes.yaxis, value)
-    else:
-        where, value = "upright", x[0]
-        told = _said(axes.xaxis, value)
+    is_level = y[0] == y[1] and x[0] != x[1]
+    value, told = (y[0], _said(axes.yaxis, y[0])) if is_level else (x[0], _said(axes.xaxis, x[0]))
     if not name and value == 0:
         return ""
-    return f"{name + ': ' if name else 'a line '}{where} at {told}"
+    kind = "a level line" if is_level else "an upright line"
+    return f"{name}: {kind} at {told}" if name else f"{kind} at {told}"
 
 
 def _marks(axes: Axes, x: np.ndarray, y: np.ndarray, name: str) -> str:
@@ -342,6 +352,12 @@ def _nearest(names: dict[float, str], axis: Axis, value: float) -> str:
     return names[min(names, key=lambda place: abs(place - value))]
 
 
+def _place(axes: Axes, x: float, y: float) -> str:
+    """Return a place on a map."""
+    across, up = (_said(*pair).replace(",", "") for pair in ((axes.xaxis, x), (axes.yaxis, y)))
+    return f"({across}, {up})"
+
+
 def _point(axes: Axes, x: Any, y: Any) -> str:
     return f"{_said(axes.yaxis, y)} at {_said(axes.xaxis, x)}"
 
@@ -356,6 +372,8 @@ def _height(axes: Axes, value: float) -> str:
 
 def _said(axis: Axis, value: Any) -> str:
     """Say a value of an axis: a number, a date, a category."""
+    if isinstance(axis.get_major_locator(), DateLocator):
+        return f"{num2date(value):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
     if axis.have_units():
         return plain(axis.get_major_formatter().format_data_short(value))
     least = UNSEEN_SHARE * np.ptp(axis.get_view_interval())

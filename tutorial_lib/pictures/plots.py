@@ -277,7 +277,8 @@ def draw_confusion(
     counts = np.asarray(confusion)
     num_classes = len(counts)
     mistakes = np.where(np.eye(num_classes, dtype=bool), 0, counts)
-    axes.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max()) * 1.3)
+    label = f"{counts.trace()} of {counts.sum()} right"  # for those who do not see it
+    axes.imshow(mistakes, cmap="Oranges", vmax=max(1, mistakes.max()) * 1.3, label=label)
     looks = {"ha": "center", "va": "center"}
     if num_classes > MAX_NAMED:
         axes.set_title("Mistakes: the darker, the more", color=INK)
