@@ -90,6 +90,7 @@ def batch_size_slider(
     traits = {"min": 0, "max": powers, "step": 1, "base": 2} | ON_RELEASE
     slider = widgets.FloatLogSlider if powers else None  # one image: there is nothing to slide
     sizes = Range(1, largest, whole=True)
+    traits["unit"] = unit
     return NumberControl("batch size", value, sizes, tooltip, slider=slider, **traits)
 
 

@@ -25,6 +25,7 @@ FIRST_SECONDS = 0.05  # a click shows its first step after that
 DRAWING_SHARE = 0.05  # of the time, at most
 MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
 SCREEN_SHARE = 0.2  # of the time at most goes into following a window that changes its size
+SPOKEN_SECONDS = 5.0  # between two states of what goes on that are spoken, at least
 SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
@@ -43,6 +44,8 @@ SILENCE = (
     "Nothing was heard from the kernel for {seconds} seconds: it is busy with another cell, or it "
     "has ended. Until it is heard again, buttons and sliders do nothing. If it has ended, {cure}."
 )
+# Where the page knows of the end itself: see page.js.
+ENDED = "The kernel has ended or was restarted. Buttons and sliders do nothing any more: {cure}."
 
 
 class LivePanel(WithPicture, widgets.VBox):
@@ -76,6 +79,8 @@ class LivePanel(WithPicture, widgets.VBox):
         self.image = widgets.Image(format="png", layout=layout)
         self.page, self.screen = PanelPage(), PAPER
         self._draws_soon, self._rests_until = False, 0.0  # seconds of a clock
+        self._headline, self._speaks_at = "", 0.0  # what was spoken last, and when to speak again
+        self._words = name
         self._main_thread = MainThread()
         # A kernel without a loop to draw in.
         self._waits = self._main_thread.loop is None and in_ipython()
@@ -84,6 +89,7 @@ class LivePanel(WithPicture, widgets.VBox):
             parts.append(widgets.HTML(f"<i>{WAITS}</i>"))
         super().__init__(children=parts, layout={"width": "100%"})
         self.add_class(PANEL_CLASS)
+        self.page.panel = self.model_id
         self.page.observe(self.later(self._see_screen), "screen")
         self.own_file = replace_previous(self)  # for its run, where the notebook has one
 
@@ -121,6 +127,21 @@ class LivePanel(WithPicture, widgets.VBox):
         if self.is_active():
             words += f" {HELD}" * self.holds_kernel + self._sign_of_life()
         self.status.value = words
+        self._words = f"{headline} {text}".strip()
+        self._tell_readers(headline)
+
+    def _tell_readers(self, headline: str) -> None:
+        """Hand on what is seen to those who listen; of what goes on, every few seconds."""
+        now = time.monotonic()
+        if self.is_active() and headline == self._headline and now < self._speaks_at:
+            return
+        self._headline, self._speaks_at = headline, now + SPOKEN_SECONDS
+        self.page.spoken, self.page.picture_words = self._words, self.picture_in_words()
+        self.page.ended_words = ENDED.format(cure=self.cure())
+
+    def picture_in_words(self) -> str:
+        """Say what the picture shows; for subclasses."""
+        return self._words
 
     def _sign_of_life(self) -> str:
         """Return HTML, new every few seconds, that shows itself when it is not replaced in time."""

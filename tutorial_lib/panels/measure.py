@@ -91,6 +91,10 @@ class MeasurePanel(LivePanel):
             raise self._session.error
         return self.records
 
+    def picture_in_words(self) -> str:
+        """Say what is to be seen, as the one who draws it does."""
+        return self._sentence
+
     def picture(self) -> Picture:
         """Return a plain picture, which stays when the kernel is gone."""
         return Picture(self._render(PAPER), width=PAPER.width, alt=self._sentence)

@@ -31,6 +31,7 @@ class NumberControl(widgets.HBox):
         slider: A kind of ipywidgets' sliders; None for a field alone.
         width: Of all of it.
         label_width: Of the label.
+        unit: What is counted, in the plural; for those who listen.
         traits: Of the slider.
 
     Raises:
@@ -41,6 +42,7 @@ class NumberControl(widgets.HBox):
     disabled = traitlets.Bool(help="whether hands can set it")
     refusal = traitlets.Unicode(help="why what was typed was not taken; or nothing")
     note = traitlets.Unicode(help="why it is disabled; or nothing")
+    unit = traitlets.Unicode(help="what is counted; or nothing").tag(sync=True)  # for page.js
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class NumberControl(widgets.HBox):
         slider: type[widgets.Widget] | None = None,
         width: str = "430px",
         label_width: str = LABEL_WIDTH,
+        unit: str = "",
         **traits: Any,
     ) -> None:
         value = allowed.check(description, value)
@@ -70,7 +73,7 @@ class NumberControl(widgets.HBox):
             self.slider.observe(self._moved, "value")
         self.field.observe(self._typed, "value")
         parts = [part for part in (self.slider, self.field) if part is not None]
-        super().__init__(parts, layout=row | {"width": width}, value=value)
+        super().__init__(parts, layout=row | {"width": width}, value=value, unit=unit)
         self.add_class(CLASS)
 
     @traitlets.validate("value")

@@ -1,8 +1,11 @@
-// The part of a panel that lives in the page: it says what screen the panel is on, and gives its
-// picture the words that say what is to be seen.
+// The part of a panel that lives in the page: it says what screen the panel is on, and tells those
+// who listen what the others see: names and values of controls, the state, what the picture shows.
 
 const PANEL = ".tutorial-panel";
 const SETTLED_MS = 150; // a window that is being drawn larger is measured once
+const SPEAK_MS = 5000; // at least, from one thing that is spoken to the next
+const FIELDS = "input:not([type=checkbox]), select, textarea";
+const ENDED = ["restarting", "autorestarting", "terminating", "dead"]; // what a kernel may be
 
 /** Return the luminance, 0 to 1, of what an element stands on. */
 function groundOf(element) {
@@ -14,10 +17,246 @@ function groundOf(element) {
   return 1;
 }
 
+/** Yield a widget's model, and those of all that is in it, each with the box that it is in. */
+function* within(model, box) {
+  yield [model, box];
+  for (const child of model.get("children") ?? []) yield* within(child, model);
+}
+
+/** Return what a control is called: by its label, else by that beside it, else by its tooltip. */
+function nameOf(model, box) {
+  const own = model.get("description");
+  const beside = () =>
+    box?.get("_dom_classes").includes("number-control") &&
+    box.get("children").map((part) => part.get("description")).find(Boolean);
+  return own || beside() || model.get("tooltip") || model.get("description_tooltip") || "";
+}
+
+/** Set what is not so yet: whoever listens for changes hears of real ones only. */
+function setAll(element, attributes) {
+  for (const [name, value] of Object.entries(attributes))
+    if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
+/** Call now, and again once the widget's own view has followed one of these changes. */
+function follow(model, names, signal, act) {
+  const later = () => queueMicrotask(act);
+  for (const name of names.split(" ")) model.on(`change:${name}`, later);
+  signal.addEventListener("abort", () => {
+    for (const name of names.split(" ")) model.off(`change:${name}`, later);
+  });
+  act();
+}
+
+/** Let a slider say its name, and its value as the field beside it shows it.
+ *
+ * noUiSlider says where the handle is, which is not the value where the slider is logarithmic.
+ */
+function tellSlider(model, box, element, signal) {
+  const handle = element.querySelector(".noUi-handle, .ui-slider-handle");
+  if (!handle) return;
+  const slider = element.querySelector(".noUi-target")?.noUiSlider;
+  const base = model.get("_view_name") === "FloatLogSliderView" && model.get("base");
+  const valueAt = (place) => (base ? base ** place : Number(place));
+  const field = box?.get("_dom_classes").includes("number-control")
+    ? box.get("children").find((part) => part.get("_view_name") === "TextView")
+    : undefined;
+  let moved; // to where the hand has moved it, until the kernel answers
+
+  /** Write a value as the kernel does: that of a stop is a round one. */
+  function written(value) {
+    const whole = Math.abs(value - Math.round(value)) < 1e-9 * Math.max(1, Math.abs(value));
+    return String(whole ? Math.round(value) : Number(value.toPrecision(base ? 2 : 12)));
+  }
+
+  function words() {
+    const readout = element.querySelector(".widget-readout");
+    if (!field && readout && readout.offsetParent) return readout.textContent.trim();
+    if (field && moved === undefined) return field.get("value");
+    return written(moved ?? Number(model.get("value")));
+  }
+
+  function tell() {
+    const unit = box?.get("unit");
+    const value = moved ?? model.get("value");
+    setAll(handle, {
+      role: "slider",
+      "aria-label": nameOf(model, box),
+      "aria-valuetext": unit ? `${words()} ${unit}` : words(),
+      "aria-valuemin": valueAt(model.get("min")),
+      "aria-valuemax": valueAt(model.get("max")),
+      "aria-valuenow": value,
+      "aria-orientation": model.get("orientation"),
+      "aria-disabled": model.get("disabled"),
+    });
+  }
+
+  function moves(_, which, places) {
+    moved = valueAt(places[which]);
+    tell();
+  }
+
+  slider?.on("slide.tutorial", moves);
+  slider?.on("update.tutorial", tell); // after noUiSlider's own words
+  signal.addEventListener("abort", () => slider?.off(".tutorial"));
+  follow(model, "value min max disabled description", signal, tell);
+  if (field)
+    follow(field, "value", signal, () => {
+      moved = undefined;
+      tell();
+    });
+}
+
+/** Say which of several buttons is pressed. */
+function tellToggles(model, element, signal) {
+  const group = element.querySelector(".widget-toggle-buttongroup") ?? element;
+  setAll(group, { role: "group", "aria-label": nameOf(model) });
+  follow(model, "index _options_labels disabled", signal, () =>
+    group.querySelectorAll("button").forEach((button, number) => {
+      setAll(button, { "aria-pressed": number === model.get("index") });
+      hideIcons(button);
+    }),
+  );
+}
+
+/** Say what a button does: an icon is no word. */
+function tellButton(model, element, signal) {
+  const button = element.matches("button") ? element : element.querySelector("button");
+  follow(model, "description icon tooltip value", signal, () => {
+    if (!button) return;
+    hideIcons(button);
+    if (!model.get("description")) setAll(button, { "aria-label": nameOf(model) });
+    if (model.get("_view_name") === "ToggleButtonView")
+      setAll(button, { "aria-pressed": Boolean(model.get("value")) });
+  });
+}
+
+function hideIcons(element) {
+  for (const icon of element.querySelectorAll("i")) setAll(icon, { "aria-hidden": true });
+}
+
+function tellProgress(model, element, signal) {
+  const bar = element.querySelector(".progress") ?? element;
+  follow(model, "value max", signal, () => {
+    const [value, max] = [model.get("value"), model.get("max")];
+    setAll(bar, {
+      role: "progressbar",
+      "aria-label": model.get("description") || "progress",
+      "aria-valuemin": model.get("min"),
+      "aria-valuemax": max,
+      "aria-valuenow": value,
+      "aria-valuetext": `${value} of ${max}`,
+    });
+  });
+}
+
+/** Give a control of ipywidgets the names, values and states that it does not tell by itself. */
+function tellControl(model, box, element, signal) {
+  const kind = model.get("_view_name");
+  if (/SliderView$/.test(kind)) tellSlider(model, box, element, signal);
+  else if (kind === "ToggleButtonsView") tellToggles(model, element, signal);
+  else if (/ButtonView$/.test(kind)) tellButton(model, element, signal);
+  else if (kind === "ProgressView") tellProgress(model, element, signal);
+  else if (/(Text|Textarea|Dropdown|Select)View$/.test(kind))
+    for (const field of element.querySelectorAll(FIELDS))
+      setAll(field, { "aria-label": nameOf(model, box) });
+}
+
+/** Return what speaks words through a live region: the last ones always, none of them twice. */
+function speaker(region, signal) {
+  let timer, last = -SPEAK_MS;
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return (words) => {
+    clearTimeout(timer);
+    const speak = () => {
+      if (region.textContent === words) return;
+      region.textContent = words;
+      last = performance.now();
+    };
+    timer = setTimeout(speak, Math.max(0, last + SPEAK_MS - performance.now()));
+  };
+}
+
+/** Follow the controls that there are, and those that come: boxes are watched, never the lines. */
+function tellControls(root, top, signal) {
+  const told = new WeakSet();
+  const boxes = new MutationObserver(() => look());
+  signal.addEventListener("abort", () => boxes.disconnect());
+
+  async function look() {
+    for (const [model, box] of within(top))
+      for (const coming of Object.values(model.views ?? {})) {
+        const { el } = await coming;
+        if (signal.aborted || told.has(el) || !root.contains(el)) continue;
+        told.add(el);
+        if (model.get("children")) boxes.observe(el, { childList: true });
+        tellControl(model, box, el, signal);
+      }
+  }
+  return look();
+}
+
+/** Call once the kernel has ended, or begun anew: then nobody hears this panel any more. */
+function whenEnded(top, signal, act) {
+  const { kernel } = top.widget_manager; // JupyterLab's, Notebook's and Voila's have it
+  const onStatus = (_, status) => ENDED.includes(status) && act();
+  const onLive = () => top.comm_live || act();
+  kernel?.statusChanged.connect(onStatus); // ipywidgets itself hears of "restarting" alone
+  kernel?.disposed.connect(act);
+  top.on("comm_live_update", onLive);
+  signal.addEventListener("abort", () => {
+    kernel?.statusChanged.disconnect(onStatus);
+    kernel?.disposed.disconnect(act);
+    top.off("comm_live_update", onLive);
+  });
+}
+
+/** Let T show the curve as a table, and hide it again; and copy it. */
+function keepTable(root, signal) {
+  const button = () => root.querySelector(".tutorial-table-button");
+  const isTable = (element) => element?.closest?.(".tutorial-table");
+  root.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || !button()) return;
+      const isOpen = root.querySelector(".tutorial-table");
+      const opens = event.key.toLowerCase() === "t" && !event.target.matches?.(FIELDS);
+      if (!opens && !(event.key === "Escape" && isTable(event.target))) return;
+      event.preventDefault();
+      event.stopPropagation();
+      button().click();
+      if (isOpen) button().focus();
+    },
+    { signal },
+  );
+  root.addEventListener(
+    "click",
+    async (event) => {
+      const copy = event.target.closest?.(".tutorial-copy");
+      if (!copy) return;
+      const rows = [...isTable(copy).querySelectorAll("tr")];
+      const lines = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join("\t"));
+      try {
+        await navigator.clipboard.writeText(lines.join("\n"));
+        copy.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(isTable(copy).querySelector("table"));
+        copy.textContent = "Selected: press Ctrl-C or Cmd-C";
+      }
+    },
+    { signal },
+  );
+}
+
 function render({ model, el }) {
+  const ending = new AbortController(), { signal } = ending;
   el.classList.add("tutorial-page");
+  el.innerHTML = `<div class="tutorial-end" role="alert" hidden></div>
+    <div class="tutorial-spoken" role="status" aria-live="polite"></div>`;
+  const [end, spoken] = el.children;
   const panel = () => el.closest(PANEL);
   const picture = () => panel()?.querySelector(":scope > img");
+  const speak = speaker(spoken, signal);
   let timer;
 
   function measure() {
@@ -34,28 +273,44 @@ function render({ model, el }) {
     if (image) image.alt = model.get("picture_words");
   }
 
+  function sayEnded() {
+    if (!end.hidden || !panel()) return;
+    panel().classList.add("tutorial-ended");
+    end.hidden = false;
+    end.textContent = model.get("ended_words");
+  }
+
   const soon = () => {
     clearTimeout(timer);
     timer = setTimeout(() => (measure(), describe()), SETTLED_MS);
   };
   const sizes = new ResizeObserver(soon);
   const looks = new MutationObserver(soon); // a theme is a class or an attribute of the page
-  const begin = requestAnimationFrame(() => {
-    if (panel()) sizes.observe(panel());
+  const begin = requestAnimationFrame(async () => {
+    if (!panel()) return;
+    sizes.observe(panel());
     measure();
     describe();
+    keepTable(panel(), signal);
+    const top = await model.widget_manager.get_model(model.get("panel"));
+    if (signal.aborted) return;
+    whenEnded(top, signal, sayEnded);
+    tellControls(panel(), top, signal);
   });
   for (const root of [document.documentElement, document.body])
     looks.observe(root, { attributes: true });
-  window.addEventListener("resize", soon); // also where only the dots have changed
+  window.addEventListener("resize", soon, { signal }); // also where only the dots have changed
+  const say = () => speak(model.get("spoken"));
   model.on("change:picture_words", describe);
+  model.on("change:spoken", say);
   return () => {
     cancelAnimationFrame(begin);
     clearTimeout(timer);
+    ending.abort();
     sizes.disconnect();
     looks.disconnect();
-    window.removeEventListener("resize", soon);
     model.off("change:picture_words", describe);
+    model.off("change:spoken", say);
   };
 }
 

@@ -26,7 +26,10 @@ class PanelPage(anywidget.AnyWidget):
     _css = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
     screen = traitlets.Dict(help="width, dots and dark, as the page measures them").tag(sync=True)
+    panel = traitlets.Unicode(help="which one it is part of: its model_id").tag(sync=True)
     picture_words = traitlets.Unicode(help="what the picture shows").tag(sync=True)
+    spoken = traitlets.Unicode(help="the state, for those who listen").tag(sync=True)
+    ended_words = traitlets.Unicode(help="to be said once the kernel has ended").tag(sync=True)
 
 
 def screen_of(told: Mapping[str, Any]) -> Screen:

@@ -30,10 +30,12 @@ from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
-from tutorial_lib.pictures import PAPER, Picture
+from tutorial_lib.panels.table_shelf import TableShelf
+from tutorial_lib.pictures import PAPER, Picture, curve_in_words, curve_table
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
+TABLE, HIDE_TABLE = "Table", "Hide table"
 REST_SECONDS = 1.0  # so long nothing has to move before the number of threads is measured
 MEASURE_SECONDS = 0.5  # so long a picture waits until a run knows its number of threads
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
@@ -130,6 +132,7 @@ class TrainingPanel(LivePanel):
         start, hold = "Start a new run", "Hold the run, or go on with it"
         saved = "Take up the last run of this panel, where it was saved"
         script = "A plain PyTorch script that repeats the last run"
+        numbers = "The numbers of the picture as a table; key T"
         buttons = [
             button("Train", "play", start, later(self.train), style="primary"),
             button("Pause", "pause", hold, lambda _: self.pause()),
@@ -137,12 +140,16 @@ class TrainingPanel(LivePanel):
             button("Restore", "history", saved, later(self.restore)),
             button("Clear", "trash", "Take the runs off the picture", later(self.clear)),
             button(COPY, "code", script, later(self.show_code), width="136px"),
+            button(TABLE, "table", numbers, later(self.show_table)),
         ]
         self.train_button, self.pause_button, self.stop_button = buttons[:3]
-        self.restore_button, self.clear_button, self.code_button = buttons[3:]
+        self.restore_button, self.clear_button, self.code_button = buttons[3:6]
+        self.table_button = buttons[6]
+        self.table_button.add_class("tutorial-table-button")  # which page.js presses
         self.progress_bar = controls.progress_bar()
-        self.code_shelf = CodeShelf()
-        return [controls.row(*buttons, self.progress_bar), self.code_shelf]
+        self.code_shelf, self.table_shelf = CodeShelf(), TableShelf()
+        shelves = [self.code_shelf, self.table_shelf]
+        return [controls.row(*buttons, self.progress_bar), *shelves]
 
     # What the controls do; scripts and tests may call it just as well.
 
@@ -239,13 +246,24 @@ class TrainingPanel(LivePanel):
         self.code_shelf.show(code)
         self.code_button.description = HIDE if code else COPY
 
+    def show_table(self) -> None:
+        """Show the numbers that the picture has now as a table under the buttons, or hide it."""
+        if self.table_shelf.is_open:
+            self.table_shelf.hide()
+        else:
+            display = self._display
+            self.table_shelf.show(*curve_table(display.curve.runs, display.scoring.shown))
+        self.table_button.description = HIDE_TABLE if self.table_shelf.is_open else TABLE
+
+    def picture_in_words(self) -> str:
+        """Say of each run where its loss and its scores began, went and ended."""
+        return curve_in_words(self._display.curve.runs, self._display.scoring.shown)
+
     def picture(self) -> Picture:
         """Return the curve as a plain picture, which stays when the kernel is gone."""
         curve = self._display.curve
-        labels = ", ".join(series.label for series in curve.runs)
-        shown = self._display.scoring.shown.name
         on_paper = curve if self.screen == PAPER else curve.on(PAPER)
-        return Picture(on_paper.png(), width=PAPER.width, alt=f"Loss and {shown}: {labels}")
+        return Picture(on_paper.png(), width=PAPER.width, alt=self.picture_in_words())
 
     def draw_anew(self) -> None:
         """Draw the same runs for `screen`."""

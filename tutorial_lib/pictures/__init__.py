@@ -20,6 +20,7 @@ __getattr__, __dir__ = lazily(
         "blitting": "BlittedFigure",
         "layout": "Box Size boxes_on columns_or_rows size_on",
         "curve": "LiveCurve",
+        "curve_words": "curve_in_words curve_table",
         "screen": "PAPER Screen",
         "saved": "Picture",
         "alt": "alt_of",

@@ -1,0 +1,59 @@
+"""The numbers of a panel's picture as a table, for those who read or copy them."""
+
+import ipywidgets as widgets
+
+from tutorial_lib.panels import controls
+from tutorial_lib.table import Table, plain_html
+
+CLASS = "tutorial-table"  # of its element in the page
+CELL = "padding: 2px 10px; text-align: right"
+
+
+class TableShelf(widgets.VBox):
+    """Where a panel shows a table and hides it again; empty at first."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a table is shown."""
+        return bool(self.children)
+
+    def show(self, caption: str, table: Table) -> None:
+        """Show a table instead of the one that is there."""
+        before, shown = self.children, widgets.HTML(table_html(caption, table))
+        shown.add_class(CLASS)
+        self.children = [shown]
+        for old in before:
+            controls.close_all(old)
+
+    def hide(self) -> None:
+        """Show none."""
+        before, self.children = self.children, ()
+        for old in before:
+            controls.close_all(old)
+
+
+def table_html(caption: str, table: Table) -> str:
+    """Return a table with a caption, and with a heading for each column and each row.
+
+    It scrolls by itself where it is too wide, so that it takes the keyboard's focus.
+    """
+    heads = "".join(_cell("th", head, "col") for head in table.heads)
+    lines = (
+        _cell("th", row[0], "row") + "".join(_cell("td", cell) for cell in row[1:])
+        for row in table.rows
+    )
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    words = plain_html(caption)
+    return (
+        f'<div role="region" tabindex="0" aria-label="{words}" '
+        'style="max-width: 900px; max-height: 320px; overflow: auto">'
+        f'<table><caption style="text-align: left">{words}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        # page.css shows it, where page.js copies.
+        '<button type="button" class="tutorial-copy" style="display: none">Copy the table</button>'
+    )
+
+
+def _cell(tag: str, text: str, scope: str = "") -> str:
+    scoped = f' scope="{scope}"' if scope else ""
+    return f'<{tag}{scoped} style="{CELL}">{plain_html(text)}</{tag}>'
