@@ -311,7 +311,8 @@ def test_help_names_every_hyperparameter_and_its_choices(capsys):
     assert end.value.code == 0
     for name in Hyperparameters.__dataclass_fields__:
         assert f"--{name.replace('_', '-')} " in text
-    assert f"one of {', '.join(OPTIMIZERS)}" in " ".join(text.split())
+    words = text.replace("│", " ").split()  # older versions of tyro draw boxes
+    assert f"one of {', '.join(OPTIMIZERS)}" in " ".join(words)
 
 
 def test_nothing_at_all_shows_the_help():
