@@ -26,7 +26,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE  # else every kernel compiles PyTorch anew, for seconds
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench notebooks publish venv lock clean rebuild
+.PHONY: help lab test check bench matrix notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ check: $(READY)  ## check format and style, notebooks included
 
 bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
 	$(BIN)/python benchmarks/bench.py $(SECTIONS)
+
+matrix: $(READY)  ## try every Python there is, oldest and newest versions, and hosts (gigabytes)
+	$(BIN)/python tools/matrix.py
 
 notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOKS=02_losses)
 	$(BIN)/python tools/save_notebooks.py $(NOTEBOOKS)
