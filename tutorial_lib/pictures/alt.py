@@ -110,7 +110,7 @@ def _title(axes: Axes) -> str:
 
 
 def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return words[:1].upper() + words[1:] if words[:1].isascii() else words  # an eta stays one
 
 
 def _scales(axes: Axes) -> str:
@@ -240,7 +240,7 @@ def _marks(axes: Axes, x: np.ndarray, y: np.ndarray, name: str) -> str:
     if len(x) == 1:
         at = x[0], y[0]
         is_noted = any(isinstance(text, Annotation) and text.xy == at for text in axes.texts)
-        return "" if is_noted and not name else f"{name or 'a point'}: {_point(axes, *at)}"
+        return "" if is_noted else f"{name or 'a point'}: {_point(axes, *at)}"
     if len(x) <= MOST_VALUES and len(set(x.tolist())) == len(x):
         along = _names_along(axes.xaxis)
         places = [_nearest(along, axes.xaxis, place) for place in x]

@@ -228,9 +228,9 @@ def draw_bowl(axes: Axes, positions: Sequence[float], title: str) -> None:
         positions: The weight before each step, and after the last one.
     """
     curve = np.linspace(-3.2, 3.2, 200)
-    axes.plot(curve, curve**2 / 2, color=MUTED, linewidth=1)
+    axes.plot(curve, curve**2 / 2, color=MUTED, linewidth=1, label="the bowl")
     path = np.array(positions)
-    axes.plot(path, path**2 / 2, "o-", color=BLUE, markersize=4, linewidth=1)
+    axes.plot(path, path**2 / 2, "o-", color=BLUE, markersize=4, linewidth=1, label="the ball")
     axes.set(xlim=(-3.2, 3.2), ylim=(-0.25, 5.2), title=title, xlabel="weight w")
 
 
@@ -239,8 +239,8 @@ def draw_noise(axes: Axes, spreads: Mapping[int, float]) -> None:
     sizes, measured = np.array(list(spreads)), np.array(list(spreads.values()))
     # the line of slope -1/2 that lies closest to the points
     scale = np.exp(np.mean(np.log(measured) + np.log(sizes) / 2))
-    axes.loglog(sizes, scale / np.sqrt(sizes), color=MUTED, linewidth=1.5)
-    axes.loglog(sizes, measured, "o", color=BLUE, markersize=8)
+    axes.loglog(sizes, scale / np.sqrt(sizes), color=MUTED, linewidth=1.5, label="this law")
+    axes.loglog(sizes, measured, "o", color=BLUE, markersize=8, label="measured")
     for size, spread in spreads.items():
         note(axes, f"{spread:.2f}", (size, spread), (8, 3), color=BLUE)
     middle = np.sqrt(sizes[0] * sizes[-1]) * 2.2
