@@ -86,6 +86,13 @@ def test_small_matrices_side_by_side_have_their_titles_and_numbers(figure, axes)
     assert alt_of(figure) == words
 
 
+def test_what_draws_on_axes_may_say_it_better(figure, axes):
+    whole = {(1, 32): 0.5, (2, 32): 0.75, (1, 64): 1.0, (2, 64): 0.625}
+    compute = {(1, 32): 0.5, (2, 32): 0.25, (1, 64): 1.0, (2, 64): 0.5}
+    pictures.draw_step_shares(axes, whole, compute)
+    assert alt_of(figure).endswith(" 32 images: 1.50 on 2 (0.50). 64 images: 0.62 on 2 (0.50).")
+
+
 def test_axes_side_by_side_and_below_each_other_are_told_apart(figure):
     for axes, title in zip(figure.subplots(1, 2), ("one", "two"), strict=True):
         axes.set_title(title)

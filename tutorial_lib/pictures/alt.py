@@ -89,7 +89,9 @@ def _places(shown: Sequence[Axes]) -> list[str]:
 
 
 def _axes(axes: Axes, detail: int) -> str:
-    """Say what axes show."""
+    """Say what axes show: what draws on them may say it better, as their label."""
+    if (label := str(axes.get_label())) and not label.startswith(("_", "<")):
+        return label.rstrip(".")
     noted = list(_notes(axes)) if detail > 1 else []
     things = list(dict.fromkeys(filter(None, _artists(axes, detail))))
     if len(axes.images) == len(noted) > 1:  # each with its title

@@ -279,3 +279,14 @@ def draw_step_shares(
     axes.set_ylim(0, 1.25 * max(whole[key] / whole[1, key[1]] for key in whole))
     axes.set(xlabel="global batch", ylabel="time of a step\n(one process = 1)")
     axes.legend([mine, others], ["computing its share", "talking and waiting"], loc="upper right")
+    told = (
+        f"{size} images: "
+        + ", ".join(
+            f"{whole[key] / whole[1, size]:.2f} on {key[0]} ({compute[key] / whole[1, size]:.2f})"
+            for key in sorted(whole)
+            if key[1] == size and key[0] > 1
+        )
+        for size in sizes
+    )
+    words = "Time of a step on several processes, in that of one, and in brackets what computing"
+    axes.set_label(f"{words} takes of it. {'. '.join(told)}")  # for those who do not see it
