@@ -5,6 +5,8 @@ LAB_FLAGS ?=
 NOTEBOOKS ?=
 REPO      ?=
 SECTIONS  ?=
+TORCH     ?=# cpu: PyTorch's CPU build, for Linux without an NVIDIA GPU; lock: that of requirements.lock
+TORCH_FROM ?= --torch-backend=cpu# where uv finds the CPU build; a mirror: --find-links=FOLDER
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -24,6 +26,15 @@ export TUTORIAL_RUNS_DIR
 endif
 
 unexport PYTHONDONTWRITEBYTECODE  # else every kernel compiles PyTorch anew, for seconds
+# What leads Python, pip and uv away from .venv, as other programs' set-ups do.
+unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSTARTUP
+unexport PIP_TARGET PIP_PREFIX PIP_USER UV_TARGET UV_PREFIX UV_SYSTEM_PYTHON
+
+ifneq ($(filter-out cpu lock,$(TORCH)),)
+$(error TORCH must be cpu or lock; got $(TORCH))
+endif
+torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
+torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test check bench matrix notebooks publish venv lock clean rebuild
@@ -31,7 +42,7 @@ unexport PYTHONDONTWRITEBYTECODE  # else every kernel compiles PyTorch anew, for
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-lab: $(READY)  ## open the tutorial in JupyterLab (more flags: LAB_FLAGS=--no-browser)
+lab: home $(READY)  ## open the tutorial in JupyterLab (more flags: LAB_FLAGS=--no-browser)
 	@echo "Starting JupyterLab; Ctrl-C here, twice, stops it."
 	@$(BIN)/python -m jupyterlab --ServerApp.ip="$(LAB_IP)" --log-level=WARN \
 	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
@@ -43,6 +54,8 @@ test: $(READY)  ## run the unit, notebook and browser tests
 check: $(READY)  ## check format and style, notebooks included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet .github .devcontainer
 
 bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
 	$(BIN)/python benchmarks/bench.py $(SECTIONS)
@@ -70,15 +83,29 @@ clean:  ## remove .venv and all caches
 # Half made, or its Python does not start (the one below it was upgraded away): begin anew.
 ifneq ($(shell test -f $(READY) && $(BIN)/python -c 'print("starts")' 2>/dev/null),starts)
 $(READY): rebuild
+else ifneq ($(torch_now),$(or $(torch_before),lock))
+$(READY): rebuild
 endif
 
-$(READY): requirements.lock pyproject.toml
+home:
+	@test -d "$${HOME-}" && test -w "$${HOME-}" || { \
+	  echo "HOME, '$${HOME-}', is no folder that can be written; uv and JupyterLab keep files there. Name one, as in: make HOME=/tmp $(MAKECMDGOALS)" >&2; \
+	  exit 1; }
+
+$(READY): requirements.lock pyproject.toml | home
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "This needs Python 3.11 or newer, which $(PYTHON) is not; name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 	  exit 1; }
 	@echo "Setting up $(VENV); the first time this downloads PyTorch, which takes minutes."
 	"$(PYTHON)" -m venv $(if $(filter rebuild,$^),--clear) $(VENV)
 	$(BIN)/python -m pip install --quiet uv
+ifeq ($(torch_now),cpu)
+	$(BIN)/python tools/cpu_requirements.py requirements.lock $(VENV)
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes --requirement $(VENV)/others.txt
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps $(TORCH_FROM) --requirement $(VENV)/torch.txt
+else
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --requirement requirements.lock
+endif
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
+	@echo $(torch_now) > $(VENV)/.torch
 	@touch $@
