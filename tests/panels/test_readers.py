@@ -138,7 +138,7 @@ def test_a_table_of_two_runs_names_them_and_says_how_often():
 
 def test_a_table_in_the_page_has_caption_and_headings_and_shows_names_as_they_stand():
     page = table_html("Losses", Table(["epoch", "<b>: loss"], [["1", "0.5"]]))
-    assert '<caption style="text-align: left">Losses</caption>' in page
+    assert ">Losses</caption>" in page
     assert re.findall(r'<th scope="(\w+)"[^>]*>([^<]*)</th>', page) == [
         ("col", "epoch"),
         ("col", "&lt;b&gt;: loss"),

@@ -211,21 +211,33 @@ function whenEnded(top, signal, act) {
   });
 }
 
-/** Let T show the curve as a table, and hide it again; and copy it. */
+/** Let T show the curve as a table and hide it again, Escape too; and copy it. */
 function keepTable(root, signal) {
   const button = () => root.querySelector(".tutorial-table-button");
   const isTable = (element) => element?.closest?.(".tutorial-table");
+  const table = () => root.querySelector(".tutorial-table [role=region]");
+  const coming = new MutationObserver(() => {
+    table()?.focus();
+    if (table()) coming.disconnect();
+  });
+  let from; // what had the focus before
+  signal.addEventListener("abort", () => coming.disconnect());
   root.addEventListener(
     "keydown",
     (event) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || !button()) return;
-      const isOpen = root.querySelector(".tutorial-table");
-      const opens = event.key.toLowerCase() === "t" && !event.target.matches?.(FIELDS);
-      if (!opens && !(event.key === "Escape" && isTable(event.target))) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !button()) return;
+      const isKey = event.key.toLowerCase() === "t" && !event.target.matches(FIELDS);
+      if (!isKey && !(event.key === "Escape" && isTable(event.target))) return;
       event.preventDefault();
       event.stopPropagation();
+      if (table()) {
+        const back = from?.isConnected && !isTable(from) ? from : button();
+        back.focus();
+      } else {
+        from = event.target;
+        coming.observe(root, { childList: true, subtree: true });
+      }
       button().click();
-      if (isOpen) button().focus();
     },
     { signal },
   );

@@ -6,6 +6,7 @@ from tutorial_lib.panels import controls
 from tutorial_lib.table import Table, plain_html
 
 CLASS = "tutorial-table"  # of its element in the page
+CAPTION = "text-align: left; white-space: nowrap"
 CELL = "padding: 2px 10px; text-align: right"
 
 
@@ -46,8 +47,8 @@ def table_html(caption: str, table: Table) -> str:
     words = plain_html(caption)
     return (
         f'<div role="region" tabindex="0" aria-label="{words}" '
-        'style="max-width: 900px; max-height: 320px; overflow: auto">'
-        f'<table><caption style="text-align: left">{words}</caption>'
+        'style="max-width: 900px; max-height: 320px; overflow: auto; line-height: 1.4">'
+        f'<table><caption style="{CAPTION}">{words}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
         # page.css shows it, where page.js copies.
         '<button type="button" class="tutorial-copy" style="display: none">Copy the table</button>'

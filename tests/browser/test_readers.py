@@ -1,0 +1,246 @@
+"""Whoever listens, or has no mouse, gets all of a panel: WCAG 2.2 AA, by axe-core and by hand."""
+
+import itertools
+import json
+import os
+import re
+import signal
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from lab_page import errors, open_notebook, run_all, save_notebook, turn_learning_rate
+from playwright.sync_api import Locator, Page, expect
+
+from tutorial_lib.panels import controls
+
+pytestmark = pytest.mark.browser
+
+LABS = (
+    "LrFinderPanel(panel)",
+    "RacePanel(data, {'slow': settings, 'fast': settings.replace(learning_rate=0.1)}, seeds=1)",
+    "batch_size_panel(panel.last_run.model, data)",
+    "batch_race_panel(data)",
+    "descent_panel()",
+    "schedules_panel(num_steps=50)",
+    "loss_panel()",
+    "softmax_panel()",
+    "paths_panel()",
+    "step_panel()",
+    "plane_panel(LossPlane(panel.last_run.model, data.validation), size=5, num_steps=3)",
+    "inside_panel(data)",
+    "DigitPad(lambda: panel.last_run.model)",
+)
+FIRST = """import os
+from tutorial_lib import Hyperparameters, load_digits
+from tutorial_lib.labs import (
+    DigitPad, LossPlane, LrFinderPanel, RacePanel, batch_race_panel, batch_size_panel,
+    descent_panel, inside_panel, loss_panel, paths_panel, plane_panel, schedules_panel,
+    softmax_panel, step_panel)
+from tutorial_lib.panels import TrainingPanel
+data, settings = load_digits("sample"), Hyperparameters(epochs=1, batch_size=100)
+panel = TrainingPanel(data, settings=settings)
+panel.run()
+panel"""
+CELLS = (FIRST, *LABS, "print('kernel', os.getpid())")
+PANELS = ".tutorial-panel, .digit-pad"
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations", "passes"],
+}
+IS_NAMED = """panel => [...panel.querySelectorAll(
+    "input, select, textarea, button, [role=slider], [role=progressbar], canvas")]
+    .filter(part => !part.getAttribute("aria-label") && !part.textContent.trim()
+        && !part.labels?.length && part.type !== "file")
+    .map(part => part.outerHTML)"""
+RING = """() => {
+    const {outlineStyle, outlineWidth, outlineColor} = getComputedStyle(document.activeElement);
+    return [outlineStyle, parseFloat(outlineWidth), outlineColor];
+}"""
+FOCUSED = """() => {
+    const at = document.activeElement;
+    return (at.getAttribute("role") ?? at.localName) + " "
+        + (at.getAttribute("aria-label") || at.labels?.[0]?.innerText || at.innerText.trim());
+}"""
+LISTEN = """region => {
+    window.heard = [[performance.now(), region.textContent]];
+    new MutationObserver(() => window.heard.push([performance.now(), region.textContent]))
+        .observe(region, {childList: true, characterData: true, subtree: true});
+}"""
+
+
+@pytest.fixture(scope="module")
+def notebook(shared_page: Page, lab: str) -> Page:
+    """Return a notebook with a panel of each kind."""
+    page = shared_page
+    page.emulate_media(reduced_motion="reduce")
+    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    save_notebook(page, lab, "readers.ipynb", nbformat.v4.new_notebook(cells=cells))
+    open_notebook(page, lab, "readers.ipynb")
+    run_all(page)
+    assert errors(page) == []
+    page.evaluate(Axe().axe_script)
+    return page
+
+
+@pytest.fixture
+def training(notebook: Page) -> Locator:
+    return notebook.locator(".tutorial-panel").first
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_axe_finds_nothing_serious_in_any_panel(notebook: Page, theme: str, tmp_path) -> None:
+    notebook.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    is_light = str("Light" in theme).lower()
+    expect(notebook.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
+    expect(notebook.locator(PANELS)).to_have_count(len(LABS) + 1)
+    found = notebook.evaluate(
+        "([panels, rules]) => axe.run({include: panels.split(', ')}, rules)",
+        [PANELS, RULES],
+    )
+    (tmp_path / "axe.json").write_text(json.dumps(found))
+    told = [
+        (violation["id"], violation["impact"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in found["violations"]
+    ]
+    print(f"{theme}: {len(told)} violations, {len(found['passes'])} rules passed")
+    assert [one for one in told if one[1] in ("serious", "critical")] == []
+    looked_at = {rule["id"]: len(rule["nodes"]) for rule in found["passes"]}
+    assert looked_at["color-contrast"] > 50  # it has truly looked
+    assert looked_at["aria-input-field-name"] > 40
+
+
+def test_every_control_of_every_panel_has_a_name(notebook: Page) -> None:
+    for panel in notebook.locator(PANELS).all():
+        assert panel.evaluate(IS_NAMED) == []
+
+
+def test_every_slider_says_its_value_as_the_field_beside_it(notebook: Page) -> None:
+    sliders = notebook.locator(".number-control:has(.noUi-handle)").all()
+    assert len(sliders) > 40
+    for control in sliders:
+        said = control.locator(".noUi-handle").get_attribute("aria-valuetext")
+        assert said.split()[0] == control.locator("input").input_value()
+
+
+def test_a_slider_that_is_moved_says_so_before_and_after_the_kernel_answers(
+    training: Locator,
+) -> None:
+    handle = training.get_by_role("slider", name="learning rate")
+    before = handle.get_attribute("aria-valuetext")
+    handle.evaluate("""handle => {
+        window.said = [];
+        new MutationObserver(() => window.said.push(handle.getAttribute('aria-valuetext')))
+            .observe(handle, {attributes: true, attributeFilter: ['aria-valuetext']});
+    }""")
+    _, shown = turn_learning_rate(training, 1)
+    said = training.page.evaluate("() => window.said.filter(text => text)")
+    assert before != shown
+    assert {*said} <= {before, shown}
+    expect(handle).to_have_attribute("aria-valuetext", shown)
+    assert handle.get_attribute("aria-valuemin") == "0.0001"
+
+
+def test_a_value_with_a_unit_is_told_with_it(training: Locator) -> None:
+    handle = training.get_by_role("slider", name="batch size")
+    expect(handle).to_have_attribute("aria-valuetext", "100 images")
+
+
+def test_a_picture_tells_its_numbers(training: Locator) -> None:
+    expect(training.locator("> img")).to_have_attribute("alt", re.compile("smoothed loss from"))
+
+
+def test_the_keyboard_reaches_everything_in_order_with_a_ring_around_it(
+    training: Locator, notebook: Page
+) -> None:
+    training.locator(".noUi-handle").first.focus()
+    notebook.keyboard.press("Shift+Tab")
+    path = []
+    for _ in range(13):
+        notebook.keyboard.press("Tab")
+        path.append(notebook.evaluate(FOCUSED))
+        style, width, colour = notebook.evaluate(RING)
+        assert (style, colour) == ("solid", "rgb(31, 120, 209)"), path[-1]
+        assert width >= 2
+    assert path == [
+        *("slider learning rate", "input learning rate"),
+        *("slider batch size", "input batch size"),
+        *("slider momentum", "input momentum", "select optimizer", "input epochs"),
+        *("button Train", "button Restore", "button Clear", "button Copy as code", "button Table"),
+    ]
+
+
+def test_t_shows_the_curve_as_a_table_and_escape_goes_back(
+    training: Locator, notebook: Page, tmp_path
+) -> None:
+    handle = training.get_by_role("slider", name="momentum")
+    handle.focus()
+    opened = notebook.evaluate("() => performance.now()")
+    notebook.keyboard.press("t")
+    table = training.get_by_role("table")
+    expect(training.get_by_role("region")).to_be_focused()
+    expect(table.get_by_role("columnheader", name="loss", exact=True)).to_be_visible()
+    expect(table.get_by_role("rowheader", name="1", exact=True)).to_be_visible()
+    training.screenshot(path=tmp_path / "table.png")
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    training.get_by_role("button", name="Copy the table").click()
+    expect(training.get_by_role("button", name="Copied")).to_be_visible()
+    lines = notebook.evaluate("() => navigator.clipboard.readText()").split("\n")
+    assert lines[0] == "epoch\tloss\theld-out loss\theld-out accuracy"
+    training.get_by_role("region").focus()
+    double = 1000 * controls.DOUBLE_CLICK_SECONDS  # so soon a second click is none
+    notebook.wait_for_function(f"() => performance.now() > {opened + double + 100}")
+    notebook.keyboard.press("Escape")
+    expect(table).to_have_count(0)
+    expect(handle).to_be_focused()
+
+
+def test_t_in_a_field_is_a_letter(training: Locator, notebook: Page) -> None:
+    field = training.get_by_role("textbox", name="epochs")
+    field.press("t")
+    assert field.input_value().count("t") == 1
+    field.fill("60")
+    field.press("Enter")
+    expect(training.get_by_role("table")).to_have_count(0)
+
+
+def test_a_run_is_spoken_each_five_seconds_at_most_and_its_end_always(
+    training: Locator, notebook: Page
+) -> None:
+    training.locator(".tutorial-spoken").evaluate(LISTEN)
+    training.get_by_role("button", name="Train").click()
+    spoken = training.locator(".tutorial-spoken")
+    expect(spoken).to_contain_text("Training: epoch", timeout=20_000)
+    notebook.wait_for_function("() => window.heard.length > 2", timeout=30_000)
+    training.get_by_role("button", name="Stop").click()
+    expect(spoken).to_contain_text("Stopped:", timeout=15_000)
+    heard = notebook.evaluate("() => window.heard")[1:]
+    times, words = zip(*heard, strict=True)
+    print([(round(time / 1000, 1), text[:60]) for time, text in heard])
+    assert all(later - time > 4900 for time, later in itertools.pairwise(times))
+    assert all(text != after for text, after in itertools.pairwise(words))
+
+
+def test_nothing_moves_for_those_who_ask_for_that(training: Locator) -> None:
+    moving = training.evaluate(
+        """panel => [...panel.querySelectorAll('*')].filter(part =>
+            getComputedStyle(part).transitionDuration.split(',').some(text => parseFloat(text) > 0))
+            .map(part => part.className)"""
+    )
+    assert moving == []
+
+
+def test_a_kernel_that_died_while_nothing_ran_is_told(notebook: Page, tmp_path) -> None:
+    pid = int(notebook.locator(".jp-RenderedText", has_text="kernel ").inner_text().split()[-1])
+    ended = notebook.locator(".tutorial-end").filter(visible=True)
+    expect(ended).to_have_count(0)
+    os.kill(pid, signal.SIGKILL)
+    expect(ended).to_have_count(len(LABS), timeout=20_000)  # the pad has no page of a panel
+    expect(ended.first).to_have_text(
+        "The kernel has ended or was restarted. Buttons and sliders do nothing any more: "
+        "run the cell again; Restore takes up the run where it was saved."
+    )
+    notebook.keyboard.press("Escape")  # JupyterLab's own dialog
+    notebook.screenshot(path=tmp_path / "ended.png")
