@@ -11,7 +11,7 @@ from IPython import get_ipython
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.optimizers import OPTIMIZERS, names_in_words
-from tutorial_lib.panels.number_control import LABEL_WIDTH, NumberControl
+from tutorial_lib.panels.number_control import LABEL_WIDTH, TOOLTIP, NumberControl
 from tutorial_lib.panels.typed_numbers import Range
 from tutorial_lib.table import shortened
 
@@ -126,7 +126,7 @@ def dropdown(
 ) -> widgets.Dropdown:
     """Return a choice among a few."""
     style, layout = {"description_width": LABEL_WIDTH}, {"width": width}
-    looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
+    looks = {"description": description, TOOLTIP: tooltip, "style": style, "layout": layout}
     return widgets.Dropdown(options=list(options), value=value, **looks)
 
 

@@ -13,6 +13,8 @@ from tutorial_lib.panels.typed_numbers import Range, written
 CLASS = "number-control"  # of its element in the page
 LABEL_WIDTH = "98px"  # of all controls, so that they stand in columns
 WIDE = {"flex": "1 1 0", "width": "auto", "min_width": "0"}  # takes what room there is
+# ipywidgets 7 calls it otherwise.
+TOOLTIP = "tooltip" if hasattr(widgets.DOMWidget, "tooltip") else "description_tooltip"
 MOST_POWERS = 300  # of ten, up and down: as far as a logarithmic slider goes
 
 
@@ -68,7 +70,7 @@ class NumberControl(widgets.HBox):
             self.field = widgets.Text(continuous_update=False, layout=WIDE, **label)
         else:
             self.field = widgets.Text(continuous_update=False, layout=field_layout)
-            traits |= {"readout": False, "tooltip": tooltip, "layout": slider_layout} | label
+            traits |= {"readout": False, TOOLTIP: tooltip, "layout": slider_layout} | label
             self.slider = slider(**traits)
             self.slider.observe(self._moved, "value")
         self.field.observe(self._typed, "value")
@@ -131,7 +133,7 @@ class NumberControl(widgets.HBox):
         self._writer = threading.get_ident()
         try:
             self.field.value, self.field.disabled = written(self.value), self.disabled
-            self.field.tooltip = f"{self._tooltip} Takes {self.allowed.words}."
+            setattr(self.field, TOOLTIP, f"{self._tooltip} Takes {self.allowed.words}.")
             if self.slider is not None:
                 self.slider.disabled = self.disabled
                 if new_ends or self._at(self.slider.value) != self.value:
