@@ -93,11 +93,13 @@ class MeasurePanel(LivePanel):
 
     def picture_in_words(self) -> str:
         """Say what is to be seen, as the one who draws it does."""
-        return self._sentence
+        nothing = "" if self.records else "An empty picture: nothing has been measured yet. "
+        return f"{nothing}{self._sentence}".strip()
 
     def picture(self) -> Picture:
         """Return a plain picture, which stays when the kernel is gone."""
-        return Picture(self._render(PAPER), width=PAPER.width, alt=self._sentence)
+        png = self._render(PAPER)
+        return Picture(png, width=PAPER.width, alt=self.picture_in_words())
 
     def draw_anew(self) -> None:
         """Draw the same records for `screen`."""

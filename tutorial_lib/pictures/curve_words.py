@@ -22,7 +22,7 @@ def curve_in_words(runs: Sequence[CurveSeries], shown: ShownMetric) -> str:
         shown: What is shown besides the loss.
     """
     if not runs:
-        return "An empty picture: no run has begun."
+        return f"An empty picture of loss and {shown.name}: no run has begun."
     lines = " ".join(" ".join(_run_in_words(series, shown)) for series in runs)
     return f"Loss and {shown.name} of {len(runs)} run{'s' * (len(runs) > 1)}. {lines}"
 
