@@ -55,7 +55,7 @@ check: $(READY)  ## check format and style, notebooks included
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/actionlint
-	$(BIN)/zizmor --offline --quiet .github .devcontainer
+	$(BIN)/zizmor --offline --quiet .github
 
 bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
 	$(BIN)/python benchmarks/bench.py $(SECTIONS)
