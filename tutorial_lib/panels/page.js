@@ -211,6 +211,30 @@ function whenEnded(top, signal, act) {
   });
 }
 
+/** Keep keys for the control that has the focus: to the front end they are commands on cells.
+ *
+ * In Notebook 7 an arrow key on a slider would fold the section, and the panel with it. What goes
+ * with Ctrl, Alt or Cmd, Escape, Tab and Shift-Enter stay the front end's.
+ */
+function keepKeys(root, signal) {
+  const isControls = ({ key, altKey, ctrlKey, metaKey, shiftKey }) =>
+    !(altKey || ctrlKey || metaKey || (shiftKey && key === "Enter")) &&
+    !/^(Escape|Tab|F\d+)$/.test(key);
+  window.addEventListener(
+    "keydown", // before JupyterLab and Notebook 7 hear it, at the document
+    (event) => {
+      if (root.contains(event.target))
+        root.toggleAttribute("data-lm-suppress-shortcuts", isControls(event));
+    },
+    { capture: true, signal },
+  );
+  root.addEventListener(
+    "keydown", // after the control, before the classic notebook, at the document
+    (event) => isControls(event) && event.stopPropagation(),
+    { signal },
+  );
+}
+
 /** Let T show the curve as a table and hide it again, Escape too; and copy it. */
 function keepTable(root, signal) {
   const button = () => root.querySelector(".tutorial-table-button");
@@ -304,8 +328,9 @@ function render({ model, el }) {
     measure();
     describe();
     keepTable(panel(), signal);
-    const top = await model.widget_manager.get_model(model.get("panel"));
-    if (signal.aborted) return;
+    keepKeys(panel(), signal);
+    const top = await model.widget_manager.get_model(model.get("panel")).catch(() => undefined);
+    if (!top || signal.aborted) return;
     whenEnded(top, signal, sayEnded);
     tellControls(panel(), top, signal);
   });
