@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,3 +90,11 @@ def test_myst_takes_every_notebook_without_a_word_of_warning(tmp_path):
     said = done.stdout + done.stderr
     assert f"Built {len(ALL)} pages" in said
     assert not re.search("⚠|⛔|warning", said.split("Querying template")[0])
+
+
+def test_template_and_extension_are_installed_with_the_package():
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shared = pyproject["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert shared["tools/nbconvert/tutorial"] == "share/jupyter/nbconvert/templates/tutorial"
+    assert shared["tutorial_lib/labextensions"] == "share/jupyter/labextensions"
+    assert all((ROOT / source).exists() for source in shared)

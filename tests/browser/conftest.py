@@ -75,6 +75,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"--ServerApp.root_dir={folder / 'notebooks'}",
         f"--LabApp.user_settings_dir={folder / 'settings'}",
         f"--LabApp.workspaces_dir={folder / 'workspaces'}",
+        f"--LabApp.extra_labextensions_path={ROOT / 'tutorial_lib' / 'labextensions'}",
     ]
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")
