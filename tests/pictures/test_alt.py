@@ -175,6 +175,22 @@ def test_an_empty_figure_is_called_so(figure):
     assert alt_of(figure) == "An empty picture."
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_no_number_is_said_that_is_not_on_the_figure(figure, axes, seed):
+    generator = np.random.default_rng(seed)
+    x, values = (
+        np.arange(20),
+        generator.normal(scale=10.0 ** generator.integers(-3, 6), size=(3, 20)),
+    )
+    pictures.draw_lines(axes, {name: (x, y) for name, y in zip("abc", values, strict=True)}, "", "")
+    axes.set_ylim(1.1 * values.min(), 1.1 * values.max())
+    said = re.findall(r"-?\d[\d,]*\.?\d*(?:e-?\d+)?", alt_of(figure))
+    assert len(said) >= 6
+    held = np.append(x, values)
+    for number in (float(text.replace(",", "")) for text in said):
+        assert np.abs(held - number).min() <= max(5e-3 * abs(number), 2e-3 * np.ptp(values))
+
+
 def test_where_there_is_much_the_last_value_of_each_line_stays(figure, axes):
     for number in range(12):
         axes.plot([3, 1, 2, number], label=f"run number {number}")
