@@ -151,7 +151,7 @@ def test_small_weights_leave_the_early_layers_almost_no_gradient(sample):
 
 def test_the_picture_has_a_line_for_each_layer_and_names_it(sample):
     records = list(train_and_look(sample, num_steps=21))
-    grid = Figure().subplots(4, 2)
+    grid = Figure(layout="constrained").subplots(4, 2)
     draw_inside(grid, {"whole": records, "nothing yet": []})
     lines = [[line for line in axes.lines if len(line.get_xdata()) == 3] for axes in grid[:, 0]]
     assert [len(of_axes) for of_axes in lines] == [0, 5, 5, 4]
@@ -310,7 +310,7 @@ def test_of_many_layers_a_few_are_drawn_and_that_is_said(wine):
     panel = inside_panel(wine, new_model=Deep)
     records = panel.run(num_steps=3)
     assert "8 of 41 layers are drawn" in panel.status.value
-    grid = Figure().subplots(4, 1).reshape(4, 1)
+    grid = Figure(layout="constrained").subplots(4, 1).reshape(4, 1)
     draw_inside(grid, {"deep": records}, num_classes=3)
     drawn = {text.get_text() for text in grid[1, 0].texts}
     assert len(drawn) == 8
@@ -326,7 +326,7 @@ def test_the_panel_of_a_regression_has_no_init_and_no_guess(diabetes):
     assert set(panel.controls) == {"learning_rate", "num_steps"}
     records = panel.run(num_steps=3, learning_rate=1e-5)
     assert records[0].batch_size == 32
-    grid = Figure().subplots(4, 1).reshape(4, 1)
+    grid = Figure(layout="constrained").subplots(4, 1).reshape(4, 1)
     draw_inside(grid, {"regression": records}, num_classes=None)
     low, high = grid[0, 0].get_ylim()
     assert low < min(step.loss for step in records if isinstance(step, StepRecord))

@@ -156,7 +156,7 @@ def test_moves_that_come_in_another_thread_are_drawn_on_main_thread_and_once():
 
 
 def test_heights_beyond_the_picture_are_named_in_their_true_order_and_said():
-    figure = Figure()
+    figure = Figure(layout="constrained")
     pair = figure.subplots(1, 2)
     heights = {"sgd": 1e-10, "momentum": 0.0, "adam": 1e-9, "rmsprop": 1e6}
     ways = {
@@ -164,6 +164,7 @@ def test_heights_beyond_the_picture_are_named_in_their_true_order_and_said():
         for name, height in heights.items()
     }
     draw_descents(pair, RAVINE, ways)
+    figure.draw_without_rendering()  # labels find their place when they are drawn
     labels = sorted(pair[1].texts, key=lambda text: text.get_position()[1])
     names = [label.get_text().split(":")[0] for label in labels]
     assert names == ["momentum", "sgd", "adam", "rmsprop"]

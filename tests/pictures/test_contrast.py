@@ -4,9 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
 from tutorial_lib.pictures.contrast import OF_LINES, OF_TEXT, contrast, ink_of, on_dark
+from tutorial_lib.pictures.plots import DARKEST
 from tutorial_lib.pictures.theme import (
     DARK_GROUND,
     INK,
@@ -76,6 +78,11 @@ def test_lines_and_text_in_every_colour_can_be_seen_on_both_grounds(colour):
 def test_grey_text_can_be_read_on_both_grounds(colour):
     assert contrast(colour, PAPER_GROUND) >= OF_TEXT
     assert contrast(on_dark(colour), DARK_GROUND) >= OF_TEXT
+
+
+def test_counts_of_mistakes_can_be_read_on_their_colour():
+    assert contrast(INK, colormaps["Oranges"](1 / DARKEST)) >= OF_TEXT
+    assert contrast(MUTED, colormaps["Oranges"](0.0)) >= OF_TEXT
 
 
 @pytest.mark.parametrize("ground", [0, 1], ids=["on white", "on dark ground"])

@@ -23,6 +23,7 @@ from tutorial_lib.pictures.theme import COLOURS, GRID, INK, MUTED, run_colour, r
 from tutorial_lib.table import loss_text
 
 MAX_NAMED = 26  # classes that have their names on a picture
+DARKEST = 1.6  # of the most mistakes, where the darkest colour would be: counts can be read on it
 X_LABELS = {
     "epochs": "epochs",
     "steps": "steps",

@@ -15,6 +15,7 @@ from tutorial_lib.pictures import (
     MUTED,
     SKY,
     VERMILION,
+    ink_of,
     label_ends,
     plain_text,
     run_colour,
@@ -46,7 +47,7 @@ def draw_losses_at(
         axes.set(xlim=(1.05 * errors[0], 1.05 * errors[-1]), ylim=((-0.4, 9.4), (-6.5, 6.5))[part])
         axes.yaxis.set_major_locator(MultipleLocator(2))
         axes.set(xlabel="error e = guess - target", ylabel=("loss", "slope of the loss")[part])
-        axes.set_title("numbers: at the black line")
+        axes.set_title("numbers: at the upright line")
         for number, (name, curve) in enumerate(curves.items()):
             colour, value = run_colour(number), marks[name][part]
             words = f"{plain_text(name)}\n{value:.3g}"
@@ -77,7 +78,7 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
     low, high = _reach(-min(view.logits)), _reach(max(view.logits))
     logits.set(title="logits, as they go in", ylim=(-1.05 * low, 1.05 * high))
     probabilities.hlines(view.target, classes - 0.45, classes + 0.45, color=INK, linewidth=2)
-    probabilities.set(title="probabilities; black: the target", ylim=(-0.03, 1.05))
+    probabilities.set(title="probabilities; strokes: the target", ylim=(-0.03, 1.05))
     _draw_loss(loss, view)
 
 
@@ -103,7 +104,9 @@ def _draw_loss(axes: Axes, view: SoftmaxView) -> None:
     for row, (value, colour) in enumerate(rows.values()):
         shown = value if math.isfinite(value) else 0.0
         axes.hlines(row, 0, shown, color=colour, linewidth=22)
-        axes.text(min(shown, right) + 0.02 * right, row, rounded(value), color=colour, va="center")
+        axes.text(
+            min(shown, right) + 0.02 * right, row, rounded(value), color=ink_of(colour), va="center"
+        )
     axes.set_yticks(range(len(rows)), list(rows))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set(xlim=(0, 1.3 * right), ylim=(len(rows) - 0.5, -0.5), xlabel="cross-entropy (nats)")

@@ -13,7 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.paths.measure import Descent, StepInNumbers, Surface
-from tutorial_lib.pictures import INK, MUTED, STYLE, draw_ways, label_ends, plain_text, run_colours
+from tutorial_lib.pictures import (
+    INK,
+    MUTED,
+    STYLE,
+    draw_ways,
+    ink_of,
+    label_ends,
+    plain_text,
+    run_colours,
+)
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 
@@ -93,7 +102,7 @@ def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
         height = 1 - (number + 0.5) / len(rows)
         for left, text in zip(columns, row, strict=True):
             colour = INK if left else colours[text]
-            axes.text(left, height, text, color=colour, va="center", size=10.5)
+            axes.text(left, height, text, color=ink_of(colour), va="center", size=10.5)
     axes.axhline(1 - 1 / len(rows), color=MUTED, linewidth=0.8)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.axis("off")
