@@ -60,7 +60,18 @@ def test_without_boxes_for_a_narrow_screen_axes_stand_one_below_the_other():
     assert upper[2] == lower[2]
     assert lower[1] == pytest.approx(60)  # room for what stands below them
     assert 500 - upper[0] - upper[2] >= 90 - 1e-6  # and beside them: 180 were between them
-    assert size[1] == pytest.approx(2 * 0.8 * 3)
+    assert size[1] == pytest.approx(2 * (0.3 + 0.7 * 0.8) * 3)
+
+
+def test_what_stands_below_others_stays_below_all_of_them():
+    strip = (0.05, 0.1, 0.9, 0.1)
+    size, boxes = boxes_on(Screen(500), (9, 3), [(0.1, 0.4, 0.3, 0.5), (0.6, 0.4, 0.3, 0.5), strip])
+    upper, lower, last = in_pixels(size, boxes)
+    assert upper[1] - lower[1] - lower[3] == pytest.approx(60 + 30)  # as below and above the pair
+    assert lower[1] - last[1] - last[3] == pytest.approx(60)
+    assert last[3] == pytest.approx(30)
+    assert last[1] == pytest.approx(30)
+    assert 500 - last[0] - last[2] == pytest.approx(45)
 
 
 def test_one_picture_alone_stays_as_high():

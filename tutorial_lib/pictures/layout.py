@@ -13,7 +13,7 @@ from tutorial_lib.pictures.screen import NARROW, Screen
 Box = tuple[float, float, float, float]  # left, bottom, width, height, in shares of the picture
 Size = tuple[float, float]  # width and height, in hundreds of pixels
 LEAST = 0.25  # of their width, axes keep so much; then what is between them shrinks, too
-LOWER = 0.8  # of its height, a row has so much where several stand one below the other
+LOWER = 0.8  # of their height, axes keep so much that stood side by side
 
 
 def columns_or_rows(figure: Figure, num_axes: int, **looks: Any) -> list[Axes]:
@@ -63,23 +63,47 @@ def boxes_on(
 def _stacked(
     size: Size, boxes: Sequence[Box], narrow_size: Size | None
 ) -> tuple[Size, Sequence[Box]]:
-    """Put axes one below the other, the first one highest, with the same room to their sides."""
-    if len(boxes) == 1:
-        return narrow_size or size, boxes
+    """Put axes that stand side by side one below the other, with the same room to their sides."""
     width, height = size
-    edges = sorted((left, left + box_width) for left, _, box_width, _ in boxes)
-    left, right = edges[0][0], 1 - max(end for _, end in edges)
-    gaps = [later[0] - before[1] for before, later in pairwise(edges)]
-    right = max([right, *(gap - left for gap in gaps)])
-    rows = [LOWER * height for _ in boxes]  # in hundreds of pixels, as all from here
-    total = sum(rows)
-    places, top = [], total
-    for row, (_, bottom, _, box_height) in zip(rows, boxes, strict=True):
-        above = height * (1 - bottom - box_height)
-        at = top - row + height * bottom
-        places.append((left, at / total, 1 - left - right, (top - above - at) / total))
-        top -= row
-    return (width, narrow_size[1] if narrow_size else total), places
+    rows = _rows(boxes)
+    if all(len(row) == 1 for row in rows):
+        return narrow_size or size, boxes
+    # In hundreds of pixels: what is above each row, and at last below the lowest one.
+    edges = [height, *(height * edge for row in rows for edge in _ends(row)), 0.0]
+    gaps = [upper - lower for upper, lower in zip(edges[::2], edges[1::2], strict=True)]
+    places: dict[Box, tuple[float, float, float, float]] = {}
+    depth = 0.0  # below the top
+    for number, row in enumerate(rows):
+        left, right = row[0][0], 1 - row[-1][0] - row[-1][2]
+        between = [later[0] - box[0] - box[2] for box, later in pairwise(row)]
+        right = max([right, *(gap - left for gap in between)])
+        for place, box in enumerate(row):
+            depth += gaps[number] + (gaps[number + 1] if place else 0.0)
+            tall = height * box[3] * (LOWER if len(row) > 1 else 1.0)
+            places[box] = left, depth, 1 - left - right, tall
+            depth += tall
+    total = depth + gaps[-1]
+    stacked = [
+        (left, 1 - (top + tall) / total, wide, tall / total)
+        for left, top, wide, tall in (places[box] for box in boxes)
+    ]
+    return (width, narrow_size[1] if narrow_size else total), stacked
+
+
+def _rows(boxes: Sequence[Box]) -> list[list[Box]]:
+    """Return what stands side by side, the highest first, each from left to right."""
+    rows: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda box: -box[1] - box[3]):
+        if rows and box[1] + box[3] > _ends(rows[-1])[1]:
+            rows[-1].append(box)
+        else:
+            rows.append([box])
+    return [sorted(row) for row in rows]
+
+
+def _ends(row: Sequence[Box]) -> tuple[float, float]:
+    """Return how high and how low a row reaches."""
+    return max(low + tall for _, low, _, tall in row), min(low for _, low, _, _ in row)
 
 
 def _squeezed(boxes: Sequence[Box], width: float, room: float) -> list[Box]:
