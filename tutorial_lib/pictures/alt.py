@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PathCollection, QuadMesh
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba_array
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.contour import ContourSet
 from matplotlib.dates import DateLocator, num2date
@@ -120,14 +120,10 @@ def _scales(axes: Axes) -> str:
     if not axes.axison:
         return ""
     x, y = _scale(axes.xaxis), _scale(axes.yaxis)
-    has_curves = axes.lines or axes.collections
-    if (
-        x
-        and has_curves
-        and np.all(np.isfinite(axes.dataLim.intervalx))
-        and not _names_along(axes.xaxis)
-    ):
-        low, high = np.clip(axes.dataLim.intervalx, *sorted(axes.get_xlim()))
+    reach = axes.dataLim.intervalx
+    has_reach = (axes.lines or axes.collections) and np.all(np.isfinite(reach))
+    if x and has_reach and not _names_along(axes.xaxis):
+        low, high = np.clip(reach, *sorted(axes.get_xlim()))
         x += f" from {_said(axes.xaxis, low)} to {_said(axes.xaxis, high)}"
     return f"{y} against {x}" if x and y else y or x
 
@@ -141,30 +137,30 @@ def _scale(axis: Axis) -> str:
 
 def _artists(axes: Axes, detail: int) -> Iterator[str]:
     """Say each thing that is drawn on axes."""
-    legend = _legend(axes)
-    inner = {part for held in axes.containers if isinstance(held, ErrorbarContainer)
-             for part in held.lines[1]}  # fmt: skip
-    bold = {to_hex(line.get_color()) for line in axes.lines if (line.get_alpha() or 1) >= FAINT}
-    if axes.images or any(isinstance(held, QuadMesh) for held in axes.collections):
-        yield from _images(axes)
+    names = _names_by_colour(axes)
+    yield from _images(axes)
     for held in axes.containers:
         if isinstance(held, BarContainer) and len(held):
-            yield _bars(axes, held, _name(held, to_hex(held[0].get_facecolor()), legend), detail)
+            yield _bars(axes, held, _name(held, _colour(held[0]), names))
     for held in axes.collections:
-        colours = held.get_facecolor()
-        colour = to_hex(colours[0]) if len(colours) else ""
         if isinstance(held, ContourSet):
             yield f"contour lines from {_number(held.levels[0])} to {_number(held.levels[-1])}"
         elif isinstance(held, PathCollection) and held.get_visible():
-            yield _marks(axes, *_finite(*np.ma.getdata(held.get_offsets()).T),
-                         _name(held, colour, legend))  # fmt: skip
-    if not axes.axison or axes.name != "rectilinear":
-        return
+            points = _finite(*np.ma.getdata(held.get_offsets()).T)
+            yield _marks(axes, *points, _name(held, _colour(held), names))
+    if axes.axison and axes.name == "rectilinear":
+        yield from _curves(axes, names, detail)
+
+
+def _curves(axes: Axes, names: dict[str, str], detail: int) -> Iterator[str]:
+    """Say each line, but for the faint ones beside bold ones of the same colour."""
+    ends = [held.lines[1] for held in axes.containers if isinstance(held, ErrorbarContainer)]
+    bold = {_colour(line) for line in axes.lines if _opacity(line) >= FAINT}
     told = []
     for line in axes.lines:
-        is_faint = (line.get_alpha() or 1) < FAINT and to_hex(line.get_color()) in bold
-        if line.get_visible() and not is_faint and line not in inner:
-            told.append((line, _name(line, to_hex(line.get_color()), legend)))
+        is_faint = _opacity(line) < FAINT and _colour(line) in bold
+        if line.get_visible() and not is_faint and not any(line in part for part in ends):
+            told.append((line, _name(line, _colour(line), names)))
     sticks = [line for line, name in told if not name and len(line.get_xdata()) == 2
               and line.get_transform() == axes.transData]  # fmt: skip
     for line, name in told:
@@ -174,26 +170,35 @@ def _artists(axes: Axes, detail: int) -> Iterator[str]:
         yield f"{len(sticks)} short lines"
 
 
-def _legend(axes: Axes) -> dict[str, str]:
-    """Return colour -> name, of the legend and of the names at the ends of curves."""
-    names = {}
-    for text in axes.texts + [held for held in axes.artists if isinstance(held, Text)]:
-        if isinstance(text, EndLabel):
-            names[to_hex(text.get_color())] = plain(text.get_text())
+def _names_by_colour(axes: Axes) -> dict[str, str]:
+    """Return the names in the legend, and those at the ends of curves."""
+    written = [*axes.texts, *axes.artists]
+    ends = [text for text in written if isinstance(text, EndLabel)]
+    names = {to_hex(text.get_color()): plain(text.get_text()) for text in ends}
     if legend := axes.get_legend():
         for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
-            is_line = isinstance(handle, Line2D)
-            colour = handle.get_color() if is_line else getattr(handle, "get_facecolor", str)()
-            if is_line or np.size(colour) == 4:
-                names[to_hex(np.ravel(colour) if not is_line else colour)] = plain(text.get_text())
+            names[_colour(handle)] = plain(text.get_text())
     return names
 
 
-def _name(artist: Any, colour: str, legend: dict[str, str]) -> str:
+def _colour(artist: Any) -> str:
+    """Return the colour of a line, a bar or of the first point, as #rrggbb."""
+    if isinstance(artist, Line2D):
+        return to_hex(artist.get_color())
+    colours = to_rgba_array(artist.get_facecolor()) if hasattr(artist, "get_facecolor") else ()
+    return to_hex(colours[0]) if len(colours) else ""
+
+
+def _opacity(line: Line2D) -> float:
+    return 1.0 if line.get_alpha() is None else line.get_alpha()
+
+
+def _name(artist: Any, colour: str, names: dict[str, str]) -> str:
+    """Return what something is called: by itself, or where its colour has a name."""
     label = str(artist.get_label() or "")
     if label and not label.startswith("_"):
         return plain(label)
-    return legend.get(colour) or (legend.get(ink_of(colour).lower()) if colour else None) or ""
+    return names.get(colour) or (colour and names.get(ink_of(colour).lower())) or ""
 
 
 def _line(axes: Axes, line: Line2D, name: str, detail: int) -> str:
@@ -253,7 +258,7 @@ def _marks(axes: Axes, x: np.ndarray, y: np.ndarray, name: str) -> str:
     return f"{head}{len(x)} points, {', '.join(sides)}"
 
 
-def _bars(axes: Axes, bars: BarContainer, name: str, detail: int) -> str:
+def _bars(axes: Axes, bars: BarContainer, name: str) -> str:
     """Say what bars are called and how long they are."""
     is_upright = bars.orientation != "horizontal"
     axis = axes.xaxis if is_upright else axes.yaxis
