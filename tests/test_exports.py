@@ -1,5 +1,8 @@
 """The notebooks as web pages: every picture has its words, headings are in order."""
 
+import base64
+import importlib.util
+import io
 import os
 import re
 import shutil
@@ -12,6 +15,7 @@ from pathlib import Path
 import bs4
 import nbformat
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = ROOT / "tools" / "nbconvert"
@@ -98,3 +102,21 @@ def test_template_and_extension_are_installed_with_the_package():
     assert shared["tools/nbconvert/tutorial"] == "share/jupyter/nbconvert/templates/tutorial"
     assert shared["tutorial_lib/labextensions"] == "share/jupyter/labextensions"
     assert all((ROOT / source).exists() for source in shared)
+
+
+def test_saving_a_notebook_keeps_ids_and_words_and_drops_what_only_a_kernel_shows():
+    spec = importlib.util.spec_from_file_location("saving", ROOT / "tools/save_notebooks.py")
+    saving = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(saving)
+    view = nbformat.v4.new_output("display_data", {saving.WIDGET_VIEW: {}, "text/plain": "a bar"})
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "png")
+    data = {"image/png": base64.b64encode(pixel.getvalue()).decode()}
+    picture = nbformat.v4.new_output("display_data", data)
+    picture.metadata = {"image/png": {"alt": "one pixel"}}
+    cell = nbformat.v4.new_code_cell("picture", id="my-cell", outputs=[view, picture])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    saving.tidy(notebook)
+    assert notebook.cells[0].id == "my-cell"
+    (kept,) = notebook.cells[0].outputs
+    assert kept.metadata["image/png"]["alt"] == "one pixel"
