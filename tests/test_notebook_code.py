@@ -9,6 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from tutorial_lib.optimizers import OPTIMIZERS, Optimizer
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = [*sorted(FOLDER.glob("0*.ipynb")), *sorted(FOLDER.glob("solutions/0*.ipynb"))]
 NUM_STEPS = 20
+LEAST_WORDS = 40  # letters
+MOST_EMPTY = 12  # pictures of panels in which nothing has been run yet
 EXACT = {"rtol": 1e-12, "atol": 0.0}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -237,3 +240,37 @@ def test_a_wrong_rule_is_caught(name):
 def test_every_definition_of_a_name_is_found_not_only_the_last():
     tree = ast.parse("def f(): return 1\nx = undefined\ndef f(): return 2").body
     assert [f() for f in definitions(tree, "f")] == [1, 2]
+
+
+def cells_of(notebook: str) -> list[nbformat.NotebookNode]:
+    return nbformat.read(FOLDER / f"{notebook}.ipynb", as_version=4).cells
+
+
+def pictures_of(notebook: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the cell's id, the words and the bytes of each picture that is saved there."""
+    for cell in cells_of(notebook):
+        for output in cell.get("outputs", []):
+            if picture := output.get("data", {}).get("image/png"):
+                yield cell.id, output.metadata.get("image/png", {}).get("alt", ""), picture
+
+
+@pytest.mark.parametrize("notebook", TREES)
+def test_every_saved_picture_says_what_it_shows(notebook):
+    pictures_by_words: dict[str, str] = {}
+    for cell_id, words, picture in pictures_of(notebook):
+        assert len(words) >= LEAST_WORDS, f"{cell_id}: {words!r}"
+        first = pictures_by_words.setdefault(words, picture)
+        assert picture == first, f"{cell_id}: another picture has the same words: {words!r}"
+
+
+def test_most_pictures_tell_their_numbers():
+    words = [words for notebook in TREES for _, words, _ in pictures_of(notebook)]
+    assert len(words) > 80
+    without = [said for said in words if not re.search(r"\d", said)]
+    assert len(without) <= MOST_EMPTY, without
+
+
+def test_no_cell_has_the_id_of_another_in_any_notebook():
+    """A panel keeps its run under the id of its cell, and an exported page jumps to it."""
+    ids = Counter(cell.id for notebook in TREES for cell in cells_of(notebook))
+    assert [cell_id for cell_id, count in ids.items() if count > 1] == []
