@@ -5,6 +5,7 @@ const PANEL = ".tutorial-panel";
 const SETTLED_MS = 150; // a window that is being drawn larger is measured once
 const SPEAK_MS = 5000; // at least, from one thing that is spoken to the next
 const FIELDS = "input:not([type=checkbox]), select, textarea";
+const LOW_HERTZ = 220, LOWEST_HEARD = 0.01, HIGHEST_HEARD = 10; // a loss of 0.01 is an A
 const ENDED = ["restarting", "autorestarting", "terminating", "dead"]; // what a kernel may be
 
 /** Return the luminance, 0 to 1, of what an element stands on. */
@@ -52,7 +53,7 @@ function follow(model, names, signal, act) {
  *
  * noUiSlider says where the handle is, which is not the value where the slider is logarithmic.
  */
-function tellSlider(model, box, element, signal) {
+function tellNumberSlider(model, box, element, signal) {
   const handle = element.querySelector(".noUi-handle, .ui-slider-handle");
   if (!handle) return;
   const slider = element.querySelector(".noUi-target")?.noUiSlider;
@@ -99,12 +100,30 @@ function tellSlider(model, box, element, signal) {
   slider?.on("slide.tutorial", moves);
   slider?.on("update.tutorial", tell); // after noUiSlider's own words
   signal.addEventListener("abort", () => slider?.off(".tutorial"));
-  follow(model, "value min max disabled description", signal, tell);
-  if (field)
-    follow(field, "value", signal, () => {
-      moved = undefined;
-      tell();
-    });
+  follow(model, "min max disabled description", signal, tell);
+  follow(field ?? model, "value", signal, () => {
+    moved = undefined;
+    tell();
+  });
+}
+
+/** Let a slider over words, or over a range with a handle at each end, say what it shows. */
+function tellOtherSlider(model, box, element, signal) {
+  const handles = [...element.querySelectorAll(".noUi-handle")];
+  const slider = element.querySelector(".noUi-target")?.noUiSlider;
+  const readout = element.querySelector(".widget-readout");
+  const isRange = handles.length > 1;
+  const tell = () =>
+    handles.forEach((handle, end) =>
+      setAll(handle, {
+        "aria-label": nameOf(model, box) + (isRange ? [", from", ", to"][end] : ""),
+        "aria-valuetext": isRange ? slider.get()[end] : readout.textContent.trim(),
+        "aria-disabled": model.get("disabled"),
+      }),
+    );
+  slider?.on("update.tutorial", tell);
+  signal.addEventListener("abort", () => slider?.off(".tutorial"));
+  follow(model, "value index disabled description", signal, tell);
 }
 
 /** Say which of several buttons is pressed. */
@@ -122,7 +141,7 @@ function tellToggles(model, element, signal) {
 /** Say what a button does: an icon is no word. */
 function tellButton(model, element, signal) {
   const button = element.matches("button") ? element : element.querySelector("button");
-  follow(model, "description icon tooltip value", signal, () => {
+  follow(model, "description icon tooltip value disabled button_style", signal, () => {
     if (!button) return;
     hideIcons(button);
     if (!model.get("description")) setAll(button, { "aria-label": nameOf(model) });
@@ -153,7 +172,8 @@ function tellProgress(model, element, signal) {
 /** Give a control of ipywidgets the names, values and states that it does not tell by itself. */
 function tellControl(model, box, element, signal) {
   const kind = model.get("_view_name");
-  if (/SliderView$/.test(kind)) tellSlider(model, box, element, signal);
+  if (/^(Int|Float|FloatLog)SliderView$/.test(kind)) tellNumberSlider(model, box, element, signal);
+  else if (/SliderView$/.test(kind)) tellOtherSlider(model, box, element, signal);
   else if (kind === "ToggleButtonsView") tellToggles(model, element, signal);
   else if (/ButtonView$/.test(kind)) tellButton(model, element, signal);
   else if (kind === "ProgressView") tellProgress(model, element, signal);
@@ -201,12 +221,12 @@ function whenEnded(top, signal, act) {
   const { kernel } = top.widget_manager; // JupyterLab's, Notebook's and Voila's have it
   const onStatus = (_, status) => ENDED.includes(status) && act();
   const onLive = () => top.comm_live || act();
-  kernel?.statusChanged.connect(onStatus); // ipywidgets itself hears of "restarting" alone
-  kernel?.disposed.connect(act);
+  kernel?.statusChanged?.connect(onStatus); // ipywidgets itself hears of "restarting" alone
+  kernel?.disposed?.connect(act);
   top.on("comm_live_update", onLive);
   signal.addEventListener("abort", () => {
-    kernel?.statusChanged.disconnect(onStatus);
-    kernel?.disposed.disconnect(act);
+    kernel?.statusChanged?.disconnect(onStatus);
+    kernel?.disposed?.disconnect(act);
     top.off("comm_live_update", onLive);
   });
 }
@@ -223,8 +243,8 @@ function keepKeys(root, signal) {
   window.addEventListener(
     "keydown", // before JupyterLab and Notebook 7 hear it, at the document
     (event) => {
-      if (root.contains(event.target))
-        root.toggleAttribute("data-lm-suppress-shortcuts", isControls(event));
+      if (root.contains(event.target)) // of what is around it, it would be read too late
+        event.target.toggleAttribute("data-lm-suppress-shortcuts", isControls(event));
     },
     { capture: true, signal },
   );
@@ -284,6 +304,49 @@ function keepTable(root, signal) {
   );
 }
 
+/** Let a curve be heard while it is drawn, if somebody asks: its pitch falls with the loss. */
+function keepTone(model, el, signal) {
+  if (!model.get("can_be_heard")) return;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "tutorial-hear", textContent: "Hear it" });
+  button.title = "The loss as a tone while it trains: an octave for each power of ten";
+  setAll(button, { "aria-pressed": false });
+  el.append(button);
+  let audio, tone, volume;
+
+  function sound() {
+    if (!audio) return;
+    const loss = model.get("loss");
+    const octaves = Math.log10(Math.min(Math.max(loss, LOWEST_HEARD), HIGHEST_HEARD)) + 2;
+    if (loss > 0) tone.frequency.setTargetAtTime(LOW_HERTZ * 2 ** octaves, audio.currentTime, 0.05);
+    volume.gain.setTargetAtTime(loss > 0 ? 0.05 : 0, audio.currentTime, 0.05);
+  }
+
+  function hush() {
+    audio?.close();
+    audio = undefined;
+  }
+
+  button.addEventListener("click", () => {
+    if (audio) hush();
+    else {
+      audio = new AudioContext();
+      [tone, volume] = [audio.createOscillator(), audio.createGain()];
+      volume.gain.value = 0;
+      tone.connect(volume).connect(audio.destination);
+      tone.start();
+    }
+    setAll(button, { "aria-pressed": Boolean(audio) });
+    model.set("hears", Boolean(audio));
+    model.save_changes();
+  });
+  model.on("change:loss", sound);
+  signal.addEventListener("abort", () => {
+    hush();
+    model.off("change:loss", sound);
+  });
+}
+
 function render({ model, el }) {
   const ending = new AbortController(), { signal } = ending;
   el.classList.add("tutorial-page");
@@ -293,6 +356,7 @@ function render({ model, el }) {
   const panel = () => el.closest(PANEL);
   const picture = () => panel()?.querySelector(":scope > img");
   const speak = speaker(spoken, signal);
+  keepTone(model, el, signal);
   let timer;
 
   function measure() {
