@@ -127,7 +127,8 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
 
     def picture(self) -> Picture:
         """Return pad and answer as a plain picture, which stays when the kernel is gone."""
-        return Picture(self._png(), width=700, alt=self.words)
+        nothing = "" if self.drawing else "An empty pad. "
+        return Picture(self._png(), width=700, alt=f"{nothing}{self.words}")
 
     def close(self) -> None:
         """Give the widget back."""
