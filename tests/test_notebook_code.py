@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = [*sorted(FOLDER.glob("0*.ipynb")), *sorted(FOLDER.glob("solutions/0*.ipynb"))]
 NUM_STEPS = 20
 LEAST_WORDS = 40  # letters
-MOST_EMPTY = 12  # pictures of panels in which nothing has been run yet
+EMPTY = ("An empty picture", "An empty pad")
 EXACT = {"rtol": 1e-12, "atol": 0.0}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -259,15 +259,11 @@ def test_every_saved_picture_says_what_it_shows(notebook):
     pictures_by_words: dict[str, str] = {}
     for cell_id, words, picture in pictures_of(notebook):
         assert len(words) >= LEAST_WORDS, f"{cell_id}: {words!r}"
+        if words.startswith(EMPTY):
+            continue
         first = pictures_by_words.setdefault(words, picture)
         assert picture == first, f"{cell_id}: another picture has the same words: {words!r}"
-
-
-def test_most_pictures_tell_their_numbers():
-    words = [words for notebook in TREES for _, words, _ in pictures_of(notebook)]
-    assert len(words) > 80
-    without = [said for said in words if not re.search(r"\d", said)]
-    assert len(without) <= MOST_EMPTY, without
+        assert re.search(r"\d", words), f"{cell_id}: no number in {words!r}"
 
 
 def test_no_cell_has_the_id_of_another_in_any_notebook():
