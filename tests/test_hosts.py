@@ -108,7 +108,7 @@ def installed(host: Host) -> dict[str, str]:
 
 
 def complaints_on(host: Host) -> set[str]:
-    return {line for line in host.pip("check").splitlines()} - {"No broken requirements found."}
+    return set(host.pip("check").splitlines()) - {"No broken requirements found."}
 
 
 def run_on(host: Host, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
