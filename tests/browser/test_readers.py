@@ -1,7 +1,6 @@
 """Whoever listens, or has no mouse, gets all of a panel: WCAG 2.2 AA, by axe-core and by hand."""
 
 import itertools
-import json
 import os
 import re
 import signal
@@ -9,7 +8,14 @@ import signal
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab_page import errors, open_notebook, run_all, save_notebook, turn_learning_rate
+from lab_page import (
+    errors,
+    open_notebook,
+    run_all,
+    save_notebook,
+    turn_learning_rate,
+    write_number,
+)
 from playwright.sync_api import Locator, Page, expect
 
 from tutorial_lib.panels import controls
@@ -30,6 +36,16 @@ LABS = (
     "plane_panel(LossPlane(panel.last_run.model, data.validation), size=5, num_steps=3)",
     "inside_panel(data)",
     "DigitPad(lambda: panel.last_run.model)",
+    """import ipywidgets as widgets
+from tutorial_lib.panels import PlayPanel
+PlayPanel("of a learner's own", lambda axes, **values: f"It shows {values}.", {
+    "rate": widgets.FloatLogSlider(value=0.01, min=-4, max=0, description="rate"),
+    "span": widgets.FloatRangeSlider(value=(2, 5), description="span"),
+    "when": widgets.SelectionSlider(options=["now", "later"], description="when"),
+    "what": widgets.ToggleButtons(options=["loss", "score"], description="what"),
+    "kind": widgets.RadioButtons(options=["one", "other"], description="kind"),
+    "count": widgets.BoundedIntText(3, description="count"),
+    "smooth": widgets.Checkbox(description="smooth")})""",
 )
 FIRST = """import os
 from tutorial_lib import Hyperparameters, load_digits
@@ -48,6 +64,7 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations", "passes"],
 }
+AXE = "([panels, rules]) => axe.run({include: panels.split(', ')}, rules)"
 IS_NAMED = """panel => [...panel.querySelectorAll(
     "input, select, textarea, button, [role=slider], [role=progressbar], canvas")]
     .filter(part => !part.getAttribute("aria-label") && !part.textContent.trim()
@@ -61,6 +78,14 @@ FOCUSED = """() => {
     const at = document.activeElement;
     return (at.getAttribute("role") ?? at.localName) + " "
         + (at.getAttribute("aria-label") || at.labels?.[0]?.innerText || at.innerText.trim());
+}"""
+PITCHES = """() => {
+    window.pitches = [];
+    const set = AudioParam.prototype.setTargetAtTime;
+    AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
+        if (value > 1) window.pitches.push(value);
+        return set.call(this, value, ...rest);
+    };
 }"""
 LISTEN = """region => {
     window.heard = [[performance.now(), region.textContent]];
@@ -88,28 +113,40 @@ def training(notebook: Page) -> Locator:
     return notebook.locator(".tutorial-panel").first
 
 
+def serious(page: Page, panels: str) -> tuple[list[tuple], dict[str, int]]:
+    """Return what axe finds serious or critical, and how many elements passed each rule."""
+    found = page.evaluate(AXE, [panels, RULES])
+    told = [
+        (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"]])
+        for one in found["violations"]
+    ]
+    print(f"{len(told)} violations, {len(found['passes'])} rules passed")
+    passed = {rule["id"]: len(rule["nodes"]) for rule in found["passes"]}
+    return [one for one in told if one[1] in ("serious", "critical")], passed
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
-def test_axe_finds_nothing_serious_in_any_panel(notebook: Page, theme: str, tmp_path) -> None:
-    notebook.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
-    )
+def test_axe_finds_nothing_serious_in_any_panel(
+    notebook: Page, training: Locator, theme: str
+) -> None:
+    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    notebook.evaluate(change, theme)
     is_light = str("Light" in theme).lower()
     expect(notebook.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
+    optimizer = training.get_by_role("combobox", name="optimizer")
+    optimizer.select_option("sgd")
+    expect(training.get_by_text("sgd has no momentum.")).to_be_visible()
+    write_number(training, "learning rate", "-1")
+    expect(training.get_by_role("alert").first).to_contain_text("learning rate must be")
     expect(notebook.locator(PANELS)).to_have_count(len(LABS) + 1)
-    found = notebook.evaluate(
-        "([panels, rules]) => axe.run({include: panels.split(', ')}, rules)",
-        [PANELS, RULES],
-    )
-    (tmp_path / "axe.json").write_text(json.dumps(found))
-    told = [
-        (violation["id"], violation["impact"], [node["html"][:200] for node in violation["nodes"]])
-        for violation in found["violations"]
-    ]
-    print(f"{theme}: {len(told)} violations, {len(found['passes'])} rules passed")
-    assert [one for one in told if one[1] in ("serious", "critical")] == []
-    looked_at = {rule["id"]: len(rule["nodes"]) for rule in found["passes"]}
-    assert looked_at["color-contrast"] > 50  # it has truly looked
-    assert looked_at["aria-input-field-name"] > 40
+
+    found, passed = serious(notebook, PANELS)
+    assert found == []
+    assert passed["color-contrast"] > 50  # it has truly looked
+    assert passed["aria-input-field-name"] > 40
+    optimizer.select_option("momentum")
+    write_number(training, "learning rate", "0.01")
+    expect(training.get_by_text("learning rate must be")).to_have_count(0)
 
 
 def test_every_control_of_every_panel_has_a_name(notebook: Page) -> None:
@@ -148,6 +185,26 @@ def test_a_value_with_a_unit_is_told_with_it(training: Locator) -> None:
     expect(handle).to_have_attribute("aria-valuetext", "100 images")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("rate", "0.0100"),
+        ("span, from", "2"),
+        ("span, to", "5"),
+        ("when", "now"),
+    ],
+)
+def test_a_plain_slider_says_what_its_readout_shows(notebook: Page, name: str, said: str) -> None:
+    handle = notebook.locator(".tutorial-panel").last.get_by_role("slider", name=name)
+    expect(handle).to_have_attribute("aria-valuetext", said)
+
+
+def test_of_several_buttons_it_is_told_which_is_pressed(notebook: Page) -> None:
+    group = notebook.locator(".tutorial-panel").last.get_by_role("group", name="what")
+    group.get_by_role("button", name="score").click()
+    expect(group.get_by_role("button", pressed=True)).to_have_text("score")
+
+
 def test_a_picture_tells_its_numbers(training: Locator) -> None:
     expect(training.locator("> img")).to_have_attribute("alt", re.compile("smoothed loss from"))
 
@@ -183,6 +240,7 @@ def test_t_shows_the_curve_as_a_table_and_escape_goes_back(
     expect(training.get_by_role("region")).to_be_focused()
     expect(table.get_by_role("columnheader", name="loss", exact=True)).to_be_visible()
     expect(table.get_by_role("rowheader", name="1", exact=True)).to_be_visible()
+    assert serious(notebook, ".tutorial-table")[0] == []
     training.screenshot(path=tmp_path / "table.png")
     notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
     training.get_by_role("button", name="Copy the table").click()
@@ -206,16 +264,21 @@ def test_t_in_a_field_is_a_letter(training: Locator, notebook: Page) -> None:
     expect(training.get_by_role("table")).to_have_count(0)
 
 
-def test_a_run_is_spoken_each_five_seconds_at_most_and_its_end_always(
+def test_a_run_is_heard_in_words_each_five_seconds_and_as_a_tone_and_its_end_always(
     training: Locator, notebook: Page
 ) -> None:
     training.locator(".tutorial-spoken").evaluate(LISTEN)
-    training.get_by_role("button", name="Train").click()
+    notebook.evaluate(PITCHES)
+    training.get_by_role("button", name="Hear it").click()
+    training.get_by_role("button", name="Train", exact=True).click()
     spoken = training.locator(".tutorial-spoken")
     expect(spoken).to_contain_text("Training: epoch", timeout=20_000)
     notebook.wait_for_function("() => window.heard.length > 2", timeout=30_000)
-    training.get_by_role("button", name="Stop").click()
+    training.get_by_role("button", name="Stop", exact=True).click()
     expect(spoken).to_contain_text("Stopped:", timeout=15_000)
+    training.get_by_role("button", name="Hear it", pressed=True).click()
+    pitches = notebook.evaluate("() => window.pitches")
+    assert 220 <= min(pitches) < max(pitches) < 1760  # it has fallen with the loss
     heard = notebook.evaluate("() => window.heard")[1:]
     times, words = zip(*heard, strict=True)
     print([(round(time / 1000, 1), text[:60]) for time, text in heard])
@@ -237,7 +300,8 @@ def test_a_kernel_that_died_while_nothing_ran_is_told(notebook: Page, tmp_path) 
     ended = notebook.locator(".tutorial-end").filter(visible=True)
     expect(ended).to_have_count(0)
     os.kill(pid, signal.SIGKILL)
-    expect(ended).to_have_count(len(LABS), timeout=20_000)  # the pad has no page of a panel
+    panels = notebook.locator(".tutorial-panel").count()
+    expect(ended).to_have_count(panels, timeout=20_000)
     expect(ended.first).to_have_text(
         "The kernel has ended or was restarted. Buttons and sliders do nothing any more: "
         "run the cell again; Restore takes up the run where it was saved."

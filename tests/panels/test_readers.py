@@ -9,12 +9,14 @@ from tutorial_lib import Hyperparameters
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
 from tutorial_lib.panels import PlayPanel, TrainingPanel, controls, live
 from tutorial_lib.panels.live import SPOKEN_SECONDS, LivePanel
+from tutorial_lib.panels.page import PanelPage
 from tutorial_lib.panels.table_shelf import table_html
 from tutorial_lib.pictures import curve_in_words, curve_table
 from tutorial_lib.pictures.curve import CurveSeries
 from tutorial_lib.pictures.curve_words import MAX_CHANGES, MAX_ROWS
 from tutorial_lib.table import Table
 
+NAN = float("nan")
 ERROR = ShownMetric("mean absolute error", "mean_absolute_error", is_share=False)
 
 
@@ -115,7 +117,7 @@ def test_a_curve_without_a_step_has_words_and_a_table(runs):
 
 
 def test_a_score_that_is_no_number_is_left_out():
-    run = run_of(2, scores=(float("nan"), 3.5))
+    run = run_of(2, scores=(NAN, 3.5))
     assert "Held-out mean absolute error 3.50." in curve_in_words([run], ERROR)
 
 
@@ -171,3 +173,25 @@ def test_a_panel_that_is_closed_leaves_no_table_behind(few):
 
 def test_a_batch_size_is_told_with_its_unit():
     assert controls.batch_size_slider(32, 4000, unit="wines").unit == "wines"
+
+
+@pytest.mark.parametrize(("hears", "loss", "sounds"), [(0, 2.5, 0), (1, 2.5, 2.5), (1, NAN, 0)])
+def test_a_loss_is_handed_on_as_a_tone_where_somebody_listens(hears, loss, sounds):
+    page = PanelPage(hears=bool(hears))
+    page.sound(loss)
+    assert page.loss == sounds
+    page.close()
+
+
+def test_the_tone_of_a_run_ends_with_it(few):
+    panel = TrainingPanel(few, settings=Hyperparameters(epochs=1000, batch_size=10))
+    panel.page.hears = True
+    panel.train()
+    panel._session.join(0.1)
+    panel.refresh()
+    assert 0 < panel.page.loss < 4
+    panel.stop()
+    panel._session.join()
+    panel.refresh()
+    assert panel.page.loss == 0
+    panel.close()

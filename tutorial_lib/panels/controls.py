@@ -24,8 +24,8 @@ MOMENTUM_WORDS = (
 ON_RELEASE = {"continuous_update": False}  # one change when the hand lets go, not fifty before
 ON_DRAG = {"continuous_update": True}
 DOUBLE_CLICK_SECONDS = 0.4
-ALERT_COLOUR = "var(--jp-error-color1, #c62828)"  # readable in the dark theme, too
-NOTE_COLOUR = "var(--jp-ui-font-color2, #616161)"
+ALERT_COLOUR = "var(--tutorial-alert, var(--jp-error-color1, #c62828))"  # see page.css
+NOTE_COLOUR = "var(--tutorial-note, var(--jp-ui-font-color2, #616161))"
 ROW_LAYOUT = {"flex_flow": "row wrap", "align_items": "center", "max_width": "900px"}
 
 

@@ -363,6 +363,7 @@ function render({ model, el }) {
     const width = panel()?.clientWidth;
     if (!width) return; // it is hidden, or not there yet
     const told = { width, dots: window.devicePixelRatio, dark: groundOf(panel()) < 0.4 };
+    panel().classList.toggle("tutorial-dark", told.dark);
     if (JSON.stringify(told) === JSON.stringify(model.get("screen"))) return;
     model.set("screen", told);
     model.save_changes();

@@ -30,6 +30,16 @@ class PanelPage(anywidget.AnyWidget):
     picture_words = traitlets.Unicode(help="what the picture shows").tag(sync=True)
     spoken = traitlets.Unicode(help="the state, for those who listen").tag(sync=True)
     ended_words = traitlets.Unicode(help="to be said once the kernel has ended").tag(sync=True)
+    can_be_heard = traitlets.Bool(help="whether the picture is a curve, offered as a tone").tag(
+        sync=True
+    )
+    hears = traitlets.Bool(help="whether somebody has asked for that").tag(sync=True)
+    loss = traitlets.Float(help="where the curve ends; 0 is silence").tag(sync=True)
+
+    def sound(self, loss: float) -> None:
+        """Let a loss be heard, if somebody has asked for it; what is no number is silence."""
+        if self.hears:
+            self.loss = loss if math.isfinite(loss) else 0.0
 
 
 def screen_of(told: Mapping[str, Any]) -> Screen:

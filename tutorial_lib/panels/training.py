@@ -101,6 +101,7 @@ class TrainingPanel(LivePanel):
         self._has_looked = False  # at what could be restored
         file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
+        self.page.can_be_heard = True
         on_save = self.later(self._show)
         own = own_autosave(self.own_file, on_save)
         self._autosave = own if file is None else Autosave(file, moves_aside=True, on_save=on_save)
@@ -354,6 +355,7 @@ class TrainingPanel(LivePanel):
             if state in ("stopped", "finished", "failed"):
                 self._close_run_soon()
         self._show(state)
+        self.page.sound(self._display.progress.smoothed_loss if state == "running" else 0)
 
     def _end(self, *, draw: bool = True) -> None:
         """Stop the present run, if any, and take in its end."""
