@@ -153,7 +153,8 @@ def candidates(version: str) -> Iterator[str]:
 def uv(*arguments: object, check: bool = True) -> str:
     """Return what the uv of this Python prints."""
     command = [sys.executable, "-m", "uv", "--no-config", "--quiet", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=check)
+    kept = {"stdout": subprocess.PIPE, "stderr": None if check else subprocess.DEVNULL}
+    done = subprocess.run(command, cwd=ROOT, text=True, check=check, **kept)
     return done.stdout.strip()
 
 
