@@ -12,7 +12,7 @@ def crowded_curve(labels: Sequence[str], *, num_held_out: int = 100_000) -> Live
     shown = ShownMetric("a metric of my very own", "metric", is_share=False)
     curve = LiveCurve(1000, num_held_out, noun="examples of some kind", shown=shown)
     for number, label in enumerate(labels):
-        curve.begin(label, epochs=10_000 if number == 0 else 3)
+        curve.begin(label, epochs=10_000 if len(labels) == 1 else 3)
         curve.add(_step(step, 20_000 / step) for step in range(1, 301))
         scores = [EvaluationRecord(300, 2, 3000, 1.0, metric=value) for value in (-1e-5, 12_345.6)]
         curve.add(scores)

@@ -78,7 +78,7 @@ class LivePanel(WithPicture, widgets.VBox):
         layout = {"width": f"{PAPER.width}px", "max_width": "100%"}
         self.image = widgets.Image(format="png", layout=layout)
         self.page, self.screen = PanelPage(), PAPER
-        self._draws_soon, self._rests_until = False, 0.0  # seconds of a clock
+        self._rests_until = 0.0  # from drawing for other screens; seconds of a clock
         self._headline, self._speaks_at = "", 0.0  # what was spoken last, and when to speak again
         self._words = name
         self._main_thread = MainThread()
@@ -181,18 +181,15 @@ class LivePanel(WithPicture, widgets.VBox):
 
     def _see_screen(self) -> None:
         """Draw for the screen that the page says the panel is on now, soon and once."""
-        if self._draws_soon or screen_of(self.page.screen) == self.screen:
-            return
         loop = self._main_thread.loop
         if loop is None:
             self._draw_for_screen()
         else:
-            self._draws_soon = True  # whatever the page says until then
             loop.call_later(self._rests_until - time.monotonic(), self._draw_for_screen)
 
     def _draw_for_screen(self) -> None:
-        self._draws_soon, screen = False, screen_of(self.page.screen)
-        if screen == self.screen or self.comm is None:  # it is back, or the panel closed
+        screen = screen_of(self.page.screen)
+        if screen == self.screen or self.comm is None:  # drawn already, or the panel closed
             return
         start = time.monotonic()
         self.screen = screen

@@ -485,10 +485,10 @@ class LiveCurve:
         places: list[tuple[int | None, str]] = []
         for x, text, _ in marks:
             start, room = x * scale, text_width(text, MARK_SIZE) + BETWEEN
-            side = "right" if start + room > width and start >= room else "left"
+            side = "right" if start + room > width else "left"
             start -= room if side == "right" else 0
-            end = start + room
-            free = (all(start >= there or end <= here for here, there in row) for row in taken)
+            end, rows = start + room, taken if start >= 0 else []  # or it has room on neither side
+            free = (all(start >= there or end <= here for here, there in row) for row in rows)
             row = next((number for number, is_free in enumerate(free) if is_free), None)
             if row is not None:
                 taken[row].append((start, end))

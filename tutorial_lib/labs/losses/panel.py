@@ -42,7 +42,9 @@ def softmax_panel(num_classes: int = 10) -> PlayPanel:
         "smoothing": play_slider("smoothing", 0.0, 0, 0.5, smoothing, step=0.01),
     }
     boxes = (0.05, 0.13, 0.255, 0.78), (0.37, 0.13, 0.255, 0.78), (0.76, 0.13, 0.225, 0.78)
-    return PlayPanel("softmax and cross-entropy", _draw_softmax, by_name, boxes=boxes)
+    narrow = (0.18, 0.725, 0.79, 0.236), (0.18, 0.392, 0.79, 0.236), (0.18, 0.059, 0.79, 0.236)
+    looks = {"boxes": boxes, "narrow_boxes": narrow, "narrow_size": (6.3, 8)}
+    return PlayPanel("softmax and cross-entropy", _draw_softmax, by_name, **looks)
 
 
 def _logit_slider(index: int) -> NumberControl:

@@ -36,7 +36,12 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
         descents: Name -> way; an optimizer has the same colour in every picture.
     """
     left, right = pair
-    left.imshow(_map_of(surface), extent=(*surface.xlim, *surface.ylim), aspect="auto", zorder=0)
+    left.imshow(
+        _map_of(surface, left.figure.dpi),
+        extent=(*surface.xlim, *surface.ylim),
+        aspect="auto",
+        zorder=0,
+    )
     ends, far = [], 10 * max(map(abs, (*surface.xlim, *surface.ylim)))
     ways = {name: np.clip(np.nan_to_num(way.points), -far, far) for name, way in descents.items()}
     draw_ways(left, ways, surface.lowest)
@@ -72,13 +77,13 @@ def _set_decades(axes: Axes) -> None:
 
 
 @cache
-def _map_of(surface: Surface) -> np.ndarray:
-    """Return contour lines of a surface, drawn once: (rows, columns, 4) uint8."""
+def _map_of(surface: Surface, dpi: float) -> np.ndarray:
+    """Return contour lines of a surface, drawn once for each kind of screen: (H, W, 4) uint8."""
     x, y = torch.linspace(*surface.xlim, 201), torch.linspace(*surface.ylim, 201)
     heights = surface.height(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1))  # (201, 201)
     top = math.log10(float(heights.max()))
     with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(3.6, 3.0), dpi=100, layout="none")
+        figure = Figure(figsize=(3.6, 3.0), dpi=dpi, layout="none")
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.axis("off")

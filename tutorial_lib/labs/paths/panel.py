@@ -40,7 +40,9 @@ def paths_panel() -> PlayPanel:
         "start_y": _start_slider("start, weight 2", first.start[1], first.ylim),
     }
     boxes = (0.07, 0.12, 0.367, 0.8), (0.536, 0.12, 0.294, 0.8)
-    return PathsPanel("ways down a surface", _draw, by_name, boxes=boxes, size=(9, 3.8))
+    looks = {"boxes": boxes, "size": (9, 3.8), "narrow_size": (6.3, 7)}
+    looks["narrow_boxes"] = (0.145, 0.566, 0.83, 0.387), (0.145, 0.066, 0.61, 0.387)
+    return PathsPanel("ways down a surface", _draw, by_name, **looks)
 
 
 class PathsPanel(PlayPanel):
