@@ -27,6 +27,26 @@ def check_curve(path: Path, *, beside: Iterable[Path]) -> Path:
     if path.suffix != ".png":
         raise ValueError(f"curve must name a .png file; got {str(path)!r}")
     try:
+        return check_picture(path, beside=beside)
+    except ValueError as error:
+        raise ValueError(f"the curve cannot be drawn into {path}: {error}") from error
+
+
+def check_picture(path: Path, *, beside: Iterable[Path] = ()) -> Path:
+    """Refuse a path where no picture can be written; nothing is changed.
+
+    Args:
+        beside: Files that are written, too, or read.
+
+    Returns:
+        The file that is meant: a user's folder for ~, what a link points to for a link.
+
+    Raises:
+        ValueError: It says why.
+    """
+    if path.suffix != ".png":
+        raise ValueError("its name must end in .png")
+    try:
         there = Path(os.path.realpath(path.expanduser()))
         if any(_is_same_file(there, other) for other in beside):
             raise ValueError("that is the file of the run; name another one")
@@ -35,9 +55,8 @@ def check_curve(path: Path, *, beside: Iterable[Path]) -> Path:
             raise ValueError(f"that is {words}, which stays as it is; name another file")
         if not os.access(next(f for f in there.parents if f.exists()), os.W_OK):
             raise ValueError("its folder cannot be written to")
-    except (OSError, RuntimeError, ValueError) as error:
-        words = getattr(error, "strerror", None) or error
-        raise ValueError(f"the curve cannot be drawn into {path}: {words}") from error
+    except (OSError, RuntimeError) as error:
+        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
     return there
 
 
