@@ -43,6 +43,11 @@ def in_ipython() -> bool:
     return get_ipython() is not None
 
 
+def in_kernel() -> bool:
+    """Say whether a front end shows widgets, rather than a terminal lines."""
+    return hasattr(get_ipython(), "kernel")
+
+
 def _file_of(cell: str, number: int) -> Path | None:
     """Name a file in the folder that TUTORIAL_RUNS_DIR names, or in one among the user's data."""
     notebook = os.environ.get("JPY_SESSION_NAME")  # Jupyter Server sets it for each kernel

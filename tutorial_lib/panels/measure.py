@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tutorial_lib.engine import Session, current_session, hold_other_session
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.cells import in_kernel
 from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.pictures import MUTED, PAPER, STYLE, Picture, Screen, Size, png_of, size_on
 
@@ -79,7 +80,8 @@ class MeasurePanel(LivePanel):
         """Measure here and now, drawing as it goes; returns the records.
 
         Stop is not heard meanwhile; an interrupt of the kernel ends it gracefully. An error in
-        the measurement is raised.
+        the measurement is raised. Where no picture can be seen, in a terminal or a script, it
+        prints what is to be seen.
         """
         controls.check_all(self.controls, values)
         with self.holding_kernel():
@@ -89,6 +91,8 @@ class MeasurePanel(LivePanel):
             self._wait()
         if self._session.error is not None:
             raise self._session.error
+        if not in_kernel():
+            print(self._words)
         return self.records
 
     def picture_in_words(self) -> str:

@@ -19,12 +19,14 @@ from tutorial_lib.engine import (
     hold_other_session,
     in_background,
     is_synchronized,
+    monitor,
     script_of,
     warm_up,
     with_accuracy,
 )
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.autosave import Autosave, named_file, own_autosave
+from tutorial_lib.panels.cells import in_kernel
 from tutorial_lib.panels.code_box import CodeShelf
 from tutorial_lib.panels.live import LivePanel
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
@@ -36,6 +38,7 @@ from tutorial_lib.pictures import PAPER, Picture, curve_in_words, curve_table
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
 TABLE, HIDE_TABLE = "Table", "Hide table"
+STEPS_A_LINE = 100  # where run() prints
 REST_SECONDS = 1.0  # so long nothing has to move before the number of threads is measured
 MEASURE_SECONDS = 0.5  # so long a picture waits until a run knows its number of threads
 CLOSE_SECONDS = 5.0  # so long a panel that is closed waits for the step being taken
@@ -209,7 +212,8 @@ class TrainingPanel(LivePanel):
 
         The same as Train, for scripts and for cells that should wait, so Pause and Stop are not
         heard. An interrupt of the kernel ends the run gracefully, and so does a loss that is no
-        longer a number.
+        longer a number. Where no picture can be seen, in a terminal or a script, it prints
+        LossMonitor's lines.
 
         Args:
             settings: Fields of Hyperparameters; the others are as the controls say.
@@ -332,6 +336,8 @@ class TrainingPanel(LivePanel):
         records = with_accuracy(run, self.data.held_out)
         by = "code" if self.holds_kernel else "hand"
         records = self._autosave.begin(run, records, started_by=by)
+        if self.holds_kernel and not in_kernel():
+            records = monitor(records, per_print_times=STEPS_A_LINE, run=run)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
 
     def is_active(self) -> bool:
