@@ -381,6 +381,13 @@ def test_the_code_is_laid_out_and_hide(panel):
     assert (panel.code_shelf.code, panel.code_button.description) == ("", "Copy as code")
 
 
+def test_the_code_is_there_in_a_plain_field_too_for_pages_that_load_no_script(panel):
+    panel.show_code()
+    _, plain = panel.code_shelf.children
+    hint, area = plain.children
+    assert (area.value, "Ctrl-C" in hint.value) == (panel.code(), True)
+
+
 def test_a_new_run_puts_the_code_of_the_old_one_away(panel):
     panel.show_code()
     panel.run(epochs=1)

@@ -8,6 +8,8 @@ import traitlets
 
 from tutorial_lib.panels import controls
 
+BY_HAND = "To copy: click into the script, then Ctrl-A and Ctrl-C, or Cmd-A and Cmd-C."
+
 
 class CodeBox(anywidget.AnyWidget):
     """Text that can be read, selected and copied, with a button that copies it."""
@@ -17,6 +19,19 @@ class CodeBox(anywidget.AnyWidget):
     _css = Path(__file__).with_name("code_box.css").read_text(encoding="utf-8")
 
     code = traitlets.Unicode().tag(sync=True)
+
+
+class PlainCode(widgets.VBox):
+    """The same text for a page that cannot load the box's script: VS Code without a network, say.
+
+    The box's own style hides it, which comes with that script.
+    """
+
+    def __init__(self, code: str) -> None:
+        rows = code.rstrip().count("\n") + 2
+        area = widgets.Textarea(code, rows=rows, layout={"width": "100%"}, tooltip="The script")
+        super().__init__([widgets.HTML(BY_HAND), area])
+        self.add_class("code-plain")
 
 
 class CodeShelf(widgets.VBox):
@@ -30,6 +45,7 @@ class CodeShelf(widgets.VBox):
     def show(self, code: str) -> None:
         """Show a script instead of the one that is there; "" shows none."""
         before = self.children
-        self.children = [CodeBox(code=code)] if code else ()  # most panels never show one
+        # Most panels never show one.
+        self.children = [CodeBox(code=code), PlainCode(code)] if code else ()
         for box in before:
             controls.close_all(box)
