@@ -56,9 +56,11 @@ function bar(name) {
 
 function render({ model, el }) {
   el.classList.add("digit-pad");
-  el.dataset.lmSuppressShortcuts = "true"; // keys pressed here are not JupyterLab's,
-  el.addEventListener("keydown", (event) => event.stopPropagation()); // nor its notebook's
   el.innerHTML = MARKUP;
+  // Keys pressed here are not JupyterLab's: it reads the mark of what has the focus alone,
+  for (const part of [el, ...el.querySelectorAll("button, select")])
+    part.dataset.lmSuppressShortcuts = "true";
+  el.addEventListener("keydown", (event) => event.stopPropagation()); // nor its notebook's
   const paper = el.querySelector(".digit-pad-paper");
   const clear = el.querySelector(".digit-pad-clear");
   const preset = el.querySelector(".digit-pad-preset");
