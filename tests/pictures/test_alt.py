@@ -93,6 +93,14 @@ def test_what_draws_on_axes_may_say_it_better(figure, axes):
     assert alt_of(figure).endswith(" 32 images: 1.50 on 2 (0.50). 64 images: 0.62 on 2 (0.50).")
 
 
+def test_errors_and_squared_errors_are_told_apart(figure):
+    one, other = figure.subplots(1, 2)
+    pictures.draw_errors(one, torch.tensor([1.0, 5.0]), torch.tensor([0.5, 2.0]))
+    pictures.draw_errors(other, torch.tensor([5.0]), torch.tensor([2.0]), squares=True)
+    assert "2: true value 2, guess 5, error 3. Right" in alt_of(figure)
+    assert alt_of(figure).endswith("1: true value 2, guess 5, squared error 9.")
+
+
 def test_axes_side_by_side_and_below_each_other_are_told_apart(figure):
     for axes, title in zip(figure.subplots(1, 2), ("one", "two"), strict=True):
         axes.set_title(title)

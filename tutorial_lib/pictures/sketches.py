@@ -78,6 +78,12 @@ def draw_errors(axes: Axes, output: Tensor, target: Tensor, *, squares: bool = F
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(False)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=2, frameon=False)
+    power, name = (2, "squared error") if squares else (1, "error")
+    told = (
+        f"{number}: true value {truth:g}, guess {guess:g}, {name} {abs(guess - truth) ** power:g}"
+        for number, (guess, truth) in enumerate(zip(guesses, truths, strict=True), start=1)
+    )
+    axes.set_label(f"Elements of a guess. {'; '.join(told)}")  # for those who do not see it
 
 
 def draw_loss_and_slope(
