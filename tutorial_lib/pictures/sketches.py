@@ -288,7 +288,8 @@ def draw_step_shares(
     told = (
         f"{size} images: "
         + ", ".join(
-            f"{whole[key] / whole[1, size]:.2f} on {key[0]} ({compute[key] / whole[1, size]:.2f})"
+            f"{whole[key] / whole[1, size]:.2f} on {key[0]} "
+            f"({min(compute[key], whole[key]) / whole[1, size]:.2f})"
             for key in sorted(whole)
             if key[1] == size and key[0] > 1
         )
