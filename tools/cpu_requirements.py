@@ -3,7 +3,7 @@
 Usage: python tools/cpu_requirements.py LOCK FOLDER
 
 Writes FOLDER/torch.txt, the versions of torch and torchvision, whose CPU builds have files, and so
-hashes, of their own; and FOLDER/others.txt, the rest with its hashes, without what only a GPU needs.
+hashes, of their own; and FOLDER/others.txt, the rest with its hashes, but what only a GPU needs.
 """
 
 import re

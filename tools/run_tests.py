@@ -1,19 +1,24 @@
 """Run the unit, notebook and browser tests, each to its end, and count them on the last lines.
 
+Notebooks and browser run side by side, since the tests in a browser wait half of their time. What
+the browser's say is printed once the notebooks have ended.
+
 With TUTORIAL_REQUIRE_BROWSER=1 a skipped browser test is a failure.
 """
 
+import functools
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
-TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # a notebook's cells stay together
+TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # what is in one file stays together
 PHASES = {
     "unit": [
         "tests",
@@ -35,8 +40,7 @@ PHASES = {
         "tests/browser",
         "-pno:nbval",
         "--confcutdir=tests/browser",  # what the unit tests share loads torch
-        "--numprocesses=3",  # half of the time they wait for a page
-        "--dist=loadfile",
+        *TWO_AT_A_TIME,
         "--no-loadscope-reorder",  # by name: the long ones would else come last, since they are few
     ],
 }
@@ -63,13 +67,15 @@ def main() -> int:
             "OMP_NUM_THREADS": "1",  # threads of several tests would wait for each other
             **os.environ,
         }
-        for phase, arguments in PHASES.items():
-            print(f"\n{phase} tests", flush=True)
-            started = time.monotonic()
-            results[phase] = run_phase(arguments, Path(folder, f"{phase}.xml"), environment)
-            print(f"{phase} tests took {time.monotonic() - started:.0f} s")
-            if phase == "notebooks":
-                print_times(Path(folder, f"{phase}.xml"))
+        results["unit"] = run_phase("unit", folder, environment)
+        print("\nbrowser tests begin now, beside those of the notebooks", flush=True)
+        said = Path(folder, "browser.txt")
+        with ThreadPoolExecutor() as threads, said.open("w+", encoding="utf-8") as output:
+            browser = threads.submit(run_phase, "browser", folder, environment, output)
+            results["notebooks"] = run_phase("notebooks", folder, environment)
+            print_times(Path(folder, "notebooks.xml"))
+            results["browser"] = browser.result()
+        print(said.read_text(encoding="utf-8"))
 
     browser = results["browser"]
     if browser.skipped and os.environ.get("TUTORIAL_REQUIRE_BROWSER"):
@@ -84,13 +90,27 @@ def main() -> int:
     return 1 if total.failed else 0
 
 
-def run_phase(arguments: list[str], report: Path, environment: dict[str, str]) -> Counts:
-    """Run pytest once and count; to find no test, or not to run at all, is one failure."""
-    command = [sys.executable, "-m", "pytest", *arguments, f"--junitxml={report}"]
-    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+def run_phase(
+    phase: str, folder: str, environment: dict[str, str], output: TextIO = sys.stdout
+) -> Counts:
+    """Run pytest once and count; to find no test, or not to run at all, is one failure.
+
+    Args:
+        phase: A name in `PHASES`.
+        folder: Where its report goes, in JUnit's XML form.
+        environment: What pytest is told.
+        output: An open file of the system, which pytest, too, writes to.
+    """
+    say = functools.partial(print, file=output, flush=True)
+    say(f"\n{phase} tests")
+    started, report = time.monotonic(), Path(folder, f"{phase}.xml")
+    command = [sys.executable, "-m", "pytest", *PHASES[phase], f"--junitxml={report}"]
+    pipes = {"stdout": output, "stderr": subprocess.STDOUT}
+    status = subprocess.run(command, cwd=ROOT, env=environment, check=False, **pipes).returncode
+    say(f"{phase} tests took {time.monotonic() - started:.0f} s")
     counts = read_counts(report) if report.exists() else Counts(0, 0, 0)
     if counts.failed == 0 and (status != 0 or sum(counts) == 0):
-        print(f"pytest's exit status is {status}, after {sum(counts)} tests: that is a failure")
+        say(f"pytest's exit status is {status}, after {sum(counts)} tests: that is a failure")
         return counts._replace(failed=1)
     return counts
 
