@@ -156,6 +156,20 @@ def test_another_torch_than_there_is_one_line(tmp_path):
     assert "TORCH must be cpu or lock; got gpu" in line
 
 
+@needs_make
+def test_a_system_without_the_linters_of_workflows_is_checked_for_the_rest(tmp_path):
+    dry(tmp_path)
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(sys.executable)
+    (programs / "ruff").symlink_to(shutil.which("true"))
+    (tmp_path / ".venv/.ready").touch()
+    check = ["make", "-f", ROOT / "Makefile", "check"]
+    assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0
+    (programs / "zizmor").symlink_to(shutil.which("false"))
+    assert subprocess.run(check, cwd=tmp_path, check=False).returncode != 0
+
+
 def test_of_the_lock_a_cpu_needs_all_but_what_is_for_a_gpu():
     lock = (ROOT / "requirements.lock").read_text()
     own, others = cpu_requirements.split(lock)
