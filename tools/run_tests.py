@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def run_phase(
-    phase: str, folder: str, environment: dict[str, str], output: TextIO = sys.stdout
+    phase: str, folder: str, environment: dict[str, str], output: TextIO | None = None
 ) -> Counts:
     """Run pytest once and count; to find no test, or not to run at all, is one failure.
 
@@ -99,7 +99,7 @@ def run_phase(
         phase: A name in `PHASES`.
         folder: Where its report goes, in JUnit's XML form.
         environment: What pytest is told.
-        output: An open file of the system, which pytest, too, writes to.
+        output: An open file that all is said to, by pytest, too; None for the screen.
     """
     say = functools.partial(print, file=output, flush=True)
     say(f"\n{phase} tests")
