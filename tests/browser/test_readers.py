@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import signal
+from collections.abc import Iterator
 
 import nbformat
 import pytest
@@ -95,8 +96,8 @@ LISTEN = """region => {
 
 
 @pytest.fixture(scope="module")
-def notebook(shared_page: Page, lab: str) -> Page:
-    """Return a notebook with a panel of each kind."""
+def notebook(shared_page: Page, lab: str) -> Iterator[Page]:
+    """Yield a notebook with a panel of each kind."""
     page = shared_page
     page.emulate_media(reduced_motion="reduce")
     cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
@@ -104,8 +105,12 @@ def notebook(shared_page: Page, lab: str) -> Page:
     open_notebook(page, lab, "readers.ipynb")
     run_all(page)
     assert errors(page) == []
+    first = page.locator(".tutorial-panel").first
+    expect(first).not_to_contain_text("Getting ready", timeout=120_000)
     page.evaluate(Axe().axe_script)
-    return page
+    expect.set_options(timeout=60_000)  # fifteen panels are drawn for this screen first
+    yield page
+    expect.set_options(timeout=5_000)  # as it was
 
 
 @pytest.fixture
@@ -145,8 +150,9 @@ def test_axe_finds_nothing_serious_in_any_panel(
     assert passed["color-contrast"] > 50  # it has truly looked
     assert passed["aria-input-field-name"] > 40
     optimizer.select_option("momentum")
-    write_number(training, "learning rate", "0.01")
-    expect(training.get_by_text("learning rate must be")).to_have_count(0)
+    for rate in ("0.02", "0.01"):
+        write_number(training, "learning rate", rate)
+        expect(training.get_by_text("learning rate must be")).to_have_count(0)
 
 
 def test_every_control_of_every_panel_has_a_name(notebook: Page) -> None:
@@ -214,18 +220,20 @@ def test_the_keyboard_reaches_everything_in_order_with_a_ring_around_it(
 ) -> None:
     training.locator(".noUi-handle").first.focus()
     notebook.keyboard.press("Shift+Tab")
+    notebook.keyboard.press("Tab")
     path = []
-    for _ in range(13):
-        notebook.keyboard.press("Tab")
+    while training.evaluate("panel => panel.contains(document.activeElement)"):
         path.append(notebook.evaluate(FOCUSED))
         style, width, colour = notebook.evaluate(RING)
         assert (style, colour) == ("solid", "rgb(31, 120, 209)"), path[-1]
         assert width >= 2
+        notebook.keyboard.press("Tab")
     assert path == [
         *("slider learning rate", "input learning rate"),
         *("slider batch size", "input batch size"),
         *("slider momentum", "input momentum", "select optimizer", "input epochs"),
         *("button Train", "button Restore", "button Clear", "button Copy as code", "button Table"),
+        "button Hear it",
     ]
 
 

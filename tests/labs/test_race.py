@@ -517,3 +517,12 @@ def test_processes_start_while_a_learner_reads_and_not_for_a_panel_that_is_gone(
         assert [asyncio.run(shown(close=True)), asyncio.run(shown(close=False))] == [False, True]
     finally:
         pool.end()
+
+
+def test_what_adds_a_runner_is_one_button_away(few):
+    panel = RacePanel(few, {"one": SHORT})
+    show, adder = panel.children[-2:]
+    assert (show.description, adder.layout.display) == ("Another runner", "none")
+    show.value = True
+    assert adder.layout.display is None
+    panel.close()

@@ -127,12 +127,12 @@ def spread_over(items: Sequence[Any], most: int) -> list[Any]:
 
 
 def check_y(y: Any, metric: ShownMetric) -> None:
-    """Refuse what cannot lie up a picture of runs."""
+    """Refuse what cannot be on the y axis of a picture of runs."""
     check_choice("y", y, ys_of(metric))
 
 
 def ys_of(metric: ShownMetric) -> tuple[str, str]:
-    """Return what can lie up a picture of runs: "loss", and what held-out examples say."""
+    """Return what the y axis of runs can show: "loss", and what held-out examples say."""
     if metric.field == "mean_absolute_error":
         return "loss", "error"
     return "loss", metric.name

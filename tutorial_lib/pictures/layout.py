@@ -16,16 +16,19 @@ LEAST = 0.25  # of their width, axes keep so much; then what is between them shr
 LOWER = 0.8  # of their height, axes keep so much that stood side by side
 
 
-def columns_or_rows(figure: Figure, num_axes: int, **looks: Any) -> list[Axes]:
+def columns_or_rows(
+    figure: Figure, num_axes: int, *, num_rows: int = 1, **looks: Any
+) -> list[Axes]:
     """Return axes side by side, or where the picture is narrow one below the other.
 
     Args:
+        num_rows: In how many they stand where the picture is wide.
         looks: As of `figure.subplots`; `width_ratios` are for those side by side.
     """
     if 100 * figure.get_figwidth() < NARROW:
         looks.pop("width_ratios", None)
         return list(figure.subplots(num_axes, 1, squeeze=False, **looks).flat)
-    return list(figure.subplots(1, num_axes, squeeze=False, **looks).flat)
+    return list(figure.subplots(num_rows, num_axes // num_rows, squeeze=False, **looks).flat)
 
 
 def size_on(screen: Screen, size: Size, narrow_size: Size | None = None) -> Size:

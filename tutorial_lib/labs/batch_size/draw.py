@@ -23,6 +23,7 @@ from tutorial_lib.pictures import (
     plain_log_ticks,
     plain_text,
     run_colours,
+    wrapped,
 )
 
 
@@ -46,7 +47,9 @@ def draw_batch_sizes(
     variance.loglog([size for size, _ in apart], [height for _, height in apart], "o", color=BLUE)
     if math.isfinite(slope := fit_slope(records)):
         variance.loglog(sizes, fitted_variance(records), color=MUTED, lw=1.2, zorder=1)
-        variance.set_title(f"variance of the gradient: slope {slope:.2f}")
+        title = f"variance of the gradient: slope {slope:.2f}"
+        room = 120 * variance.get_position().width * variance.figure.get_figwidth()
+        variance.set_title(wrapped(title, room, variance.title.get_fontsize()))
         plain_log_ticks(variance)
     cosine.semilogx(sizes, [record.cosine for record in records], "o-", color=BLUE)
     cosine.axhline(1, color=MUTED, lw=1)

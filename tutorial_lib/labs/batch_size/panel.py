@@ -27,6 +27,7 @@ from tutorial_lib.labs.own import warm_up_soon
 from tutorial_lib.losses import LossFunction
 from tutorial_lib.panels import MeasurePanel, controls
 from tutorial_lib.panels.run_maker import NewRun
+from tutorial_lib.pictures import columns_or_rows
 from tutorial_lib.table import loss_text
 
 NUMBERS = ("one run", "two runs", "three runs", "four runs")
@@ -51,7 +52,7 @@ def batch_size_panel(
     sizes, unit = sizes_for(len(data.train)), data.unit
 
     def draw(figure: Figure, records: Sequence[BatchRecord], num_batches: int) -> str:
-        draw_batch_sizes(figure.subplots(1, 3), records, all_sizes=sizes, unit=unit)
+        draw_batch_sizes(columns_or_rows(figure, 3), records, all_sizes=sizes, unit=unit)
         if len(records) < 2:
             ends = f"{sizes[0]} to {sizes[-1]:,}" if len(sizes) > 1 else f"{sizes[0]}"
             return f"Gradients of random batches, for {ends} {unit} a batch."
@@ -73,7 +74,8 @@ def batch_size_panel(
     words = "More of them give steadier points, and take longer."
     batches = controls.count_slider("batches a size", 24, 4, 100, words, least=2)
     by_name = {"num_batches": batches}
-    return MeasurePanel("batch size", measure, draw, lambda **_: len(sizes), by_name, size=(9, 3))
+    looks = {"size": (9, 3), "narrow_size": (9, 8)}
+    return MeasurePanel("batch size", measure, draw, lambda **_: len(sizes), by_name, **looks)
 
 
 def batch_race_panel(
@@ -109,7 +111,7 @@ def batch_race_panel(
     }
 
     def draw(figure: Figure, points: Sequence[LossPoint], epochs: int, **_: object) -> str:
-        pair = figure.subplots(1, 2, sharey=True)
+        pair = columns_or_rows(figure, 2, sharey=True)
         num_images = epochs * len(data.train)
         looks = {"num_classes": num_classes, "unit": unit, "all_sizes": sizes}
         draw_batch_race(pair, points, num_images=num_images, **looks)
@@ -129,7 +131,8 @@ def batch_race_panel(
     def count(epochs: int, **_: object) -> int:
         return count_points(len(data.train), epochs=epochs)
 
-    measure, looks = partial(race_batches, data, **given), {"size": (9, 3.2), "button": "Race"}
+    measure = partial(race_batches, data, **given)
+    looks = {"size": (9, 3.2), "narrow_size": (9, 6), "button": "Race"}
     panel = MeasurePanel("batch sizes raced", measure, draw, count, by_name, **looks)
     functions = [update, loss, new_run is not TrainingRun]
     warm_up_soon(panel, panel._main_thread.loop, data, functions, len(sizes))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -15,7 +16,7 @@ from tutorial_lib.losses import LossFunction
 from tutorial_lib.models import INITS, LeNet5
 from tutorial_lib.panels import MeasurePanel, controls
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
-from tutorial_lib.pictures import plain_text
+from tutorial_lib.pictures import columns_or_rows, plain_text
 
 Records = Sequence[StepRecord | InsideRecord]
 
@@ -60,7 +61,7 @@ def inside_panel(
     def draw(
         figure: Figure, records: Records, learning_rate: float, num_steps: int, init: str = ""
     ) -> str:
-        grid = figure.subplots(2, 2).reshape(4, 1)
+        grid = np.reshape(columns_or_rows(figure, 4, num_rows=2), (4, 1))
         start = f"init {init}" if is_lenet else plain_text(network, 25)
         title = f"{start}, learning rate {learning_rate:g}"
         draw_inside(grid, {title: records}, num_classes=num_classes)
@@ -72,6 +73,5 @@ def inside_panel(
         return count_records(num_steps)
 
     measure = partial(train_and_look, data, new_model=new_model, **given)
-    return MeasurePanel(
-        "under the hood", measure, draw, count, by_name, size=(9, 5.2), button="Train"
-    )
+    looks = {"size": (9, 4.4), "narrow_size": (9, 9.6), "button": "Train"}
+    return MeasurePanel("under the hood", measure, draw, count, by_name, **looks)

@@ -43,14 +43,14 @@ def draw_race(
     From one start alone, each batch is drawn faint instead of the band.
 
     Args:
-        x: What lies along the axis: "steps", "images" or "seconds".
+        x: What the x axis counts: "steps", "images" or "seconds".
         y: "loss", of the training batches, smoothed; or what the held-out examples say: "accuracy",
             "error" of a regression, or the name of a metric of your own.
         target_loss: Drawn as a line; above 0.
         colours: Label -> colour; without it, the runners get the usual ones in turn.
         x_max: Where the axis ends, if that is known before the race has ended.
         noun: What the held-out examples are, in the plural.
-        unit: What is counted along an axis of images, in the plural.
+        unit: What an x axis of images counts, in the plural.
         metric: What is told of the scores.
     """
     check_choice("x", x, XS)

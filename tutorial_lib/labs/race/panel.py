@@ -65,7 +65,7 @@ class RunnerRow(widgets.HBox):
         self.code = controls.button("", "code", repeats, show_code, width="40px")
         remove, words = panel.later(lambda: panel.remove(self.label)), "Take it off the panel"
         self.remove = controls.button("Remove", "trash", words, remove, width="94px")
-        words = widgets.HTML(html.escape(panel.in_words(settings)), layout={"width": "460px"})
+        words = widgets.HTML(html.escape(panel.in_words(settings)), layout={"width": "410px"})
         parts = [
             widgets.HTML(colour_square(colour)),
             self.name,
@@ -158,22 +158,23 @@ class RacePanel(MeasurePanel):
             target_loss = _target(data, self._template, self._make_run.loss)
         target = controls.NumberControl("target loss", target_loss, losses, first, **looks)
         share = f"held-out {data.noun} right" if self._metric.is_share else self._metric.name
-        up = f"Training loss, or {share}"
+        scored = f"What lies along the vertical axis: training loss, or {share}"
         # What is counted along the second one has its own name for each kind of data.
         self._xs = {"steps": "steps", data.unit: "images", "seconds": "seconds"}
         by_name = {
-            "x": _toggle("along", self._xs, XS[0], "What lies along the axis"),
-            "y": _toggle("up", ys_of(self._metric), y, up),
+            "x": _toggle("x axis", self._xs, XS[0], "What lies along the horizontal axis"),
+            "y": _toggle("y axis", ys_of(self._metric), y, scored),
             "seeds": controls.count_field("starts", seeds, starts, high=MAX_SEEDS, **narrow),
             "target_loss": target,
         }
-        looks = {"size": (9, 3.8), "button": "Race"}
+        looks = {"size": (9, 3.1), "narrow_size": (9, 3.8), "button": "Race"}
         super().__init__("race", self._race, self._draw_race, self._expected, by_name, **looks)
         in_background(lambda: warm_up(data.device))  # while the learner still reads
         functions = [update, loss, metric, new_run is not TrainingRun]
         number = seeds * max(2, len(runners))
         warm_up_soon(self, self._main_thread.loop, data, functions, number)
-        self.children = [*self.children, self._table, self._rows, self.code_shelf, self._adder()]
+        below = [self._table, self._rows, self.code_shelf, *self._adder()]
+        self.children = [*self.children, *below]
         for name in ("x", "y", "target_loss"):
             self.controls[name].observe(self.later(self.redraw), "value")
 
@@ -387,7 +388,8 @@ class RacePanel(MeasurePanel):
         if label in self.runners:
             raise ValueError(f"a runner's name must be its own; {label!r} is taken")
 
-    def _adder(self) -> widgets.HBox:
+    def _adder(self) -> tuple[widgets.ToggleButton, widgets.HBox]:
+        """Return a button, and the controls that it shows."""
         template = self._template
         of_whom, largest = "Of the runner to add.", len(self._data.train)
         fields = {
@@ -402,9 +404,23 @@ class RacePanel(MeasurePanel):
             self.add(self._free_label(settings), settings)
 
         words = "Add a runner with these settings, for the next race"
-        return controls.row(
+        adder = controls.row(
             *fields.values(), controls.button("Add", "plus", words, self.later(add))
         )
+        show = widgets.ToggleButton(
+            not self.runners,
+            description="Another runner",
+            icon="plus",
+            tooltip="Show the controls that add one, or hide them",
+            layout={"width": "150px"},
+        )
+
+        def follow(_: object = None) -> None:
+            adder.layout.display = None if show.value else "none"
+
+        show.observe(follow, "value")
+        follow()
+        return show, adder
 
     def _free_label(self, settings: Hyperparameters) -> str:
         """Name new settings by what sets them apart from the first runner's."""

@@ -33,7 +33,9 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
         if len(levels := _levels(heights)):
             lines = left.contour(x, [row.y for row in rows], heights, levels=levels,
                                  colors=MUTED, linewidths=0.8, alpha=0.7)  # fmt: skip
-            left.clabel(lines, lines.levels[1::3], fmt=_height_text, fontsize=7.5)
+            for text in left.clabel(lines, lines.levels[1::3], fmt=_height_text, fontsize=7.5):
+                inside = max(map(abs, text.get_position())) < 0.85 * REACH
+                text.set_visible(inside)  # one on the edge would stand across the frame
     steps = [record for record in records if isinstance(record, PlaneStep)]
     ways = {name: [s for s in steps if s.optimizer == name] for name in OPTIMIZERS}
     ways = {name: way for name, way in ways.items() if way}

@@ -13,6 +13,7 @@ from tutorial_lib.labs.slices.draw import draw_plane
 from tutorial_lib.labs.slices.measure import START, LossPlane, PlaneStep, measure_plane
 from tutorial_lib.optimizers import OPTIMIZERS
 from tutorial_lib.panels import MeasurePanel, controls
+from tutorial_lib.pictures import columns_or_rows
 from tutorial_lib.table import loss_text
 
 
@@ -39,8 +40,9 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
     }
     measure = partial(measure_plane, plane, size=size, num_steps=num_steps)
     num_records = size + len(OPTIMIZERS) * (num_steps + 1)
+    looks = {"size": (9, 3.9), "narrow_size": (9, 8)}
     return MeasurePanel(
-        "loss in a plane", measure, _draw, lambda **_: num_records, by_name, size=(9, 3.9)
+        "loss in a plane", measure, _draw, lambda **_: num_records, by_name, **looks
     )
 
 
@@ -55,8 +57,10 @@ def _usual_rate(plane: LossPlane) -> float:
 
 def _draw(figure: Figure, records: Sequence[Any], **_: float) -> str:
     figure.set_layout_engine("none")
-    ends = {"left": 0.08, "right": 0.84, "bottom": 0.12, "top": 0.92, "wspace": 0.27}
-    pair = figure.subplots(1, 2, width_ratios=(1.1, 1), gridspec_kw=ends)
+    width, height = figure.get_size_inches()
+    ends = {"left": 0.72 / width, "right": 1 - 1.44 / width, "wspace": 0.27}
+    ends |= {"bottom": 0.47 / height, "top": 1 - 0.31 / height, "hspace": 0.3}
+    pair = columns_or_rows(figure, 2, width_ratios=(1.1, 1), gridspec_kw=ends)
     draw_plane(pair, records)
     last = {record.optimizer: record for record in records if isinstance(record, PlaneStep)}
     if not last:
