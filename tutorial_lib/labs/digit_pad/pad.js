@@ -9,7 +9,7 @@ const NO_PEN = null;
 
 const MARKUP = `
   <canvas class="digit-pad-paper" width="${SIDE}" height="${SIDE}" role="img"
-    aria-label="Paper: draw here with mouse, pen or finger, or choose a digit beside it"></canvas>
+    aria-label="Paper: draw here with mouse, pen or finger"></canvas>
   <div class="digit-pad-middle">
     <button type="button" class="digit-pad-clear">Clear</button>
     <label class="digit-pad-presets">or show it a
