@@ -24,7 +24,8 @@ REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
 DRAWING_SHARE = 0.05  # of the time, at most
 MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
-SCREEN_SHARE = 0.2  # of the time at most goes into following a window that changes its size
+SCREEN_SHARE = 0.2  # of the time at most goes into following a window that changes its size,
+SCREEN_SECONDS = 1.0  # but so soon it is followed, however long a drawing took
 SPOKEN_SECONDS = 5.0  # between two states of what goes on that are spoken, at least
 SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
@@ -196,7 +197,7 @@ class LivePanel(WithPicture, widgets.VBox):
         self.draw_anew()
         self.image.layout.width = f"{screen.width}px"
         end = time.monotonic()
-        self._rests_until = end + (end - start) / SCREEN_SHARE
+        self._rests_until = end + min((end - start) / SCREEN_SHARE, SCREEN_SECONDS)
 
     @contextlib.contextmanager
     def holding_kernel(self) -> Iterator[None]:

@@ -62,6 +62,8 @@ def draw_inside(
         column[0].set_title(plain_text(title))
         if looks and (count := len(looks[0].layers)) > MOST_LAYERS:
             column[1].set_title(f"{MOST_LAYERS} of {count} layers")
+    words = [_in_words(title, records) for title, records in runs.items()]
+    grid[0, 0].figure.set_label(" ".join(words))  # for those who do not see it
     for row, label in zip(grid, ROWS.values(), strict=True):
         row[0].set_ylabel(label)
         limits = np.array([axes.get_ylim() for axes in row])
@@ -70,6 +72,22 @@ def draw_inside(
             if axes.get_yscale() == "log":
                 plain_log_ticks(axes)
             label_ends(axes)
+
+
+def _in_words(title: str, records: Sequence[StepRecord | InsideRecord]) -> str:
+    """Say how the loss went, and between what the layers lay at the last look."""
+    losses = [record.loss for record in records if isinstance(record, StepRecord)]
+    looks = [record for record in records if isinstance(record, InsideRecord)]
+    words = f"{title}: nothing yet."
+    if losses:
+        words = f"{title}: loss from {losses[0]:.3g} to {smooth(np.array(losses))[-1]:.3g}."
+    if looks:
+        layers = looks[-1].layers
+        gradients = [layer.gradient_norm for layer in layers]
+        dead = [layer.dead_share for layer in layers if layer.dead_share is not None]
+        words += f" At the end gradients from {min(gradients):.2g} to {max(gradients):.2g} long"
+        words += f", at most {100 * max(dead):.0f}% of a layer's ReLUs dead." if dead else "."
+    return words
 
 
 def _draw_loss(axes: Axes, steps: Sequence[StepRecord], num_classes: int | None) -> None:
