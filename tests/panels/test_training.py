@@ -213,7 +213,7 @@ def test_the_static_picture_has_a_text_alternative(panel):
     panel.run(epochs=1)
     picture = panel.picture()
     assert picture.data.startswith(b"\x89PNG")
-    assert picture.alt == "Loss and accuracy: lr 0.01, batch 8"
+    assert picture.alt.startswith("Loss and accuracy of 1 run. lr 0.01, batch 8: smoothed loss")
 
 
 def test_closing_gives_every_widget_back(few):

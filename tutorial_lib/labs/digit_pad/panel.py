@@ -127,7 +127,7 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
 
     def picture(self) -> Picture:
         """Return pad and answer as a plain picture, which stays when the kernel is gone."""
-        nothing = "" if self.drawing else "An empty pad. "
+        nothing = "" if self.drawing else "An empty pad, nothing drawn yet. "
         return Picture(self._png(), width=700, alt=f"{nothing}{self.words}")
 
     def close(self) -> None:
