@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 HOLD_SECONDS = 1.0  # so long a step that is being taken is waited for
-FORK_SECONDS = 5.0  # the same, before this process forks
+FORK_SECONDS = 30.0  # the same, before a fork: what is half loaded then, a child never gets
 LEAVE_SECONDS = 30.0  # so long the thread may take to come to rest before the interpreter ends
 STATES = ("ready", "running", "paused", "stopped", "finished", "failed")
 

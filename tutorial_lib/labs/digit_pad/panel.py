@@ -127,8 +127,8 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
 
     def picture(self) -> Picture:
         """Return pad and answer as a plain picture, which stays when the kernel is gone."""
-        nothing = "" if self.drawing else "An empty pad, nothing drawn yet. "
-        return Picture(self._png(), width=700, alt=f"{nothing}{self.words}")
+        drawn = "A drawing on the pad." if self.drawing else "An empty pad, nothing drawn yet."
+        return Picture(self._png(), width=700, alt=f"{drawn} {self.words}")
 
     def close(self) -> None:
         """Give the widget back."""
