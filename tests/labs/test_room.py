@@ -12,7 +12,11 @@ from torch import nn
 from tutorial_lib import Hyperparameters
 from tutorial_lib.labs.batch_size.panel import batch_race_panel, batch_size_panel
 from tutorial_lib.labs.inside.panel import inside_panel
+from tutorial_lib.labs.losses.panel import loss_panel, softmax_panel
+from tutorial_lib.labs.parabola.panel import descent_panel
+from tutorial_lib.labs.paths.panel import paths_panel, step_panel
 from tutorial_lib.labs.race.panel import RacePanel
+from tutorial_lib.labs.schedules.panel import schedules_panel
 from tutorial_lib.labs.slices.measure import LossPlane
 from tutorial_lib.labs.slices.panel import plane_panel
 from tutorial_lib.pictures import PAPER, STYLE, Screen, size_on
@@ -40,6 +44,15 @@ PANELS = {
     "inside": lambda data: inside_panel(data, new_model=network),
     "plane": lambda data: plane_panel(LossPlane(network(), data.train), size=4, num_steps=6),
     "race": race_of_eight,
+}
+
+PLAYED = {
+    "losses": loss_panel,
+    "softmax": softmax_panel,
+    "parabola": descent_panel,
+    "paths": paths_panel,
+    "one step": step_panel,
+    "schedules": lambda: schedules_panel(40),
 }
 
 
@@ -70,3 +83,16 @@ def test_axes_stand_one_below_the_other_where_it_is_narrow(measured):
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(upper.y0 > lower.y1 and upper.x0 == pytest.approx(lower.x0, abs=0.05)
                for upper, lower in pairwise(boxes))  # fmt: skip
+
+
+@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+@pytest.mark.parametrize("make", PLAYED.values(), ids=PLAYED)
+def test_texts_of_what_is_played_with_never_touch(make, screen):
+    panel = make()
+    panel.screen = screen
+    panel.draw_anew()
+    figure = panel._figure.axes[0].figure
+    for artist in figure.findobj(lambda artist: artist.get_animated()):
+        artist.set_animated(False)
+    assert collisions(figure) == []
+    panel.close()

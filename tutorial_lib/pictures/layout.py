@@ -60,7 +60,11 @@ def boxes_on(
     elif screen.is_narrow:
         size, boxes = narrow_size or size, narrow_boxes
     room = size_on(screen, size)
-    return room, _squeezed(boxes, size[0], room[0])
+    rows = ((row, _squeezed(row, size[0], room[0])) for row in _rows(boxes))
+    places = {
+        box: place for row, squeezed in rows for box, place in zip(row, squeezed, strict=True)
+    }
+    return room, [places[box] for box in boxes]
 
 
 def _stacked(
@@ -110,7 +114,7 @@ def _ends(row: Sequence[Box]) -> tuple[float, float]:
 
 
 def _squeezed(boxes: Sequence[Box], width: float, room: float) -> list[Box]:
-    """Make boxes narrower, so that what is between them stays as wide as it is.
+    """Make those of a row narrower, so that what is between them stays as wide as it is.
 
     Args:
         width: Of the picture, in hundreds of pixels, for which the boxes are meant.

@@ -1,6 +1,7 @@
 """The pictures of the optimizer lab: ways down a surface."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -23,8 +24,11 @@ from tutorial_lib.pictures import (
     plain_text,
     run_colours,
 )
+from tutorial_lib.pictures.labels import text_width
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
+_COLUMNS = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89  # where those of a wide table begin
+_GAP = 8  # pixels between those of a narrow one, at least
 
 
 def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str, Descent]) -> None:
@@ -95,19 +99,40 @@ def _map_of(surface: Surface, dpi: float) -> np.ndarray:
 
 def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
     """One row for each optimizer: weight, gradient, memory and step, ours and that of torch."""
-    heads = "optimizer", "weight before", "gradient", "memory after", "moved", "torch.optim"
-    columns = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89
-    rows = [heads]
+    rows = [("optimizer", "weight before", "gradient", "memory after", "moved", "torch.optim")]
     for step in steps:
         memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"
         numbers = f"{step.weight:.4f}", f"{step.gradient:g}", memory
         rows.append((step.optimizer, *numbers, f"{step.moved:+.4f}", f"{step.torch_moved:+.4f}"))
-    colours = {heads[0]: MUTED, **run_colours(step.optimizer for step in steps)}
+    size, lefts, rows = _fitted(rows, axes.get_window_extent().width * 100 / axes.figure.dpi)
+    colours = {rows[0][0]: MUTED, **run_colours(step.optimizer for step in steps)}
     for number, row in enumerate(rows):
         height = 1 - (number + 0.5) / len(rows)
-        for left, text in zip(columns, row, strict=True):
-            colour = INK if left else colours[text]
-            axes.text(left, height, text, color=ink_of(colour), va="center", size=10.5)
+        for place, (left, text) in enumerate(zip(lefts, row, strict=True)):
+            colour = INK if place else colours[text]
+            axes.text(left, height, text, color=ink_of(colour), va="center", size=size)
     axes.axhline(1 - 1 / len(rows), color=MUTED, linewidth=0.8)
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.axis("off")
+
+
+def _fitted(
+    rows: Sequence[tuple[str, ...]], room: float
+) -> tuple[float, Sequence[float], Sequence[tuple[str, ...]]]:
+    """Return the size of letters, where columns begin, and the rows, broken if there is no room.
+
+    Args:
+        room: Pixels of the page for all columns.
+    """
+    in_two = [tuple(re.sub(" (?=before|after)|  ", "\n", text) for text in row) for row in rows]
+    for size, lines in ((10.5, rows), (9, rows), (10.5, in_two), (8, in_two)):
+        columns = zip(*lines, strict=True)
+        widths = [max(text_width(text, size) for text in column) for column in columns]
+        ends = np.add(_COLUMNS, np.divide(widths, room))
+        if size > 10 and lines is rows and (ends <= [*_COLUMNS[1:], 1]).all():
+            return size, _COLUMNS, lines
+        gap = (room - sum(widths)) / (len(widths) - 1)
+        if gap >= _GAP:
+            break
+    starts = np.cumsum([0, *widths[:-1]]) + gap * np.arange(len(widths))
+    return size, starts / room, lines

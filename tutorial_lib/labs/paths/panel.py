@@ -107,8 +107,9 @@ def step_panel() -> PlayPanel:
     num_earlier.observe(rest, "value")
     rest()
     boxes = [(0.02, 0.02, 0.97, 0.96)]
-    size = (9, 2.2 / 7 * (len(OPTIMIZERS) + 1))  # a row for each, and their heads
-    return PlayPanel("one step in numbers", _draw_step, by_name, boxes=boxes, size=size)
+    num_rows = len(OPTIMIZERS) + 1  # one for each, and their heads
+    looks = {"boxes": boxes, "size": (9, 2.2 / 7 * num_rows), "narrow_size": (9, 0.44 * num_rows)}
+    return PlayPanel("one step in numbers", _draw_step, by_name, **looks)
 
 
 def _draw_step(

@@ -89,11 +89,20 @@ def standings_in_words(
         return _scores_in_words(rows, noun, metric, num_held_out)
     first = winner(rows, x)
     if first is None:
-        return f"nobody has reached a loss of {target_loss:g} yet."
+        return f"nobody has reached a loss of {target_loss:g} yet{_nearest_in_words(rows)}."
     where = _REACHED[x].format(getattr(first, x), unit=unit)
     where += at_a_time(first.at_once) if x == "seconds" else ""
     starts = "" if first.num_starts == 1 else f", from {_share(first)} starts"
     return f"{shortened(first.label)} was the first at a loss of {target_loss:g}: {where}{starts}."
+
+
+def _nearest_in_words(rows: Sequence[Standing]) -> str:
+    """Say who has the lowest loss now, if there is more than one to tell."""
+    losses = {row.label: row.final_loss for row in rows if math.isfinite(row.final_loss)}
+    if len(losses) < 2:
+        return ""
+    lowest = min(losses, key=losses.get)
+    return f"; {shortened(lowest)} is nearest, at {loss_text(losses[lowest])}"
 
 
 def _scores_in_words(
