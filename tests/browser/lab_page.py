@@ -64,7 +64,7 @@ def press(panel: Locator, text: str) -> None:
 
 def status(panel: Locator) -> str:
     """Return the status line."""
-    return panel.locator(".widget-html-content").inner_text()
+    return panel.locator("> .widget-html > .widget-html-content").inner_text()
 
 
 def turn_learning_rate(panel: Locator, presses: int) -> tuple[str, str]:

@@ -44,7 +44,7 @@ RUN_ALL = {
 IS_READY = {
     "notebook": "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel",
     "lab": "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel",
-    "nbclassic": "window.Jupyter?.notebook?.kernel?.is_connected?.()",
+    "nbclassic": "window.Jupyter?.notebook?.kernel?.widget_manager",  # else nothing is shown
 }
 
 

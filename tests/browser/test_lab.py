@@ -42,7 +42,7 @@ def live(notebook: Page) -> Locator:
 
 
 def words(live: Locator) -> Locator:
-    return live.locator(".widget-html-content")
+    return live.locator("> .widget-html > .widget-html-content")
 
 
 def test_copy_as_code_puts_the_script_into_the_clipboard(notebook: Page, live: Locator) -> None:

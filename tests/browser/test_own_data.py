@@ -90,7 +90,7 @@ def panel_of(page: Page, kind: str) -> Locator:
 
 
 def words(live: Locator) -> Locator:
-    return live.locator(".widget-html-content")
+    return live.locator("> .widget-html > .widget-html-content")
 
 
 def begin_and_hold(live: Locator) -> tuple[str, str]:

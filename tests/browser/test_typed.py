@@ -94,8 +94,8 @@ def test_by_keyboard_alone_a_number_is_typed_and_acts_on_the_run(live: Locator) 
 
 def test_momentum_looks_dead_under_an_optimizer_without_one(live: Locator) -> None:
     live.locator("select").select_option("sgd")
-    expect(live.get_by_role("status")).to_have_text("sgd has no momentum.")
+    expect(live.locator(".widget-html-content [role=status]")).to_have_text("sgd has no momentum.")
     expect(number_field(live, "momentum")).to_be_disabled()
     live.locator("select").select_option("adam")
     expect(number_field(live, "momentum")).to_be_enabled()
-    expect(live.get_by_role("status")).to_have_count(0)
+    expect(live.locator(".widget-html-content [role=status]")).to_have_count(0)
