@@ -22,6 +22,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = ROOT / "notebooks"
+NOTEBOOK = ".jp-WindowedPanel-outer, .jp-NotebookPanel-notebook"  # where a notebook is seen
 
 
 def choose_surfaces(page: Page) -> None:
@@ -74,6 +75,8 @@ def test_each_lab_answers_the_hand(
     assert errors(page) == []
     assert labs(page).count() == num_labs
 
+    page.set_viewport_size({"width": 1366, "height": 768})
+    room = page.locator(NOTEBOOK).first.bounding_box()["height"]
     for place in range(num_labs):
         panel = labs(page).nth(place)
         panel.scroll_into_view_if_needed()
@@ -90,5 +93,7 @@ def test_each_lab_answers_the_hand(
             press_arrow(panel.locator(".noUi-handle").first, 5)
             expect(picture).not_to_have_attribute("src", before)
         panel.screenshot(path=tmp_path / f"{place}.png")
+        low = picture.bounding_box()
+        assert low["y"] + low["height"] - panel.bounding_box()["y"] <= room, "not seen together"
     if then is not None:
         then(page)

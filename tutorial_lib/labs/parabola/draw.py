@@ -1,5 +1,6 @@
 """Pictures of descent on a parabola."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,9 +14,11 @@ from tutorial_lib.labs.parabola.measure import (
     highest_rate,
 )
 from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION, note
+from tutorial_lib.pictures.labels import text_width
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
 WEIGHT_TICKS = (-2, 0, 2)
+SIZE = 9  # points, of what rates do
 BEHAVIOURS = {
     "converges": (GREEN, "comes down from one side"),
     "oscillates": (ORANGE, "oscillates about the lowest point, and arrives"),
@@ -86,14 +89,15 @@ def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: fl
     # Without complex roots, that is with momentum 0, both borders are 1 / curvature.
     swings, border = (1 - momentum**0.5) ** 2 / curvature, highest_rate(curvature, momentum)
     edges = np.clip([low, swings, border, high], low, high)
+    decade = axes.get_window_extent().width * 100 / axes.figure.dpi / math.log10(high / low)
     for (verdict, (colour, _)), left, right in zip(
         BEHAVIOURS.items(), edges, edges[1:], strict=False
     ):
         if right > left:
             axes.axvspan(left, right, color=colour, alpha=0.3, lw=0)
-        if right / left > 1.9:
+        if decade * math.log10(right / left) > text_width(verdict, SIZE) + 8:
             middle = (left * right) ** 0.5
-            axes.text(middle, 0.66, verdict, ha="center", va="center", color=INK)
+            axes.text(middle, 0.66, verdict, size=SIZE, ha="center", va="center", color=INK)
     if low <= border <= high:
         axes.axvline(border, color=VERMILION, lw=2)
         name = "2 (1 + momentum) / curvature" if momentum else "2 / curvature"

@@ -124,8 +124,11 @@ def _fitted(
     Args:
         room: Pixels of the page for all columns.
     """
-    in_two = [tuple(re.sub(" (?=before|after)|  ", "\n", text) for text in row) for row in rows]
-    for size, lines in ((10.5, rows), (9, rows), (10.5, in_two), (8, in_two)):
+    in_two = [
+        tuple(re.sub(" (?=before|after)|  |(?<=torch)(?=.)", "\n", text) for text in row)
+        for row in rows
+    ]
+    for size, lines in ((10.5, rows), (9, rows), (10.5, in_two), (7, in_two)):
         columns = zip(*lines, strict=True)
         widths = [max(text_width(text, size) for text in column) for column in columns]
         ends = np.add(_COLUMNS, np.divide(widths, room))

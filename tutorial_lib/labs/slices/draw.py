@@ -15,6 +15,7 @@ from tutorial_lib.pictures import (
     plain_log_ticks,
     run_colours,
 )
+from tutorial_lib.pictures.screen import NARROW
 from tutorial_lib.table import loss_text
 
 
@@ -40,7 +41,9 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     ways = {name: [s for s in steps if s.optimizer == name] for name in OPTIMIZERS}
     ways = {name: way for name, way in ways.items() if way}
     draw_ways(left, {name: [(step.x, step.y) for step in way] for name, way in ways.items()})
-    left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=(-1, -0.5, 0, 0.5, 1))
+    is_narrow = 100 * left.figure.get_figwidth() < NARROW
+    ticks = (-1, 0, 1) if is_narrow else (-1, -0.5, 0, 0.5, 1)
+    left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=ticks)
     left.set(xlabel="x, along direction 1", ylabel="y, along direction 2")
     left.set_title("loss; square: start, star: the trained net")
     right.set(xlabel="step", ylabel="loss")
