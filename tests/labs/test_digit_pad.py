@@ -114,7 +114,7 @@ def test_classes_have_their_names_and_nothing_speaks_of_digits():
     assert reader.preset(5) == 1
     assert reader.words == "The network says: coat (99 %)."  # e^5 / (e^5 + 2)
     assert len(reader.probabilities) == 3
-    assert reader.picture().alt == reader.words
+    assert reader.picture().alt == f"A drawing on the pad. {reader.words}"
 
 
 def test_of_many_classes_the_likeliest_are_shown():
@@ -162,7 +162,8 @@ def test_without_a_frontend_the_pad_is_a_picture():
     data, metadata = reader._repr_mimebundle_()
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert data["text/plain"] == "DigitPad()"
-    assert metadata["image/png"]["alt"] == reader.picture().alt == reader.words
+    told = f"A drawing on the pad. {reader.words}"
+    assert metadata["image/png"]["alt"] == reader.picture().alt == told
     assert data["image/png"] == base64.b64encode(reader.picture().data).decode()
 
 
