@@ -13,19 +13,7 @@ MADE_BY = {"Software": "tutorial_lib"}  # stands in the file, near its start
 
 
 def check_curve(path: Path, *, beside: Iterable[Path]) -> Path:
-    """Refuse a path where no curve can be drawn; nothing is changed.
-
-    Args:
-        beside: Files that are written, too, or read.
-
-    Returns:
-        The file that is meant: a user's folder for ~, what a link points to for a link.
-
-    Raises:
-        ValueError: It says why.
-    """
-    if path.suffix != ".png":
-        raise ValueError(f"curve must name a .png file; got {str(path)!r}")
+    """Refuse a path where no curve can be drawn, as `check_picture` does, and call it a curve."""
     try:
         return check_picture(path, beside=beside)
     except ValueError as error:
@@ -45,7 +33,7 @@ def check_picture(path: Path, *, beside: Iterable[Path] = ()) -> Path:
         ValueError: It says why.
     """
     if path.suffix != ".png":
-        raise ValueError("its name must end in .png")
+        raise ValueError("it must name a .png file")
     try:
         there = Path(os.path.realpath(path.expanduser()))
         if any(_is_same_file(there, other) for other in beside):
