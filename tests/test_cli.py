@@ -249,7 +249,7 @@ def test_a_run_that_is_over_says_how_it_gets_more(capsys):
         (["--optimizer", "lion"], "optimizer must be one of sgd, momentum"),
         (["--batch-size", "4001"], "batch_size must be a whole number, from 1 to 4,000"),
         (["--per-print-times", "0"], "per_print_times must be a whole number, 1 or more; got 0"),
-        (["--curve", "loss.jpg"], "the curve cannot be drawn into loss.jpg: it must name a .png file"),
+        (["--curve", "loss.jpg"], "drawn into loss.jpg: it must name a .png file"),
         (["--save", "."], "cannot be saved as .: that is a folder; name a file in it"),
         (["--resume", "missing.run"], "there is no checkpoint missing.run"),
     ],
