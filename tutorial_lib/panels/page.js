@@ -387,8 +387,11 @@ function render({ model, el }) {
   };
   const sizes = new ResizeObserver(soon);
   const looks = new MutationObserver(soon); // a theme is a class or an attribute of the page
-  const begin = requestAnimationFrame(async () => {
-    if (!panel()) return;
+  let begin = requestAnimationFrame(async function start() {
+    if (!panel()) {
+      begin = requestAnimationFrame(start); // a cell out of sight may come into the page later
+      return;
+    }
     sizes.observe(panel());
     measure();
     describe();
