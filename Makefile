@@ -37,7 +37,7 @@ torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
 torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check bench matrix notebooks publish venv lock clean rebuild
+.PHONY: help lab test check claims bench matrix notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ check: $(READY)  ## check format and style, notebooks included
 	$(BIN)/ruff check .
 	test ! -x $(BIN)/actionlint || $(BIN)/actionlint  # neither is made for every system
 	test ! -x $(BIN)/zizmor || $(BIN)/zizmor --offline --quiet .github
+
+claims: $(READY)  ## measure what the notebooks claim, for all seeds (some: NOTEBOOKS="01 02")
+	$(BIN)/python tools/claims.py $(NOTEBOOKS)
 
 bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
 	$(BIN)/python benchmarks/bench.py $(SECTIONS)

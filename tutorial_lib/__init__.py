@@ -30,6 +30,7 @@ from tutorial_lib.engine import (
     checkpoint,
     monitor,
     monitor_table,
+    progress,
     script_of,
     step_line,
     with_accuracy,

@@ -11,6 +11,7 @@ from tutorial_lib.engine.drive import (
     with_accuracy,
 )
 from tutorial_lib.engine.monitor import monitor, monitor_table, step_line
+from tutorial_lib.engine.progress import progress
 from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import ADJUSTABLE
 from tutorial_lib.engine.script import script_of

@@ -1,0 +1,136 @@
+"""Measure what the notebooks claim: each sentence of tests/claims/, with one and two threads.
+
+Usage: python tools/claims.py [NOTEBOOK ...] [--threads 1 2]
+
+Prints a line for each claim as it is done. A whole run also writes tests/claims/README.md, the
+table of all of them. The exit status is 1 if a claim did not hold.
+"""
+
+import argparse
+import multiprocessing
+import os
+import platform
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "tests" / "claims" / "README.md"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from claims.table import Claim, Seen, all_claims  # noqa: E402
+
+from tutorial_lib.hardware.threads import usable_cores  # noqa: E402
+
+
+class Result(NamedTuple):
+    """A claim, and what was seen: (threads, seed) -> what."""
+
+    claim: Claim
+    seen: dict[tuple[int, int], Seen]
+
+    @property
+    def num_held(self) -> int:
+        """With how many seeds and numbers of threads it held."""
+        return sum(seen.holds for seen in self.seen.values())
+
+    @property
+    def numbers(self) -> str:
+        """What was seen, each once."""
+        return "; ".join(dict.fromkeys(seen.numbers for seen in self.seen.values()))
+
+    @property
+    def holds(self) -> bool:
+        """Whether it held for enough seeds, with each number of threads."""
+        held: dict[int, int] = {}
+        for (threads, _), seen in self.seen.items():
+            held[threads] = held.get(threads, 0) + seen.holds
+        return all(number >= self.claim.at_least for number in held.values())
+
+
+def main() -> int:
+    """Measure, print, write the table, and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", help="their numbers, as 01; all if none")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    options = parser.parse_args()
+    chosen = [
+        each for each in all_claims() if each.notebook in (options.notebooks or each.notebook)
+    ]
+    results = [Result(each, {}) for each in chosen]
+    for threads in options.threads:
+        measure_all(results, threads)
+    num_held = sum(result.holds for result in results)
+    print(f"{num_held} of {len(results)} claims hold")
+    if not options.notebooks and options.threads == [1, 2]:
+        TABLE.write_text(table_of(results, num_held), encoding="utf-8")
+    return 0 if num_held == len(results) else 1
+
+
+def measure_all(results: list[Result], threads: int) -> None:
+    """Measure them with so many threads, in as many processes as leave each its cores."""
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # for the processes below
+    os.environ["TUTORIAL_OFFLINE"] = "1"
+    workers = max(1, (usable_cores()) // threads)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        futures = [
+            {seed: pool.submit(seen_by, each.claim.name, seed) for seed in each.claim.seeds}
+            for each in results
+        ]
+        for result, seeds in zip(results, futures, strict=True):
+            result.seen.update({(threads, seed): future.result() for seed, future in seeds.items()})
+            print(f"threads {threads}: {line(result)}", flush=True)
+
+
+def seen_by(name: str, seed: int) -> Seen:
+    """Measure one claim for one seed; what it raises counts as not holding."""
+    claim = next(each for each in all_claims() if each.name == name)
+    try:
+        return Seen(*claim.measure(seed))
+    except Exception as error:
+        return Seen(False, f"{type(error).__name__}: {error}")
+
+
+def line(result: Result) -> str:
+    """Return one line for a claim: whether it held, how often, and the numbers seen."""
+    mark = "holds" if result.holds else "FAILS"
+    return f"{mark}  {result.claim.name}  {result.num_held} of {len(result.seen)}  {result.numbers}"
+
+
+def table_of(results: list[Result], num_held: int) -> str:
+    """Return the text of the table's page."""
+    rows = [
+        (
+            result.claim.notebook,
+            result.claim.sentence,
+            result.claim.how,
+            f"{result.num_held} of {len(result.seen)}",
+            result.numbers,
+        )
+        for result in results
+    ]
+    import torch
+
+    columns = ["notebook", "sentence", "how it is measured", "held", "seen"]
+    return (
+        "# What the notebooks claim, measured\n\n"
+        f"Written by `make claims`: **{num_held} of {len(results)} claims hold**. Each is measured "
+        "for its seeds with one thread and with two; *held* counts both. The measurements stand in "
+        "this folder, a file for each notebook.\n\n"
+        f"Python {platform.python_version()}, torch {torch.__version__}, "
+        f"{platform.machine()}.\n\n"
+        f"{markdown(columns, rows)}\n"
+    )
+
+
+def markdown(columns: list[str], rows: list[tuple[str, ...]]) -> str:
+    """Return a table in Markdown; a bar in a cell is written so that it does not part it."""
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
+    lines = [columns, ["---"] * len(columns), *cells]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
