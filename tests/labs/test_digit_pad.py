@@ -69,6 +69,23 @@ def test_a_preset_chosen_in_the_browser_is_drawn_and_read():
     assert np.argmax(reader.probabilities) == 3
 
 
+def test_a_preset_can_be_tiny_in_a_corner_and_the_pen_stays_as_wide():
+    reader = DigitPad(Says(3))
+    reader.preset(7, size=1 / 8)
+    sheet = np.frombuffer(reader.drawing, np.uint8).reshape(pad.SIDE, pad.SIDE)
+    rows, columns = np.nonzero(sheet)
+    assert max(rows.max(), columns.max()) < 40  # strokes end at 83/100 of an eighth, and the pen
+    assert rows.max() - rows.min() == pytest.approx(62 / 100 * pad.SIDE / 8 + pad.PEN, abs=3)
+    seen = np.frombuffer(reader.seen, np.uint8).reshape(28, 28)
+    assert max(np.ptp(np.nonzero(seen)[0]), np.ptp(np.nonzero(seen)[1])) == 19  # 20 pixels
+
+
+@pytest.mark.parametrize("size", [0, -1, 1.5, "small", None])
+def test_a_size_of_a_preset_is_a_share_of_the_pad(size):
+    with pytest.raises((TypeError, ValueError), match="size"):
+        DigitPad(Says(3)).preset(7, size=size)
+
+
 def test_an_empty_pad_asks_for_a_drawing():
     reader = DigitPad(Says(3))
     reader.preset(7)

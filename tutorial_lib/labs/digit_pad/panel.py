@@ -12,7 +12,7 @@ import traitlets
 from matplotlib.figure import Figure
 from torch import nn
 
-from tutorial_lib.checks import check_whole, shown
+from tutorial_lib.checks import check_number, check_whole, shown
 from tutorial_lib.data import Data
 from tutorial_lib.engine.fit import check_data_kind
 from tutorial_lib.labs.digit_pad.draw import DIGITS, MOST_LETTERS, draw_probabilities
@@ -116,10 +116,18 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
             raise self._error
         return self._answer
 
-    def preset(self, digit: int) -> int | None:
-        """Draw a digit as a tidy hand would, and return the digit that the network reads."""
+    def preset(self, digit: int, *, size: float = 1.0) -> int | None:
+        """Draw a digit as a tidy hand would, and return the digit that the network reads.
+
+        Args:
+            digit: 0 to 9.
+            size: Above 0, at most 1: below 1 it is drawn so much smaller, in the upper left corner.
+                The pen is as wide as ever.
+        """
         check_whole("digit", digit, low=0, high=9)
-        return self.recognise(draw_strokes(STROKES[digit], SIDE, PEN))
+        check_number("size", size, "(0, 1]", lambda value: 0 < value <= 1)
+        strokes = [[(size * x, size * y) for x, y in stroke] for stroke in STROKES[digit]]
+        return self.recognise(draw_strokes(strokes, SIDE, PEN))
 
     def clear(self) -> None:
         """Empty the pad."""
