@@ -13,6 +13,7 @@ __getattr__, __dir__ = lazily(
         "draw_confusion draw_digits draw_learning_rates draw_mistakes draw_noisy draw_overfitting "
         "draw_pictures draw_predictions draw_residuals draw_runs draw_ways note "
         "plain_log_ticks tick_text",
+        "lenet": "draw_lenet",
         "labels": "label_ends text_width wrapped",
         "names": "plain_text",
         "contrast": "ink_of on_dark",
@@ -24,6 +25,7 @@ __getattr__, __dir__ = lazily(
         "screen": "PAPER Screen",
         "saved": "Picture",
         "alt": "alt_of",
+        "ring": "draw_ring",
         "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels draw_lines "
         "draw_loss_and_slope draw_noise draw_parameter_counts draw_paths draw_step_shares "
         "draw_surprise draw_valley",
