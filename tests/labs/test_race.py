@@ -17,6 +17,7 @@ from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.hardware import usable_cores
 from tutorial_lib.labs import own
 from tutorial_lib.labs.race import measure as lab
+from tutorial_lib.labs.race import panel as panel_module
 from tutorial_lib.labs.race.draw import draw_race
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
 from tutorial_lib.labs.race.panel import RacePanel
@@ -264,7 +265,7 @@ def test_only_the_row_of_a_removed_runner_is_closed(panel):
 
 
 def test_a_runner_is_added_by_hand_and_raced(panel):
-    optimizer, rate, _, add = panel.children[-1].children
+    optimizer, _, rate, _, add = panel.children[-1].children
     optimizer.value, rate.value = "adam", 0.001
     add.click()
     add.click()
@@ -288,6 +289,65 @@ def test_the_losses_race_on_held_out_digits(few):
     panel.run()
     assert f"names most held-out {few.noun} right" in panel.status.value
     assert "steps to" not in panel.table().data
+    panel.close()
+
+
+def test_a_runner_is_added_with_a_loss_of_its_own_and_raced_beside_the_kept(few):
+    panel = RacePanel(few, {"first": SHORT}, y="accuracy")
+    kept = losses_of(panel.run(), "first")
+    panel.keep("first")
+    _, loss, rate, _, add = panel.children[-1].children
+    assert loss.options == ("cross_entropy", "mse", "l1", "huber")
+    loss.value, rate.value = "mse", 0.1
+    add.click()
+    added = SHORT.replace(loss="mse", learning_rate=0.1)
+    assert panel.runners["mse, lr 0.1"] == added
+    alone = TrainingRun(LeNet5(seed=0), few, added)
+    assert losses_of(panel.run(), "mse, lr 0.1") == [record.loss for record in alone]
+    assert losses_of(panel.on_picture, "first") == kept
+    assert ">mse, lr 0.1</td>" in panel.table().data
+    assert "mse" in panel.code("mse, lr 0.1")
+    panel.close()
+
+
+def test_losses_of_different_units_share_no_target_and_the_picture_says_so(few):
+    runners = {loss: SHORT.replace(loss=loss) for loss in ("cross_entropy", "mse")}
+    panel = RacePanel(few, runners)
+    target = panel.controls["target_loss"]
+    assert (target.disabled, target.note) == (True, panel_module.NO_TARGET)
+    panel.run()
+    assert "steps to" not in panel.table().data
+    assert axis_of(panel.records) == "loss, smoothed; units differ"
+    panel.remove("mse")
+    assert (target.disabled, target.note) == (False, "")
+    panel.close()
+
+
+def axis_of(records) -> str:
+    axes = Figure().add_subplot()
+    draw_race(axes, records)
+    return axes.get_ylabel()
+
+
+def test_a_loss_that_does_not_fit_the_data_is_refused_in_words(diabetes):
+    panel = RacePanel(diabetes, {"one": quick(diabetes)}, y="error")
+    _, loss, _, _, add = panel.children[-1].children
+    loss.value = "cross_entropy"
+    add.click()
+    assert "Not added:" in panel.status.value
+    assert "loss must be one of mse, l1, huber for a regression" in panel.status.value
+    assert list(panel.runners) == ["one"]
+    loss.value = "l1"
+    add.click()
+    assert list(panel.runners) == ["one", "l1"]
+    panel.close()
+
+
+def test_where_one_loss_of_ones_own_counts_for_all_there_is_none_to_choose(diabetes):
+    own_loss = {"loss": torch.nn.functional.smooth_l1_loss}
+    panel = RacePanel(diabetes, {"one": quick(diabetes)}, y="error", **own_loss)
+    names = [getattr(child, "description", "") for child in panel.children[-1].children]
+    assert "loss" not in names
     panel.close()
 
 
@@ -356,7 +416,7 @@ def test_what_a_race_panel_is_given_stands_on_its_controls_as_it_is(few):
     settings = SHORT.replace(learning_rate=1e-6, batch_size=33)
     panel = RacePanel(few, {"one": settings}, seeds=5, target_loss=1e-4)
     assert (panel.values()["seeds"], panel.values()["target_loss"]) == (5, 1e-4)
-    _, rate, size, add = panel.children[-1].children
+    _, _, rate, size, add = panel.children[-1].children
     assert (rate.value, size.value) == (1e-6, 33)
     add.click()
     assert settings in list(panel.runners.values())[1:]

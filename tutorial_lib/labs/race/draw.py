@@ -66,7 +66,9 @@ def draw_race(
     if x_max is not None:
         axes.set_xlim(-0.02 * x_max, 1.02 * x_max)
     if y == "loss":
-        axes.set_ylabel("loss, smoothed")
+        losses = {run.settings.loss for starts in by_label.values() for run in starts}
+        units = "; units differ" if len(losses) > 1 else ""
+        axes.set_ylabel(f"loss, smoothed{units}")
         _scale_losses(axes, by_label, target_loss)
     else:
         axes.set_xlim(left=0, right=x_max)

@@ -35,12 +35,13 @@ from tutorial_lib.labs.race.summary import (
     standings_in_words,
     standings_table,
 )
-from tutorial_lib.losses import LossFunction, loss_function
+from tutorial_lib.losses import LOSSES, LossFunction, loss_function
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
 from tutorial_lib.pictures import MUTED, RUN_COLOURS, plain_text, run_colours
 
 NOBODY = "there is none: add one below"
+NO_TARGET = "Losses of different units have no common target."
 
 
 class RunnerRow(widgets.HBox):
@@ -331,8 +332,10 @@ class RacePanel(MeasurePanel):
         looks = {"unit": data.unit, "metric": self._metric}
         records = self.on_picture
         rows = standings(records, target_loss, metric=self._metric)
-        one_unit = len({record.settings.loss for record in records}) <= 1
+        shown_settings = [record.settings for record in records] or self.runners.values()
+        one_unit = len({settings.loss for settings in shown_settings}) <= 1
         target = target_loss if one_unit or self._make_run.loss is not None else None
+        self.controls["target_loss"].rest("" if target else NO_TARGET)
         axes, x_max = figure.add_subplot(), self._end_of(x)
         draw_race(
             axes,
@@ -394,14 +397,20 @@ class RacePanel(MeasurePanel):
         of_whom, largest = "Of the runner to add.", len(self._data.train)
         fields = {
             "optimizer": controls.optimizer_dropdown(template.optimizer),
+            "loss": controls.dropdown("loss", LOSSES, template.loss, of_whom),
             "learning_rate": controls.learning_rate_slider(template.learning_rate, of_whom),
             "batch_size": controls.batch_size_slider(template.batch_size, largest, of_whom),
         }
         fields["optimizer"].tooltip = of_whom
+        if self._make_run.loss is not None:  # it takes the place of every runner's
+            del fields["loss"]
 
         def add() -> None:
             settings = template.replace(**controls.read_all(fields))
-            self.add(self._free_label(settings), settings)
+            try:
+                self.add(self._free_label(settings), settings)
+            except ValueError as error:
+                self.say("Not added:", str(error))
 
         words = "Add a runner with these settings, for the next race"
         adder = controls.row(
