@@ -72,7 +72,8 @@ def main() -> int:
         said = Path(folder, "browser.txt")
         with ThreadPoolExecutor() as threads, said.open("w+", encoding="utf-8") as output:
             browser = threads.submit(run_phase, "browser", folder, environment, output)
-            results["notebooks"] = run_phase("notebooks", folder, environment)
+            quiet = environment | {"TQDM_DISABLE": "1"}  # no lines on how far a cell is
+            results["notebooks"] = run_phase("notebooks", folder, quiet)
             print_times(Path(folder, "notebooks.xml"))
             results["browser"] = browser.result()
         print(said.read_text(encoding="utf-8"))

@@ -33,7 +33,7 @@ def main() -> int:
     names = parser.parse_args().notebooks
     paths = [find(name) for name in names] or all_notebooks()
 
-    os.environ["TUTORIAL_OFFLINE"] = "1"
+    os.environ["TUTORIAL_OFFLINE"] = os.environ["TQDM_DISABLE"] = "1"  # in the kernels
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("TUTORIAL_DATA_DIR", folder)

@@ -14,6 +14,7 @@ from tutorial_lib.data import Data, Split
 from tutorial_lib.losses import LossFunction, check_loss, check_outputs, loss_function
 from tutorial_lib.models import Kept
 from tutorial_lib.random_state import seeded
+from tutorial_lib.waiting import Waiting
 
 MetricFunction = Callable[[Tensor, Tensor], Any]  # metric(outputs, targets) -> one number
 
@@ -95,12 +96,16 @@ def _answers(
     """
     if not len(split):
         raise ValueError("the split must hold at least one example; it has none")
-    for number, (inputs, targets) in enumerate(split.chunks(chunk)):
-        with seeded(number, inputs.device):
-            outputs = model(inputs)
-        if check:
-            check_outputs(outputs, targets)
-        yield outputs, targets
+    done = 0
+    with Waiting("examples") as line:
+        for number, (inputs, targets) in enumerate(split.chunks(chunk)):
+            with seeded(number, inputs.device):
+                outputs = model(inputs)
+            if check:
+                check_outputs(outputs, targets)
+            yield outputs, targets
+            done += len(targets)
+            line.reach(done, len(split))
 
 
 def _check_split(split: Any) -> None:

@@ -1,36 +1,44 @@
-"""One line that says how far a training is, and how many seconds are left."""
+"""How far a training is, in one line."""
 
 from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
-from tutorial_lib.engine.records import StepRecord
+from tutorial_lib.engine.records import EvaluationRecord, StepRecord
 from tutorial_lib.engine.run import Run
+from tutorial_lib.waiting import Waiting
 
-DELAY_SECONDS = 0.5  # what is done sooner shows no line
 
-
-def progress(records: Iterable[Any], *, run: Run | None = None) -> Iterator[Any]:
+def progress(
+    records: Iterable[Any], *, run: Run | None = None, num_steps: int | None = None
+) -> Iterator[Any]:
     """Pass the records on, and show in one line the steps taken, of how many, and the time left.
 
-    The line comes after half a second and goes with the last record. TQDM_DISABLE=1 in the
-    environment keeps it away.
+    The line comes after half a second and goes with the last record, or when the loop ends in any
+    other way. TQDM_DISABLE=1 in the environment keeps it away.
 
     Args:
         records: A TrainingRun, what wraps one, or anything else that can be gone through.
-        run: The TrainingRun, where records wrap it: it knows how many steps there will be.
+        run: The TrainingRun, where records wrap it.
+        num_steps: How many of them there will be, where the loop ends before the run does.
     """
-    from tqdm.auto import tqdm  # slow to load
-
     run = records if isinstance(records, Run) else run
-    total = len(records) if isinstance(records, Sized) else None
-    first = 0
-    if run is not None:
-        total, first = run.num_steps, run.step_number
-    words = "{n_fmt} of {total_fmt} steps, {remaining} left"
-    with tqdm(
-        total=total, initial=first, delay=DELAY_SECONDS, leave=False, bar_format=words
-    ) as line:
+    if num_steps is None and isinstance(records, Sized):
+        num_steps = len(records)
+    starts_slowly = run is not None and run.processes > 1
+    words = f"{run.processes} processes: " if starts_slowly else ""
+    total = num_steps or (run.num_steps if run is not None else None)
+    passed = 0
+    with Waiting("steps", total=total, words=words, at_once=starts_slowly) as line:
         for record in records:
-            if run is None or isinstance(record, StepRecord):
-                line.update()
+            if num_steps is None and isinstance(record, StepRecord):
+                line.reach(record.step, _num_steps(record))
+            elif not isinstance(record, EvaluationRecord):
+                passed += 1
+                line.reach(passed, num_steps)
             yield record
+
+
+def _num_steps(record: StepRecord) -> int:
+    """Return how many steps its run had planned in all when it took this one."""
+    left = record.epoch_steps - record.epoch_step
+    return record.step + left + (record.epochs - record.epoch - 1) * record.epoch_steps

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data, Split, load_digits
-from tutorial_lib.engine import Diverged, TrainingRun
+from tutorial_lib.engine import Diverged, TrainingRun, progress
 from tutorial_lib.evaluation import evaluate
 from tutorial_lib.exercises.judging import NotYet, YourTurn, call, is_nothing
 from tutorial_lib.models import LeNet5
@@ -55,7 +55,7 @@ def outcome(settings: Hyperparameters) -> Outcome:
     """Train LeNet5(seed=0) on the sample, and say what became of it."""
     run = TrainingRun(LeNet5(seed=0), digits(), settings)
     try:
-        losses = [record.loss for record in run]
+        losses = [record.loss for record in progress(run)]
     except Diverged:
         losses = [*(record.loss for record in run.history), math.inf]
     return Outcome(

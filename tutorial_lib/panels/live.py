@@ -19,6 +19,7 @@ from tutorial_lib.panels.page import PANEL_CLASS, PanelPage, screen_of
 from tutorial_lib.panels.with_picture import WithPicture
 from tutorial_lib.pictures.saved import Picture
 from tutorial_lib.pictures.screen import PAPER
+from tutorial_lib.waiting import PERCENT, Waiting
 
 REFRESH_SECONDS = 0.2
 FIRST_SECONDS = 0.05  # a click shows its first step after that
@@ -235,20 +236,42 @@ class LivePanel(WithPicture, widgets.VBox):
         return lambda *_: self.on_main_thread(function, *arguments)
 
     def _wait(self) -> None:
-        """Refresh until nothing moves any more; an interrupt of the kernel ends what does."""
-        drawing = 0.0  # seconds
+        """Refresh until nothing moves any more; an interrupt of the kernel ends what does.
+
+        A cell that waits for it, which may stand far from the panel, says how far it is.
+        """
+        pause = REFRESH_SECONDS
         try:
-            while self.is_active():
-                pause = time.sleep if self._session is None else self._session.join
-                pause(_pause_after(drawing))
-                start = time.perf_counter()
-                self.refresh()
-                drawing = time.perf_counter() - start
+            with self._line() as line:
+                while self.is_active():
+                    self._rest(pause, line)
+                    start = time.perf_counter()
+                    self.refresh()
+                    pause = _pause_after(time.perf_counter() - start)
         except KeyboardInterrupt:
             self.stop()
             if self._session is not None:
                 self._session.join()  # a second interrupt ends the waiting too
         self.refresh()
+
+    def _rest(self, seconds: float, line: Waiting) -> None:
+        """Wait for so long, or until nothing moves any more, and let a line say how far it is."""
+        end, state = time.monotonic() + seconds, "running"
+        while state == "running" and (left := end - time.monotonic()) > 0:
+            if self._session is None:
+                time.sleep(min(left, REFRESH_SECONDS))
+            else:
+                state = self._session.join(min(left, REFRESH_SECONDS))
+            if self.holds_kernel:
+                line.reach(*self.how_far())
+
+    def _line(self) -> Waiting:
+        """Return the line that a cell shows while it waits; for subclasses."""
+        return Waiting(PERCENT)
+
+    def how_far(self) -> tuple[int, int]:
+        """Return how much has been done, of how much; for subclasses."""
+        return 0, 1
 
     async def _follow(self) -> None:
         pause, before = FIRST_SECONDS, math.inf

@@ -110,6 +110,10 @@ class MeasurePanel(LivePanel):
         self._drawn = None
         self.refresh()
 
+    def how_far(self) -> tuple[int, int]:
+        """Return how many records there are, and will be."""
+        return len(self.records), self._count(**self._values)
+
     def is_active(self) -> bool:
         """Say whether the measurement goes on, or is held by another run."""
         return self.state in ("running", "paused")

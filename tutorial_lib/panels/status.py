@@ -10,6 +10,7 @@ from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, EvaluationRecord, StepRecord
 from tutorial_lib.evaluation import MetricFunction, ShownMetric, shown_metric
 from tutorial_lib.table import loss_text, share_text, shortened
+from tutorial_lib.waiting import duration_text
 
 WINDOW_SECONDS = 3.0  # the speed is that of the last few seconds
 LEAST_SECONDS = 0.3  # of which a speed is told
@@ -116,16 +117,7 @@ class Progress:
         pace = f"{rate:,.{0 if rate >= 10 else 1}f} {unit} a second"
         if self.threads is not None:
             pace += f" on {self.threads} thread{'' if self.threads == 1 else 's'}"
-        return f"{pace}, {_duration(left)} left"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return "less than a second"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+        return f"{pace}, {duration_text(left)} left"
 
 
 def status_text(

@@ -34,6 +34,7 @@ from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.table_shelf import TableShelf
 from tutorial_lib.pictures import PAPER, Picture, curve_in_words, curve_table
+from tutorial_lib.waiting import Waiting
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
 COPY, HIDE = "Copy as code", "Hide the code"
@@ -339,6 +340,14 @@ class TrainingPanel(LivePanel):
         if self.holds_kernel and not in_kernel():
             records = monitor(records, per_print_times=STEPS_A_LINE, run=run)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
+
+    def _line(self) -> Waiting:
+        """Return the line of a cell that waits; in a terminal LossMonitor's lines tell enough."""
+        return Waiting("steps", is_quiet=not in_kernel())
+
+    def how_far(self) -> tuple[int, int]:
+        """Return how many steps the run has taken, and will have in all."""
+        return self.last_run.step_number, self.last_run.num_steps
 
     def is_active(self) -> bool:
         """Say whether the run goes on, or torch is still being loaded."""
