@@ -20,6 +20,11 @@ override TUTORIAL_DATA_DIR := $(call absolute,TUTORIAL_DATA_DIR)
 export TUTORIAL_DATA_DIR
 endif
 
+ifdef TUTORIAL_NOTEBOOKS_DIR
+override TUTORIAL_NOTEBOOKS_DIR := $(call absolute,TUTORIAL_NOTEBOOKS_DIR)
+export TUTORIAL_NOTEBOOKS_DIR
+endif
+
 ifdef TUTORIAL_RUNS_DIR
 override TUTORIAL_RUNS_DIR := $(call absolute,TUTORIAL_RUNS_DIR)
 export TUTORIAL_RUNS_DIR
@@ -37,16 +42,19 @@ torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
 torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check claims bench matrix notebooks publish venv lock clean rebuild
+.PHONY: help lab copies fresh test check claims bench matrix notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-lab: home $(READY)  ## open the tutorial in JupyterLab (more flags: LAB_FLAGS=--no-browser)
-	@echo "Starting JupyterLab; Ctrl-C here, twice, stops it."
-	@$(BIN)/python -m jupyterlab --ServerApp.ip="$(LAB_IP)" --log-level=WARN \
-	  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
-	  $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
+lab: home $(READY)  ## open your copies of the notebooks in JupyterLab (more flags: LAB_FLAGS=--no-browser)
+	@$(BIN)/python tools/lab.py --ServerApp.ip="$(LAB_IP)" --log-level=WARN $(LAB_FLAGS)
+
+copies: $(READY)  ## make your copies of the notebooks, without outputs; make lab does so by itself
+	@$(BIN)/python tools/copies.py
+
+fresh: $(READY)  ## make your copies anew, and keep the old ones beside them (some: NOTEBOOKS=02_losses)
+	@$(BIN)/python tools/copies.py --fresh $(NOTEBOOKS)
 
 test: $(READY)  ## run the unit, notebook and browser tests
 	$(BIN)/python tools/run_tests.py

@@ -24,11 +24,13 @@ READY = ROOT / ".venv" / ".ready"
 
 
 @pytest.fixture
-def printed() -> Iterator[str]:
+def printed(tmp_path) -> Iterator[str]:
     """Run `make lab` until it prints its address; yield that line."""
+    folder = tmp_path / "my copies"
     process = subprocess.Popen(
         ["make", "lab", "LAB_FLAGS=--no-browser"],
         cwd=ROOT,
+        env=os.environ | {"TUTORIAL_NOTEBOOKS_DIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -68,7 +70,7 @@ def status_once_it_listens(address: str) -> int:
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 SHOW = """include {makefile}
 show:
-\t@printf '%s\\n' "$$TUTORIAL_DATA_DIR" "$$TUTORIAL_RUNS_DIR"
+\t@printf '%s\\n' "$$TUTORIAL_DATA_DIR" "$$TUTORIAL_RUNS_DIR" "$$TUTORIAL_NOTEBOOKS_DIR"
 """
 
 
@@ -88,14 +90,14 @@ show:
 )
 def test_a_folder_that_make_is_told_reaches_the_kernels_whole(tmp_path, how, named, told):
     (tmp_path / "show.mk").write_text(SHOW.format(makefile=ROOT / "Makefile"))
-    variables = {"TUTORIAL_DATA_DIR": named, "TUTORIAL_RUNS_DIR": named}
+    variables = {f"TUTORIAL_{kind}_DIR": named for kind in ("DATA", "RUNS", "NOTEBOOKS")}
     arguments = [f"{name}={value}" for name, value in variables.items()]
     done = subprocess.run(
         ["make", "--silent", "-f", "show.mk", "show", *(arguments if how == "argument" else [])],
         cwd=tmp_path, capture_output=True, text=True, check=True,
         env=os.environ | (variables if how == "environment" else {}),
     )  # fmt: skip
-    assert done.stdout.splitlines() == [told.format(here=tmp_path)] * 2
+    assert done.stdout.splitlines() == [told.format(here=tmp_path)] * 3
 
 
 @needs_make
@@ -236,9 +238,9 @@ def test_make_lab_prints_a_loopback_address_that_needs_its_token(printed):
     address = re.search(r"http://\S+", printed).group()
     base, token = re.match(r"(http://[^/]+)/.*token=(\w+)", address).groups()
     assert base.startswith(("http://127.0.0.1:", "http://localhost:"))
-    assert "/lab/tree/notebooks/00_start_here.ipynb" in address
+    assert "/lab/tree/00_start_here.ipynb" in address
     assert status_once_it_listens(address) == 200
-    contents = f"{base}/api/contents/notebooks"
+    contents = f"{base}/api/contents/"
     with urllib.request.urlopen(f"{contents}?token={token}", timeout=60) as answer:
         assert b"00_start_here.ipynb" in answer.read()
     with pytest.raises(urllib.error.HTTPError, match="403"):

@@ -24,7 +24,7 @@ def cells_of(tree, name):
 
 def test_readme_and_notebooks_get_buttons_that_open_them(tree):
     publish(tree, "ada/digits")
-    lab = "https://mybinder.org/v2/gh/ada/digits/main?urlpath=lab/tree/notebooks/"
+    lab = "https://mybinder.org/v2/gh/ada/digits/main?urlpath=lab/tree/my-notebooks/"
     colab = "https://colab.research.google.com/github/ada/digits/blob/main/notebooks/"
     kaggle = (
         "https://kaggle.com/kernels/welcome?src=https://github.com/ada/digits/blob/main/notebooks/"

@@ -50,7 +50,8 @@ def publish(root: Path, repository: str) -> None:
 
 def buttons(repository: str, path: str) -> str:
     """Return the three buttons that open a file of the repository, in Markdown."""
-    binder = f"https://mybinder.org/v2/gh/{repository}/{BRANCH}?urlpath=lab/tree/{path}"
+    copy = path.replace("notebooks/", "my-notebooks/", 1)  # which binder/postBuild makes
+    binder = f"https://mybinder.org/v2/gh/{repository}/{BRANCH}?urlpath=lab/tree/{copy}"
     on_github = f"{repository}/blob/{BRANCH}/{path}"
     colab = f"https://colab.research.google.com/github/{on_github}"
     kaggle = f"https://kaggle.com/kernels/welcome?src=https://github.com/{on_github}"
