@@ -25,6 +25,7 @@ __getattr__, __dir__ = lazily(
         "screen": "PAPER Screen",
         "saved": "Picture",
         "alt": "alt_of",
+        "queue": "draw_queue",
         "ring": "draw_ring",
         "sketches": "draw_batches draw_bowl draw_classes draw_errors draw_kernels draw_lines "
         "draw_loss_and_slope draw_noise draw_parameter_counts draw_paths draw_step_shares "
