@@ -86,14 +86,14 @@ def num_predictions(parts: list[Part]) -> int:
     return sum(part.source.count(PREDICT) for part in parts if not part.is_code)
 
 
-def first_training(parts: list[Part]) -> tuple[float, int]:
-    """Return after how many minutes the first training begins, and in which cell, from 0 on."""
+def first_training(parts: list[Part]) -> tuple[float, int] | None:
+    """Return after how many minutes the first training begins, and in which cell, from 0 on; None: never."""
     minutes = 0.0
     for part in parts:
         if part.is_code and _TRAINS.search(part.source) and "def " not in part.source:
             return minutes, part.cell
         minutes += part.minutes
-    raise ValueError("nothing is trained")
+    return None
 
 
 def longest_stretch(parts: list[Part]) -> int:
@@ -116,14 +116,14 @@ def main() -> None:
     print("| --- " * 8 + "|")
     for path in paths:
         parts = parts_of(path)
-        minutes, cell = first_training(parts)
+        training = first_training(parts)
         short = sum(part.minutes for part in parts if part.is_short)
         cells = (
             path.stem,
             f"{sum(part.words for part in parts):,}",
             sum(part.is_code for part in parts),
             num_predictions(parts),
-            f"minute {minutes:.0f}, cell {cell}",
+            "none" if training is None else "minute {:.0f}, cell {}".format(*training),
             longest_stretch(parts),
             f"{short:.0f}" if any(part.heading.endswith(MARK) for part in parts) else "",
             f"{sum(part.minutes for part in parts):.0f}",
