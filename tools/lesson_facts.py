@@ -87,7 +87,7 @@ def num_predictions(parts: list[Part]) -> int:
 
 
 def first_training(parts: list[Part]) -> tuple[float, int] | None:
-    """Return after how many minutes the first training begins, and in which cell, from 0 on; None: never."""
+    """Return after how many minutes the first training begins, and in which cell; None: never."""
     minutes = 0.0
     for part in parts:
         if part.is_code and _TRAINS.search(part.source) and "def " not in part.source:
