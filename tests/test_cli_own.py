@@ -3,7 +3,6 @@
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -197,13 +196,13 @@ def test_a_run_goes_on_with_its_own_data_and_network_alone(arguments, words, cap
     assert Path("a.run").read_bytes() == before
 
 
-def test_torchrun_takes_them_too(capfd):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+def test_torchrun_takes_them_too(capfd, warm_python):
     options = ["--model", "nets:MyNet", "--batch-size", "15", "--epochs", "2", "--save"]
-    command = [*torchrun, "-m", "tutorial_lib", *WINE, *options, "two.run"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "of 18 held-out rows right" in done.stdout
+    command = ["--nproc-per-node=2", "-m", "tutorial_lib", *WINE, *options, "two.run"]
+    with warm_python.torchrun(*command) as torchrun:
+        out, error = torchrun.communicate()
+    assert torchrun.returncode == 0, error[-2000:]
+    assert "of 18 held-out rows right" in out
     assert cli.main([*WINE, *options, "one.run"]) == 0
     one, two = (checkpoint.load(name).state["history"]["loss"] for name in ("one.run", "two.run"))
     assert two == pytest.approx(one, rel=1e-4)

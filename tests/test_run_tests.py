@@ -23,6 +23,7 @@ def run(monkeypatch, tmp_path, capfd):
             path.write_text(text)
             phases[phase] = [str(path), "-pno:nbval", "-pno:xdist", "-pno:hypothesispytest"]
         monkeypatch.setattr(run_tests, "PHASES", phases)
+        monkeypatch.setattr(run_tests.warm_python, "IS_POSSIBLE", False)  # they start no kernel
         return run_tests.main(), capfd.readouterr().out.splitlines()
 
     return runner

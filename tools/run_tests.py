@@ -1,23 +1,30 @@
 """Run the unit, notebook and browser tests, each to its end, and count them on the last lines.
 
-Notebooks and browser run side by side, since the tests in a browser wait half of their time. What
-the browser's say is printed once the notebooks have ended.
+The tests in a browser wait half of their time: they run beside all others, and what they say is
+printed last. Kernels, and much else that loads torch, are forks of a Python that has loaded it:
+tests/warm_python.py, which see.
 
 With TUTORIAL_REQUIRE_BROWSER=1 a skipped browser test is a failure.
 """
 
+import contextlib
 import functools
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import warm_python  # noqa: E402
+
 TWO_AT_A_TIME = ["--numprocesses=2", "--dist=loadfile"]  # what is in one file stays together
 PHASES = {
     "unit": [
@@ -25,14 +32,13 @@ PHASES = {
         "-pno:nbval",  # slow to load
         "--ignore=tests/browser",
         "--continue-on-collection-errors",
-        "--numprocesses=3",  # on two cores: many of them wait
-        "--dist=loadfile",
+        *TWO_AT_A_TIME,
     ],
     "notebooks": [
         "notebooks",
         *TWO_AT_A_TIME,
         "--nbval",
-        "--nbval-current-env",
+        "--nbval-kernel-name=python3",
         "--nbval-cell-timeout=120",
         "--override-ini=xfail_strict=false",  # nbval expects every cell after a time-out to fail
     ],
@@ -40,8 +46,6 @@ PHASES = {
         "tests/browser",
         "-pno:nbval",
         "--confcutdir=tests/browser",  # what the unit tests share loads torch
-        *TWO_AT_A_TIME,
-        "--no-loadscope-reorder",  # by name: the long ones would else come last, since they are few
     ],
 }
 
@@ -59,7 +63,7 @@ class Counts(NamedTuple):
 
 def main() -> int:
     """Run every phase, say what came out, and return the exit status."""
-    results = {}
+    results = dict.fromkeys(("unit", "notebooks", "browser"), Counts(0, 0, 0))
     with tempfile.TemporaryDirectory() as folder:
         environment = {
             "TUTORIAL_OFFLINE": "1",
@@ -67,12 +71,16 @@ def main() -> int:
             "OMP_NUM_THREADS": "1",  # threads of several tests would wait for each other
             **os.environ,
         }
-        results["unit"] = run_phase("unit", folder, environment)
-        print("\nbrowser tests begin now, beside those of the notebooks", flush=True)
         said = Path(folder, "browser.txt")
-        with ThreadPoolExecutor() as threads, said.open("w+", encoding="utf-8") as output:
-            browser = threads.submit(run_phase, "browser", folder, environment, output)
-            quiet = environment | {"TQDM_DISABLE": "1"}  # no lines on how far a cell is
+        with (
+            warm(folder, environment) as kernels,
+            ThreadPoolExecutor() as threads,
+            said.open("w+", encoding="utf-8") as output,
+        ):
+            in_browser = environment | kernels
+            browser = threads.submit(run_phase, "browser", folder, in_browser, output)
+            results["unit"] = run_phase("unit", folder, environment)
+            quiet = environment | kernels | {"TQDM_DISABLE": "1"}  # no lines on how far a cell is
             results["notebooks"] = run_phase("notebooks", folder, quiet)
             print_times(Path(folder, "notebooks.xml"))
             results["browser"] = browser.result()
@@ -89,6 +97,27 @@ def main() -> int:
     total = Counts(*(sum(column) for column in zip(*results.values(), strict=True)))
     print(total if total.skipped else f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
+
+
+@contextlib.contextmanager
+def warm(folder: str, environment: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Have a Python that has loaded torch, of which tests know by the environment.
+
+    Yields:
+        Variables by which Jupyter's kernels are forks of it, too.
+    """
+    variables = {"JUPYTER_PREFER_ENV_PATH": "1"}  # the kernel of this environment, not of the user
+    if not warm_python.IS_POSSIBLE:
+        yield variables
+        return
+    with warm_python.serving(folder, env=environment) as address:
+        environment[warm_python.SHARED] = address
+        kernel = Path(folder, "jupyter", "kernels", "python3", "kernel.json")
+        kernel.parent.mkdir(parents=True)
+        command = [f"{address}.sh", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        names = {"display_name": "Python 3 (ipykernel)", "language": "python"}
+        kernel.write_text(json.dumps({"argv": command, **names, "metadata": {"debugger": True}}))
+        yield variables | {"JUPYTER_PATH": f"{folder}/jupyter"}
 
 
 def run_phase(

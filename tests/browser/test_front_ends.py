@@ -88,6 +88,8 @@ def front_end(request, tmp_path_factory) -> Iterator[tuple[str, str]]:
         "JUPYTER_PREFER_ENV_PATH": "1",
         "JUPYTER_CONFIG_DIR": str(folder / "config"),  # a front end as it comes
     }
+    if name == "lab":
+        environment.pop("JUPYTER_PATH", None)  # a kernel as it comes, too: it loads torch itself
     with open(folder / "log.txt", "w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
     try:

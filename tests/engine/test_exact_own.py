@@ -168,6 +168,7 @@ def test_streamed_with_two_workers(sets, kind, tmp_path):
     check("streamed", data, noisy, by_file, tmp_path / "a.run", stops)
 
 
+@pytest.mark.usefixtures("warm_ranks")
 @pytest.mark.parametrize("kind", KINDS if THOROUGH else ["regression"])
 def test_on_two_processes(sets, kind, tmp_path):
     stops = (1, 5, 8) if THOROUGH else (5,)

@@ -162,6 +162,7 @@ def test_a_file_of_before_own_steps_is_of_the_usual_one(new_run):
         new_run().load_state_dict(state)
 
 
+@pytest.mark.usefixtures("warm_ranks")
 def test_several_processes_take_it_though_a_notebook_defines_it(sample):
     longest = 0.1
 

@@ -28,6 +28,7 @@ SETTINGS = Hyperparameters(epochs=1)
 # so slow a descent leaves it where it is.
 CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
 THOROUGH = "TUTORIAL_THOROUGH" in os.environ
+pytestmark = pytest.mark.usefixtures("warm_ranks")
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 
 
@@ -91,11 +92,12 @@ def largest_difference(one, other):
     return max((a - b).abs().max().item() for a, b in pairs)
 
 
-def test_all_ranks_hold_the_same_bits():
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=3"]
-    command = [*torchrun, Path(__file__).with_name("ranks_agree.py")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "3 of 3 ranks agree after 60 steps\n"
+def test_all_ranks_hold_the_same_bits(warm_python):
+    script = Path(__file__).with_name("ranks_agree.py")
+    with warm_python.torchrun("--nproc-per-node=3", script) as torchrun:
+        out, error = torchrun.communicate()
+    assert torchrun.returncode == 0, error
+    assert out == "3 of 3 ranks agree after 60 steps\n"
 
 
 def processes_of(run):

@@ -25,6 +25,7 @@ from tutorial_lib.models import make_model
 
 CALM = Hyperparameters(epochs=1, optimizer="sgd", learning_rate=0.05)
 THOROUGH = "TUTORIAL_THOROUGH" in os.environ
+pytestmark = pytest.mark.usefixtures("warm_ranks")
 SHARED_EXACTLY = {"LeNet", "tied", "float64", "spectral norm"}
 
 

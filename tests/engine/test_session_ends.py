@@ -5,10 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from warm_python import WarmPython
 
 BEGIN = """
-import os, sys
+import os, sys, time
 from tutorial_lib import Hyperparameters, LeNet5, Session, TrainingRun, load_digits
 data = load_digits("sample", "cpu")
 def run(**settings):
@@ -22,21 +21,21 @@ panels = [TrainingPanel(data) for _ in range(3)]
 for panel in panels:
     panel.train()
 while not any(panel.last_run and panel.last_run.history for panel in panels):
-    pass
+    time.sleep(0.001)
 sys.exit(3)
 """: (3, ""),
     """
 sessions = [Session(run(epochs=100)).start() for _ in range(8)]
 sessions[0].pause()
 while not sessions[1].records():
-    pass
+    time.sleep(0.001)
 """: (0, ""),
     """
 failed = Session(iter([1, 2]).__next__ for _ in "a")
 failed.start().join()
 session = Session(run(epochs=100)).start()
 while not session.records():
-    pass
+    time.sleep(0.001)
 raise LookupError("of the script itself")
 """: (1, "LookupError: of the script itself"),
 }
@@ -54,16 +53,10 @@ def of_script(code):
     return done.returncode, done.stderr.strip()
 
 
-@pytest.fixture(scope="module")
-def python():
-    with WarmPython() as python:
-        yield python
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize(("script", "ends"), SCRIPTS.items(), ids=range(len(SCRIPTS)))
-def test_a_script_ends_quietly_with_its_own_code(python, script, ends):
-    done = python.run(BEGIN + script)
+def test_a_script_ends_quietly_with_its_own_code(warm_python, script, ends):
+    done = warm_python.run(BEGIN + script)
     assert (done.returncode, (done.error.splitlines() or [""])[-1]) == ends
     assert done.error.count("Traceback") == (done.returncode == 1)
 
@@ -100,7 +93,7 @@ session = Session(run_of(model)).start()
 for number in range(3):
     reached = len(session.records()) + 20 * number
     while len(session.records()) < reached:
-        pass
+        time.sleep(0.001)
     child = os.fork()
     if child == 0:
         try:
@@ -123,7 +116,7 @@ paused.join(60)
 if os.fork() == 0:
     paused.resume()  # in this process alone
     while len(paused.records()) < 10:
-        pass
+        time.sleep(0.001)
     sys.exit(0)  # as a script of its own would
 assert os.wait()[1] == 0
 assert paused.state == "paused"
@@ -142,7 +135,7 @@ import torch
 from tutorial_lib.engine import in_background, warm_up
 in_background(lambda: warm_up(data.device))
 while "torch._dynamo" not in sys.modules:
-    pass
+    time.sleep(0.001)
 child = os.fork()
 if child == 0:
     Session(run(batch_size=1000, epochs=1)).start().wait(100)

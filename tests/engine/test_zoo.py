@@ -8,7 +8,6 @@ import itertools
 import os
 import random
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -264,10 +263,12 @@ def test_what_processes_would_train_otherwise_is_known(tiny, kind):
         assert "depends on the batch as a whole" in why
 
 
-def test_two_processes_train_the_others_as_one_does():
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+def test_two_processes_train_the_others_as_one_does(warm_python):
     script = Path(__file__).with_name("zoo_on_ranks.py")
-    done = subprocess.run([*command, script, *SHARED], capture_output=True, text=True, check=True)
-    differences = dict(line.split(":") for line in done.stdout.splitlines())
+    options = "--standalone", "--nproc-per-node=2"
+    with warm_python.torchrun(*options, script, *SHARED) as torchrun:
+        out, error = torchrun.communicate()
+    assert torchrun.returncode == 0, error
+    differences = dict(line.split(":") for line in out.splitlines())
     assert list(differences) == SHARED
     assert all(float(difference) < 2e-6 for difference in differences.values()), differences
