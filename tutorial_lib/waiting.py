@@ -26,6 +26,7 @@ class Waiting:
 
     Args:
         unit: What is counted, as "steps", or PERCENT.
+        done: How many there are already.
         total: How many there will be, if that is known.
         words: Said in front.
         at_once: Whether it stands there from the start; else it comes after half a second.
@@ -36,6 +37,7 @@ class Waiting:
         self,
         unit: str,
         *,
+        done: int = 0,
         total: int | None = None,
         words: str = "",
         at_once: bool = False,
@@ -45,7 +47,7 @@ class Waiting:
         self._line: Any = None
         self._is_quiet = is_quiet or _is_unwanted() or not _is_first(self)
         if at_once and not self._is_quiet:
-            self._line = self._new_line(0, total, delay=0)
+            self._line = self._new_line(done, total, delay=0)
         self._waits_for_first = True
 
     def __enter__(self) -> Self:

@@ -16,6 +16,9 @@ def told(monkeypatch) -> list[tuple]:
     told = []
 
     class Line(Waiting):
+        def __init__(self, unit, **start):
+            told.extend([start] if start["words"] else [])
+
         def reach(self, done, total=None):
             told.append((done, total))
 
@@ -102,3 +105,12 @@ def test_it_costs_less_than_a_fiftieth_of_a_short_step(new_run, monkeypatch):
 
     costs = [seconds(progress) - seconds(iter) for _ in range(5)]
     assert min(costs) / 20_000 < 0.02 * 0.25e-3
+
+
+def test_a_run_of_several_processes_is_told_at_once_where_it_stands(new_run, told):
+    run = new_run()
+    list(itertools.islice(run, 12))
+    run.processes = 2
+    next(progress(run))
+    assert told[0] == {"words": "2 processes: ", "done": 12, "total": 30, "at_once": True}
+    assert told[1] == (13, 30)

@@ -26,9 +26,11 @@ def progress(
         num_steps = len(records)
     starts_slowly = run is not None and run.processes > 1
     words = f"{run.processes} processes: " if starts_slowly else ""
-    total = num_steps or (run.num_steps if run is not None else None)
+    start: dict[str, Any] = {}
+    if starts_slowly and num_steps is None:
+        start = {"done": run.step_number, "total": run.num_steps, "at_once": True}
     passed = 0
-    with Waiting("steps", total=total, words=words, at_once=starts_slowly) as line:
+    with Waiting("steps", words=words, **start) as line:
         for record in records:
             if num_steps is None and isinstance(record, StepRecord):
                 line.reach(record.step, _num_steps(record))
