@@ -26,7 +26,7 @@ def plane_panel(plane: LossPlane, *, size: int = 17, num_steps: int = 25) -> Mea
         num_steps: Steps of each optimizer, 1 or more.
     """
     if not isinstance(plane, LossPlane):
-        raise TypeError(f"plane must be a LossPlane(model, data.test); got {shown(plane)}")
+        raise TypeError(f"plane must be a LossPlane(model, data.validation); got {shown(plane)}")
     check_whole("size", size, low=2)
     check_whole("num_steps", num_steps, low=1)
     plain, adaptive = f"Rate of {controls.NOT_ADAPTIVE}.", f"Rate of {controls.ADAPTIVE}."
