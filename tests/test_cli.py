@@ -314,9 +314,9 @@ def test_help_names_every_hyperparameter_and_its_choices(capsys):
     assert f"one of {', '.join(OPTIMIZERS)}" in " ".join(words)
 
 
-def test_nothing_at_all_shows_the_help():
-    command = [sys.executable, "-m", "tutorial_lib"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, check=True)
+def test_nothing_at_all_shows_the_help(warm_python):
+    done = warm_python.call([sys.executable, "-m", "tutorial_lib"])
+    assert done.returncode == 0
     assert done.stdout.startswith("usage: python -m tutorial_lib")
     assert all(word in done.stdout for word in ("train", "doctor"))
 

@@ -20,12 +20,13 @@ with locked(Path(sys.argv[1]), patience=10):
 
 
 @pytest.fixture
-def held(tmp_path):
+def held(tmp_path, warm_python):
     """Let another process hold the lock of a file until its input is closed."""
     path = tmp_path / "a.run"
     command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline().strip() == b"held"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with warm_python.popen(command, **pipes) as other:
+        assert other.stdout.readline().strip() == "held"
         yield path, other
 
 

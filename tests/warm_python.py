@@ -108,10 +108,12 @@ def wait_for(pid: int, line: socket.socket, files: list[int], *, is_bound: bool)
 def become(order: dict[str, Any], files: list[int]) -> None:
     """Be the process that was ordered, but for its code."""
     import fcntl
+    import warnings
 
     import numpy as np
     import torch
 
+    sys.executable = order["executable"]
     if order["new_session"]:
         os.setsid()
     aside = [fcntl.fcntl(file, fcntl.F_DUPFD, 100) for file in files]
@@ -128,6 +130,8 @@ def become(order: dict[str, Any], files: list[int]) -> None:
         os.environ[PARENT] = str(os.getppid())
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
+    if said := os.environ.get("PYTHONWARNINGS"):
+        warnings._processoptions(said.split(","))
     np.random.seed()  # else all begin alike
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, paths), *(path for path in sys.path if path not in paths)]
@@ -196,10 +200,15 @@ class WarmPython:
     def popen(
         self, command: Sequence[Any], *, stdin: Any = subprocess.DEVNULL, **options: Any
     ) -> "Script | subprocess.Popen":
-        """Run a command that begins with Python, as a subprocess.Popen with these options."""
+        """Run a command that begins with Python, as a subprocess.Popen with these options.
+
+        Args:
+            options: Also `begets_forks`: let what it starts as sys.executable be forks, too.
+        """
         words = list(map(str, command))
         if IS_POSSIBLE:
             return Script(self.address, words[1:], stdin=stdin, **options)
+        options.pop("begets_forks", None)
         return subprocess.Popen(words, stdin=stdin, text=True, **options)
 
     def call(self, command: Sequence[Any], **options: Any) -> subprocess.CompletedProcess:
@@ -246,7 +255,7 @@ class Script:
         self, address: str, arguments: list[str], *,
         stdin: int | IO | None = subprocess.DEVNULL, stdout: int | IO | None = None,
         stderr: int | IO | None = None, env: dict[str, str] | None = None,
-        cwd: str | Path | None = None, start_new_session: bool = False,
+        cwd: str | Path | None = None, start_new_session: bool = False, begets_forks: bool = False,
         pass_fds: Sequence[int] = (), is_bound: bool = False, text: bool = True,
     ) -> None:  # fmt: skip
         self.args, self.returncode, self._lock = arguments, None, threading.Lock()
@@ -263,7 +272,13 @@ class Script:
                     return None, number
                 return None, given if isinstance(given, int) else given.fileno()
 
-            _, source = stream(stdin, 0)
+            self.stdin = None
+            if stdin == subprocess.PIPE:
+                source, write = os.pipe()
+                theirs.callback(os.close, source)
+                self.stdin = os.fdopen(write, "w" if text else "wb")
+            else:
+                _, source = stream(stdin, 0)
             self.stdout, out = stream(stdout, 1)
             if stderr == subprocess.STDOUT:
                 self.stderr, error = None, out
@@ -276,6 +291,7 @@ class Script:
                 "files": [0, 1, 2, *pass_fds],
                 "new_session": start_new_session,
                 "is_bound": is_bound,
+                "executable": f"{address}.sh" if begets_forks else sys.executable,
             }
             self._line = socket.socket(socket.AF_UNIX)
             self._line.connect(address)
@@ -291,10 +307,10 @@ class Script:
     def __exit__(self, error: type | None, *_: object) -> None:
         if error is not None:
             self.kill()
-        self.wait()
-        for file in (self.stdout, self.stderr):
+        for file in (self.stdin, self.stdout, self.stderr):
             if file is not None:
                 file.close()
+        self.wait()
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -311,6 +327,8 @@ class Script:
 
     def communicate(self) -> tuple[str, str]:
         """Return all that it says, once it has ended; "" where a stream is no pipe of its own."""
+        if self.stdin is not None:
+            self.stdin.close()
         with ThreadPoolExecutor() as threads:
             files = self.stdout, self.stderr
             said = [threads.submit(file.read) if file is not None else None for file in files]

@@ -1,3 +1,4 @@
+import functools
 import gzip
 import hashlib
 import pickle
@@ -301,10 +302,11 @@ print(len(data.load_digits("mnist", "cpu").train))
 """
 
 
-def test_two_notebooks_that_start_together_fetch_once(mirror):
+def test_two_notebooks_that_start_together_fetch_once(mirror, warm_python):
     command = [sys.executable, "-c", TWIN, pickle.dumps(SOURCE).hex(), mirror.url()]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as one, subprocess.Popen(command, **pipes) as two:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    new = functools.partial(warm_python.popen, command, **pipes)
+    with new() as one, new() as two:
         assert [one.stdout.readline(), two.stdout.readline()] == ["ready\n"] * 2
         for twin in (one, two):
             twin.stdin.write("go\n")

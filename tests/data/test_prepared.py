@@ -1,7 +1,6 @@
 """A prepared file is taken as it was written, or as if it were not there."""
 
 import os
-import subprocess
 import sys
 import zipfile
 
@@ -148,11 +147,9 @@ print(read_prepared(Path(sys.argv[1])), most_so_far() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 @pytest.mark.parametrize("bomb", [deflated, called])
-def test_a_small_file_cannot_take_much_memory(path, bomb):
+def test_a_small_file_cannot_take_much_memory(path, bomb, warm_python):
     path.parent.mkdir()
     bomb(path)
-    command = [sys.executable, "-c", GROWTH, path]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    read, kilobytes = done.stdout.split()
+    read, kilobytes = warm_python.run(GROWTH, str(path)).out.split()
     assert read == "None"
     assert int(kilobytes) << 10 < BOMB_BYTES / 4

@@ -469,10 +469,10 @@ def test_the_content_is_on_the_disk_before_it_gets_its_name(run, tmp_path, monke
     ]
 
 
-def test_killed_while_saving_the_run_is_there_and_no_litter_grows():
+def test_killed_while_saving_the_run_is_there_and_no_litter_grows(warm_python):
     script = Path(__file__).with_name("kill_saves.py")
     command = [sys.executable, script, str(10 * TIMES)]
-    seen = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    seen = json.loads(warm_python.call(command).stdout)
     assert seen["loadable"] == seen["killed"] >= 10 * TIMES
     assert seen["lost"] == 0
     assert seen["while_writing"] > 0  # it did hit

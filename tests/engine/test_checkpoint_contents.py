@@ -5,7 +5,6 @@ import itertools
 import json
 import math
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,9 +24,9 @@ from tutorial_lib.models import make_model
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 
 
-def test_wrong_contents_are_refused_or_a_run_and_take_little_memory():
+def test_wrong_contents_are_refused_or_a_run_and_take_little_memory(warm_python):
     command = [sys.executable, mutations.__file__, str(200 * TIMES)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = warm_python.call(command)
     print(done.stdout)
     seen = json.loads(done.stdout)
     assert seen["files"] == 200 * TIMES

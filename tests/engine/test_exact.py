@@ -7,8 +7,6 @@ import itertools
 import math
 import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +227,7 @@ for file in sys.argv[2:]:
 PLAN = {2: [{"learning_rate": 0.003}], 5: [{"batch_size": 5}], 9: [{"momentum": 0.4}]}
 
 
-def test_a_new_process_goes_on_as_if_nothing_had_happened(sample, tmp_path):
+def test_a_new_process_goes_on_as_if_nothing_had_happened(sample, tmp_path, warm_python):
     data = tiny(sample)
     wholes = {}
     for optimizer, stop in zip(OPTIMIZERS, itertools.cycle((0, 1, 6, 7, 11, 99)), strict=False):
@@ -238,7 +236,7 @@ def test_a_new_process_goes_on_as_if_nothing_had_happened(sample, tmp_path):
         wholes[checkpoint.save(run, tmp_path / optimizer)] = whole = new_run(data, optimizer)
         drive(whole, dict(PLAN))
     folder = str(Path(__file__).parent)
-    subprocess.run([sys.executable, "-c", CONTINUE, folder, *map(str, wholes)], check=True)
+    assert warm_python.run(CONTINUE, folder, *map(str, wholes)).returncode == 0
     for file, whole in wholes.items():
         run = new_run(data, file.name)
         checkpoint.restore(run, f"{file}.done")

@@ -329,11 +329,12 @@ def test_the_second_on_a_path_takes_another_name_and_says_so(run, new_run, tmp_p
         assert third.path == first.path
 
 
-def test_another_process_has_the_path_until_it_is_killed(run, tmp_path):
+def test_another_process_has_the_path_until_it_is_killed(run, tmp_path, warm_python):
     path = tmp_path / "a.run"
     command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"True\n"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with warm_python.popen(command, **pipes) as other:
+        assert other.stdout.readline() == "True\n"
         with Saver(run, path) as saver:
             assert saver.path == tmp_path / "a-2.run"
         other.kill()
@@ -342,11 +343,10 @@ def test_another_process_has_the_path_until_it_is_killed(run, tmp_path):
             assert saver.path == path
 
 
-def test_several_processes_at_the_same_moment_have_a_file_each():
+def test_several_processes_at_the_same_moment_have_a_file_each(warm_python):
     script = Path(__file__).with_name("race_savers.py")
     command = [sys.executable, script, "5"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    assert done.stdout.splitlines()[-1] == "5 of 5"
+    assert warm_python.call(command).stdout.splitlines()[-1] == "5 of 5"
 
 
 def test_a_saver_is_given_back_by_any_thread_and_saves_no_more(run, tmp_path):

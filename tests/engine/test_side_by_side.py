@@ -359,7 +359,7 @@ class Base(nn.Module):
 
 
 @pytest.fixture
-def script(tmp_path):
+def script(tmp_path, warm_python):
     """Return a function that starts a script that races, with lines of its own at the end."""
     (tmp_path / "my_nets.py").write_text(MY_NETS)
 
@@ -367,15 +367,15 @@ def script(tmp_path):
         (tmp_path / "script.py").write_text(SCRIPT + lines)
         environment = {**os.environ, "PYTHONWARNINGS": "error"}
         command = [sys.executable, "script.py"]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return warm_python.popen(command, cwd=tmp_path, env=environment, **pipes)
 
     return start
 
 
 def test_a_network_of_a_script_goes_along_and_processes_end_with_the_script(script):
-    done = script("")
-    out, err = done.communicate(timeout=60)
+    with script("") as done:
+        out, err = done.communicate()
     assert (done.returncode, err) == (0, "")
     assert out.split()[0] == "2"
 

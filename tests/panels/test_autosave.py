@@ -120,7 +120,7 @@ def test_two_panels_on_one_path_keep_both_runs(new_panel, tmp_path):
     assert two.last_run.hyperparameters.learning_rate == 0.02
 
 
-def test_two_kernels_on_one_path_keep_both_runs(new_panel, tmp_path):
+def test_two_kernels_on_one_path_keep_both_runs(new_panel, tmp_path, warm_python):
     code = """
 import sys
 from tutorial_lib import Hyperparameters, load_digits
@@ -132,8 +132,8 @@ print("steps:", panel.last_run.step_number, flush=True)
 sys.stdin.read()
 """
     command = [sys.executable, "-c", code, str(tmp_path / "a.run")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as other:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with warm_python.popen(command, **pipes) as other:
         assert next(line for line in other.stdout if line.startswith("steps:")) == "steps: 20\n"
         before = (tmp_path / "a.run").read_bytes()
         panel = new_panel(save_to=tmp_path / "a.run")

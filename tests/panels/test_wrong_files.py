@@ -2,17 +2,16 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 NUMBER = 40 * int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 
 
-def test_no_content_of_its_file_makes_a_panel_fail():
+def test_no_content_of_its_file_makes_a_panel_fail(warm_python):
     script = Path(__file__).with_name("wrong_files.py")
     command = [sys.executable, str(script), str(NUMBER)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = warm_python.call(command)
     assert done.returncode == 0, done.stderr[-3000:]
     seen = json.loads(done.stdout)
     print(seen)
