@@ -136,8 +136,8 @@ def _judge_mse_settings(answer: Any) -> None:
 EXERCISES["mse_settings"] = judging.judged_exercise(
     _judge_mse_settings,
     "Only the length of the steps is wrong.",
-    "The mean of MSE runs over ten times as many numbers as that of cross-entropy, so "
-    "its gradient is about ten times shorter.",
+    "The mean of MSE runs over ten numbers for each image, so it divides the gradient by ten "
+    "times as much as a mean over images.",
     "Ten times the usual rate: learning_rate=0.1.",
     right="The loss was never at fault: the rate did not fit it.",
     mistakes={
