@@ -1,7 +1,7 @@
 """A learner's own copies of the notebooks: without answers, kept, and never written over."""
 
+import errno
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -195,6 +195,16 @@ def test_two_at_once_make_each_copy_once(mine):
     assert sorted(all_bytes(mine.folder)) == NAMES
 
 
+def test_one_that_never_ends_is_waited_for_and_then_told(mine, monkeypatch):
+    monkeypatch.setattr(copies, "PATIENCE_SECONDS", 0.1)
+    mine.folder.mkdir()
+    with copies.filelock.FileLock(mine.folder / ".lock"):
+        other = copies.Copies(mine.notebooks, mine.folder)
+        with pytest.raises(copies.Trouble, match="try again once it has ended"):
+            other.look_after()
+    assert other.look_after() == []
+
+
 def test_a_folder_that_cannot_be_written_is_one_line_with_its_cure(mine):
     mine.folder.write_text("a file")
     with pytest.raises(copies.Trouble, match="make lab TUTORIAL_NOTEBOOKS_DIR=") as error:
@@ -202,11 +212,20 @@ def test_a_folder_that_cannot_be_written_is_one_line_with_its_cure(mine):
     assert len(str(error.value).splitlines()) == 1
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_a_read_only_tutorial_is_one_line_with_its_cure(mine):
-    mine.notebooks.parent.chmod(0o555)
-    with pytest.raises(copies.Trouble, match="Permission denied"):
-        mine.look_after()
+def refuse(*_, **__):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"), [(Path, "mkdir"), (copies.filelock.FileLock, "acquire"), (os, "fsync")]
+)
+def test_a_read_only_tutorial_is_one_line_with_its_cure(mine, monkeypatch, owner, name):
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, refuse)
+        with pytest.raises(copies.Trouble) as error:
+            mine.look_after()
+    assert mine.look_after() == []
+    assert "Read-only file system. Name another folder, as in: make lab " in str(error.value)
 
 
 def test_copies_are_never_made_among_the_tutorials_own(monkeypatch, capsys):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, with_accuracy
+from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, evaluation, with_accuracy
 from tutorial_lib.data import Data, Split
 from tutorial_lib.evaluation import (
     Mistake,
@@ -203,3 +203,15 @@ def test_a_network_that_changes_its_inputs_in_place_changes_no_data(few):
     list(with_accuracy(run, few.test))
     evaluate(run.model, few.train)
     assert (few.train.digest, few.test.digest) == before
+
+
+def test_a_long_evaluation_says_how_far_it_is(few, monkeypatch):
+    told = []
+
+    class Line(evaluation.Waiting):
+        def reach(self, done, total=None):
+            told.append((self._unit, done, total))
+
+    monkeypatch.setattr(evaluation, "Waiting", Line)
+    evaluate(LeNet5(seed=0), few.train, chunk=40)
+    assert told == [("examples", 40, 100), ("examples", 80, 100), ("examples", 100, 100)]

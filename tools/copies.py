@@ -236,8 +236,8 @@ def _alone(folder: Path) -> filelock.BaseFileLock:
         return lock.acquire(timeout=PATIENCE_SECONDS)
     except filelock.Timeout:
         raise Trouble(
-            f"Another program has been making copies in {folder} for a minute: try again, and "
-            f"remove {folder / '.lock'} if there is none"
+            f"Another program has been making copies in {folder} for a minute: try again once it "
+            "has ended"
         ) from None
 
 
