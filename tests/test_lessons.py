@@ -81,11 +81,11 @@ def test_where_the_short_way_is_left_a_line_says_where_it_goes_on(path):
         if leaves and not part.is_code:
             later = [each.heading for each in parts[index:] if each.is_short]
             assert GOES_ON in part.source, part.heading
-            target = part.source.split(GOES_ON)[1].split("](")[1].split(")*")[0].rstrip(".")
+            target = unquote(re.match(r"[^]]+\]\(([^)]+)\)", part.source.split(GOES_ON)[1])[1])
             if later:
-                assert unquote(target).rstrip(")") == f"#{later[0].replace(' ', '-')}"
+                assert target == f"#{later[0].replace(' ', '-')}"
             else:
-                assert (NOTEBOOKS / unquote(target).split("#")[0].rstrip(")")).is_file()
+                assert (NOTEBOOKS / target.split("#")[0]).is_file()
         before = part
 
 

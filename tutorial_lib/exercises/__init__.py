@@ -10,11 +10,12 @@ import traceback
 from collections import Counter
 from typing import Any
 
-from tutorial_lib.exercises import losses, optimizers, own, scaling, steps, training
+from tutorial_lib.exercises import losses, optimizers, own, scaling, start, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, described, is_nothing
 from tutorial_lib.table import shortened
 
 EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
+    "00_start_here": start.EXERCISES,
     "01_hyperparameters": steps.EXERCISES,
     "02_losses": losses.EXERCISES,
     "03_optimizers": optimizers.EXERCISES,
