@@ -58,7 +58,7 @@ EXERCISES["right_set"] = judging.choice_exercise(
     mistakes={
         "training": "The network has learned from those: it may know them by heart.",
         "validation": "Those chose the rate: part of its lead is luck with just these digits.",
-        "all": "Most of them were learned from, or have chosen. A part of them had no say in anything.",
+        "all": "Most of those were learned from, or have chosen. One part had no say in anything.",
     },
 )
 
