@@ -44,7 +44,7 @@ def test_all_maps_are_drawn_and_ten_bars(model, sample):
 
 
 def test_nothing_that_is_drawn_lies_outside_the_axes(model, sample):
-    figure = Figure(figsize=(7.5, 2.7))
+    figure = Figure(figsize=(7.5, 2.7), layout="none")
     axes = figure.add_axes((0, 0, 1, 1))
     draw_lenet(axes, model, sample.validation.images[0])
     figure.draw_without_rendering()
