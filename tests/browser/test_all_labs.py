@@ -55,12 +55,29 @@ def type_rates(page: Page) -> None:
         expect(rate).to_have_value(value)
 
 
+def add_a_loss(page: Page) -> None:
+    """A runner is added with a loss that the keyboard chose, on a narrow page, too."""
+    panel = labs(page).filter(has_text="Another runner")
+    panel.get_by_role("button", name="Another runner").click()
+    loss = panel.get_by_role("combobox", name="loss", exact=True)
+    expect(loss).to_have_value("cross_entropy")
+    loss.press("ArrowDown")
+    expect(loss).to_have_value("mse")
+    panel.locator("button", has_text=re.compile("^ ?Add")).click()
+    expect(panel).to_contain_text("lr 0.01, batch 32, mse, epochs 1")
+    page.set_viewport_size({"width": 480, "height": 800})
+    loss.scroll_into_view_if_needed()
+    box, room = loss.bounding_box(), panel.bounding_box()
+    assert room["x"] <= box["x"]
+    assert box["x"] + box["width"] <= room["x"] + room["width"]
+
+
 @pytest.mark.timeout(500)
 @pytest.mark.parametrize(
     ("name", "num_labs", "then"),
     [
         ("01_hyperparameters.ipynb", 8, type_rates),
-        ("02_losses.ipynb", 3, None),
+        ("02_losses.ipynb", 3, add_a_loss),
         ("03_optimizers.ipynb", 5, choose_surfaces),
         ("04_training.ipynb", 2, None),
     ],
