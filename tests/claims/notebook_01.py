@@ -259,6 +259,13 @@ def thin_bands_and_a_wide_one(seed: int) -> Seen:
     return Seen(max(apart[:2]) < 0.4 and apart[2] > max(apart[:2]), numbers)
 
 
+@claim("01", "0.1 comes to the target just about at the end of the epoch")
+def the_target_at_the_end_of_the_epoch(seed: int) -> Seen:
+    """The mean loss of the last 25 steps of the first epoch at rate 0.1; the target is 0.5."""
+    loss = mean(trained(seed).losses[100:125])
+    return Seen(0.35 < loss < 0.8, f"{loss:.2f}")
+
+
 @claim("01", r"Some starts learn in the epoch, others are still at $\ln 10$.", seeds=[0])
 def a_rate_near_the_border_is_dice(seed: int) -> Seen:
     """From how many of eight starts the loss of the epoch's last 25 steps at 0.3 is below 1.5."""
@@ -279,7 +286,7 @@ def range_tested(seed: int, num_steps: int, optimizer: str = "sgd") -> tuple[flo
     return found.level, min(record.smooth_loss for record in records), found.learning_rate
 
 
-@claim("01", "Hardly anywhere.")
+@claim("01", "Hardly anywhere, so why believe the rate that was read off its end?")
 def a_hundred_steps_show_nothing(seed: int) -> Seen:
     """How far the smoothed loss falls in a range test of a hundred steps."""
     level, lowest, _ = range_tested(seed, 100)
