@@ -2,7 +2,7 @@
 
 Usage: python tools/claims.py [NOTEBOOK ...] [--threads 1 2]
 
-Prints a line for each claim as it is done. A whole run also writes tests/claims/README.md, the
+Prints a line for each claim. A whole run also writes tests/claims/README.md, the
 table of all of them. The exit status is 1 if a claim did not hold.
 """
 
@@ -11,9 +11,11 @@ import multiprocessing
 import os
 import platform
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
+
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests" / "claims" / "README.md"
@@ -38,7 +40,7 @@ class Result(NamedTuple):
     @property
     def numbers(self) -> str:
         """What was seen, each once."""
-        return "; ".join(dict.fromkeys(seen.numbers for seen in self.seen.values()))
+        return "; ".join(dict.fromkeys(self.seen[key].numbers for key in sorted(self.seen)))
 
     @property
     def holds(self) -> bool:
@@ -61,6 +63,8 @@ def main() -> int:
     results = [Result(each, {}) for each in chosen]
     for threads in options.threads:
         measure_all(results, threads)
+    for result in results:
+        print(line(result))
     num_held = sum(result.holds for result in results)
     print(f"{num_held} of {len(results)} claims hold")
     if not options.notebooks and options.threads == [1, 2]:
@@ -72,25 +76,31 @@ def measure_all(results: list[Result], threads: int) -> None:
     """Measure them with so many threads, in as many processes as leave each its cores."""
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for the processes below
     os.environ["TUTORIAL_OFFLINE"] = "1"
-    workers = max(1, (usable_cores()) // threads)
+    by_name = {result.claim.name: result for result in results}
+    tasks: dict[tuple[str, int], list[str]] = {}  # of a notebook and a seed: they share runs
+    for name, result in by_name.items():
+        for seed in result.claim.seeds:
+            tasks.setdefault((result.claim.notebook, seed), []).append(name)
+    workers = max(1, usable_cores() // threads)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        futures = [
-            {seed: pool.submit(seen_by, each.claim.name, seed) for seed in each.claim.seeds}
-            for each in results
-        ]
-        for result, seeds in zip(results, futures, strict=True):
-            result.seen.update({(threads, seed): future.result() for seed, future in seeds.items()})
-            print(f"threads {threads}: {line(result)}", flush=True)
+    with ProcessPoolExecutor(workers, mp_context=spawn, max_tasks_per_child=1) as pool:
+        futures = {pool.submit(seen_by, names, seed): seed for (_, seed), names in tasks.items()}
+        for future in tqdm(as_completed(futures), total=len(futures), desc=f"threads {threads}"):
+            for name, seen in future.result().items():
+                by_name[name].seen[threads, futures[future]] = seen
 
 
-def seen_by(name: str, seed: int) -> Seen:
-    """Measure one claim for one seed; what it raises counts as not holding."""
-    claim = next(each for each in all_claims() if each.name == name)
-    try:
-        return Seen(*claim.measure(seed))
-    except Exception as error:
-        return Seen(False, f"{type(error).__name__}: {error}")
+def seen_by(names: list[str], seed: int) -> dict[str, Seen]:
+    """Measure some claims for one seed; what a measurement raises counts as not holding."""
+    claims = {claim.name: claim for claim in all_claims()}
+    found = {}
+    for name in names:
+        try:
+            found[name] = Seen(*claims[name].measure(seed))
+        except Exception as error:
+            found[name] = Seen(False, f"{type(error).__name__}: {error}")
+        found[name] = Seen(bool(found[name].holds), found[name].numbers)  # no tensor travels
+    return found
 
 
 def line(result: Result) -> str:
