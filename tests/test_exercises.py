@@ -165,7 +165,7 @@ def warm_rate_by_cases(step, num_warm, rate):
 
 
 RIGHT = {
-    "one_epoch": [125, 4000 / 32, 4000 // 32, np.ceil(4000 / 32), Fraction(4000, 32)],
+    "one_epoch": [80, 4000 / 50, 4000 // 50, np.ceil(4000 / 50), Fraction(4000, 50)],
     "two_digits": [0.69, np.log(2), -math.log(1 / 2), torch.tensor(2.0).log(), np.array([0.6931])],
     "right_set": ["test", " Test"],
     "too_low_a_rate": [1e-4, 1e-6],
@@ -277,7 +277,7 @@ def prints_words(*arguments):
 
 
 ODD = [
-    ("num_steps", "9370", "Not yet. Write a number; you gave the text '9370'."),
+    ("num_steps", "9370", "Not yet. Write a number, without quotes; you gave the text '9370'."),
     ("num_steps", True, "Not yet. Write a number; you gave True."),
     ("num_steps", float("nan"), "Not yet. Your answer is nan. Write a finite number."),
     ("num_steps", float("inf"), "Not yet. Your answer is inf. Write a finite number."),

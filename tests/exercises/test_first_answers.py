@@ -36,14 +36,14 @@ def said(capsys):
 
 RIGHT = [
     *(("one_epoch", words) for words in (
-        "125", "4000 / 32", "4_000 // 32", "len(data.train) / 32", "len(data.train.images) / 32",
-        "data.train.images.shape[0] // 32", "math.ceil(4000 / 32)", "round(4000 / 32)",
+        "80", "4000 / 50", "4_000 // 50", "len(data.train) / 50", "len(data.train.images) / 50",
+        "data.train.images.shape[0] // 50", "math.ceil(4000 / 50)", "round(4000 / 50)",
     )),
     *(("two_digits", words) for words in (
         "log(2)", "ln(2)", "math.log(2)", "np.log(2)", "torch.log(torch.tensor(2.0))", "0.69",
         "0.693", "-log(1 / 2)", "-math.log(0.5)", "round(log(2), 3)",
     )),
-    *(("right_set", words) for words in ('"test"', "'Test'")),
+    *(("right_set", words) for words in ('"test"', "'Test'", '"the test digits"')),
 ]  # fmt: skip
 
 
@@ -53,16 +53,18 @@ def test_a_right_answer_may_be_typed_in_many_ways(name, words, page, said):
 
 
 TOLD = [
-    ("one_epoch", '"125"', "Write a number; you gave the text '125'."),
-    ("one_epoch", "5000 / 32", "Those are all 5,000 digits."),
-    ("one_epoch", "len(data.train)", "A step looks at 32 of them at once."),
+    ("one_epoch", '"80"', "Write a number, without quotes; you gave the text '80'."),
+    ("one_epoch", "125", "That is with 32 digits in a step"),
+    ("one_epoch", "5000 / 50", "Those are all 5,000 digits."),
+    ("one_epoch", "len(data.train)", "A step looks at 50 of them at once."),
     ("one_epoch", "len", "you gave a function"),
     ("two_digits", "log(1 / 2)", "The right size, and below 0."),
     ("two_digits", "math.log10(2)", "to base 10"),
     ("two_digits", "math.log2(2)", "to base 2"),
     ("two_digits", "1 / 2", "how often such a guess is right"),
-    ("two_digits", '"ln 2"', "Write a number; you gave the text 'ln 2'."),
+    ("two_digits", '"ln 2"', "Write a number, without quotes; you gave the text 'ln 2'."),
     ("right_set", "data.test", 'Write one of "all", "test", "training", "validation".'),
+    ("right_set", '"test or training"', "Write one of"),
     ("right_set", '"train"', 'Write one of "all", "test", "training", "validation".'),
     ("too_low_a_rate", "0", "A learning rate lies above 0"),
 ]

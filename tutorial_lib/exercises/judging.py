@@ -7,6 +7,7 @@ which one it is.
 
 import copy
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +65,15 @@ def choice_exercise(solution: str, *hints: str, right: str, mistakes: Mistakes) 
     choices = sorted([solution, *mistakes])
 
     def judge(answer: Any) -> None:
-        word = answer.strip().lower() if isinstance(answer, str) else answer
-        if not isinstance(word, str) or word not in choices:
+        words = (
+            re.findall(r"\w+", answer.lower().replace("_", " ")) if isinstance(answer, str) else []
+        )
+        named = [choice for choice in choices if f" {choice} " in f" {' '.join(words)} "]
+        if len(named) != 1:  # "the test set" names one
             listed = ", ".join(f'"{choice}"' for choice in choices)
             raise NotYet(f"Write one of {listed}. You gave {described(answer)}.")
-        if word != solution:
-            raise NotYet(mistakes[word])
+        if named != [solution]:
+            raise NotYet(mistakes[named[0]])
 
     return judged_exercise(judge, *hints, right=right, mistakes=mistakes)
 
@@ -236,7 +240,8 @@ def as_number(answer: Any) -> Tensor:
             raise TypeError
         number = torch.as_tensor(answer, dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise NotYet(f"Write a number; you gave {described(answer)}.") from None
+        quoted = ", without quotes" if isinstance(answer, str) else ""
+        raise NotYet(f"Write a number{quoted}; you gave {described(answer)}.") from None
     if number.numel() != 1:
         raise NotYet(f"Write one number; you gave {number.numel()}.")
     if not torch.isfinite(number):

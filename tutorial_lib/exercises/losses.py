@@ -55,6 +55,9 @@ def _smooth_l1_mistakes(e: Tensor, b: float) -> dict[str, Tensor]:
             torch.where(is_near, near, e.abs())
         ),
         "Your near part does not divide by beta.": torch.where(is_near, e**2 / 2, far),
+        "Your near part multiplies by beta: 2 * beta stands below the line, so it needs "
+        "parentheses.": torch.where(is_near, e**2 / 2 * b, far),
+        "Your far part takes off beta, and not its half.": torch.where(is_near, near, e.abs() - b),
         "You have the two cases the wrong way round.": torch.where(is_near, far, near),
         "You forgot that errors can be negative: their size decides which case it is.": (
             torch.where(e < b, near, e - b / 2)
@@ -97,6 +100,12 @@ def _logit_gradient_mistakes(z: Tensor, y: Tensor) -> dict[str, Tensor]:
         "You divided by the number of logits. The mean runs over images alone.": slopes / z.numel(),
         "The sign: that is the push, which goes against the gradient.": -slopes / len(y),
         "You left out what is true: subtract the one-hot rows.": z.softmax(dim=1) / len(y),
+        "Those are logits minus one-hot. Make probabilities of them first: softmax.": (
+            (z - one_hot) / len(y)
+        ),
+        "Your softmax runs over the images. The classes of one image share a whole: dim=1.": (
+            (z.softmax(dim=0) - one_hot) / len(y)
+        ),
         "Right for small logits. For large ones your exponentials overflow, and the gradient is "
         "nan. Use softmax of torch, or shift the logits first.": (unshifted - one_hot) / len(y),
     }

@@ -10,22 +10,21 @@ from tutorial_lib.exercises.judging import NotYet
 EXERCISES: dict[str, judging.Exercise] = {}
 
 EXERCISES["one_epoch"] = judging.number_exercise(
-    125,
-    "In one epoch each training digit is seen once, in groups of 32.",
-    "How many groups of 32 are there in 4,000?",
-    "4,000 / 32. As code: len(data.train) / 32",
-    right="4,000 digits, 32 at a time. The line of the panel counts the same steps.",
+    80,
+    "In one epoch each training digit is seen once, in groups of 50.",
+    "How many groups of 50 are there in 4,000?",
+    "4,000 / 50. As code: len(data.train) / 50",
+    right="4,000 digits, 50 at a time. A larger batch is fewer steps.",
     mistakes={
-        5000 / 32: "Those are all 5,000 digits. The network learns from the training digits alone.",
-        157: "Those are all 5,000 digits. The network learns from the training digits alone.",
-        156: "Those are all 5,000 digits. The network learns from the training digits alone.",
-        4000: "That is how many digits it sees. A step looks at 32 of them at once.",
-        32: "That is how many digits a step looks at. How many steps are there?",
-        4000 * 32: "You multiplied. One step looks at 32 digits: so there are fewer steps than "
+        125: "That is with 32 digits in a step, as in section 3. Here a step looks at 50.",
+        5000 / 50: "Those are all 5,000 digits. The network learns from the training digits alone.",
+        4000: "That is how many digits it sees. A step looks at 50 of them at once.",
+        50: "That is how many digits a step looks at. How many steps are there?",
+        4000 * 50: "You multiplied. One step looks at 50 digits: so there are fewer steps than "
         "digits.",
-        500 / 32: "Those are the validation digits. No step learns from them.",
-        60_000 / 32: "That is for all of MNIST. The sample has 4,000 digits to train on.",
-        1250: "Those are ten epochs. One was asked for.",
+        500 / 50: "Those are the validation digits. No step learns from them.",
+        60_000 / 50: "That is for all of MNIST. The sample has 4,000 digits to train on.",
+        800: "Those are ten epochs. One was asked for.",
     },
 )
 
@@ -46,6 +45,9 @@ EXERCISES["two_digits"] = judging.number_exercise(
         0.5: "That is how often such a guess is right. The loss is a logarithm.",
         math.log(10) / 5: "A fifth of the choices is not a fifth of the loss: take the logarithm.",
         math.log(8): "That is ln 8. Two digits are left, not eight.",
+        math.log(10) / 2: "Half of ln 10 is the loss with the root of ten choices. Take the "
+        "logarithm of how many there are.",
+        math.exp(2): "That is e to the 2, the way there. The logarithm is the way back: ln.",
     },
 )
 
