@@ -2,11 +2,12 @@
 
 Usage: python tools/claims.py [NOTEBOOK ...] [--threads 1 2]
 
-Prints a line for each claim. A whole run also writes tests/claims/README.md, the
-table of all of them. The exit status is 1 if a claim did not hold.
+Prints a line for each claim, keeps what was seen in tests/claims/results.json, and writes the table
+of all that is kept there, tests/claims/README.md. The exit status is 1 if a claim did not hold.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import platform
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests" / "claims" / "README.md"
+KEPT = TABLE.with_name("results.json")
 sys.path.insert(0, str(ROOT / "tests"))
 
 from claims.table import Claim, Seen, all_claims  # noqa: E402
@@ -44,11 +46,11 @@ class Result(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether it held for enough seeds, with each number of threads."""
+        """Whether it held for enough seeds, with each number of threads, and was measured."""
         held: dict[int, int] = {}
         for (threads, _), seen in self.seen.items():
             held[threads] = held.get(threads, 0) + seen.holds
-        return all(number >= self.claim.at_least for number in held.values())
+        return bool(held) and min(held.values()) >= self.claim.at_least
 
 
 def main() -> int:
@@ -65,11 +67,40 @@ def main() -> int:
         measure_all(results, threads)
     for result in results:
         print(line(result))
+    keep(results)
     num_held = sum(result.holds for result in results)
     print(f"{num_held} of {len(results)} claims hold")
-    if not options.notebooks and options.threads == [1, 2]:
-        TABLE.write_text(table_of(results, num_held), encoding="utf-8")
+    TABLE.write_text(table_of([kept(each) for each in all_claims()]), encoding="utf-8")
     return 0 if num_held == len(results) else 1
+
+
+def keep(results: list[Result]) -> None:
+    """Put what was seen beside what is kept of the other claims, and drop those that are no more."""
+    all_kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    for result in results:
+        before = all_kept.get(result.claim.name, {})
+        seen = before.get("seen", {}) if before.get("sentence") == result.claim.sentence else {}
+        for (threads, seed), each in sorted(result.seen.items()):
+            seen.setdefault(str(threads), {})[str(seed)] = list(each)
+        all_kept[result.claim.name] = {"sentence": result.claim.sentence, "seen": seen}
+    names = {claim.name for claim in all_claims()}
+    text = json.dumps({k: all_kept[k] for k in sorted(all_kept) if k in names}, indent=1)
+    KEPT.write_text(text + "\n", encoding="utf-8")
+
+
+def kept(claim: Claim) -> Result:
+    """Return what is kept of a claim as it stands: nothing of another sentence or seed."""
+    found = json.loads(KEPT.read_text(encoding="utf-8")).get(claim.name, {})
+    seen = found.get("seen", {}) if found.get("sentence") == claim.sentence else {}
+    return Result(
+        claim,
+        {
+            (int(threads), int(seed)): Seen(*each)
+            for threads, seeds in seen.items()
+            for seed, each in seeds.items()
+            if int(seed) in claim.seeds
+        },
+    )
 
 
 def measure_all(results: list[Result], threads: int) -> None:
@@ -109,20 +140,21 @@ def line(result: Result) -> str:
     return f"{mark}  {result.claim.name}  {result.num_held} of {len(result.seen)}  {result.numbers}"
 
 
-def table_of(results: list[Result], num_held: int) -> str:
+def table_of(results: list[Result]) -> str:
     """Return the text of the table's page."""
+    import torch
+
     rows = [
         (
             result.claim.notebook,
             result.claim.sentence,
             result.claim.how,
-            f"{result.num_held} of {len(result.seen)}",
+            f"{result.num_held} of {len(result.seen)}" if result.seen else "not measured",
             result.numbers,
         )
         for result in results
     ]
-    import torch
-
+    num_held = sum(result.holds for result in results)
     columns = ["notebook", "sentence", "how it is measured", "held", "seen"]
     return (
         "# What the notebooks claim, measured\n\n"
