@@ -7,8 +7,8 @@ is its own, and it ends as Python ends.
     python warm_python.py serve ADDRESS          the one that is forked, until its stdin ends
     python warm_python.py as ADDRESS -m MODULE   stands for `python -m MODULE`
 
-TUTORIAL_WARM_PYTHON names the address of one that many share. With TUTORIAL_THOROUGH, and on a
-system without forks, each script loads torch anew.
+TUTORIAL_WARM_PYTHON names the address of one that many share. With TUTORIAL_THOROUGH, and where
+this is not Linux, each script loads torch anew.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Self
 
-IS_POSSIBLE = hasattr(os, "fork") and "TUTORIAL_THOROUGH" not in os.environ
+IS_POSSIBLE = sys.platform == "linux" and "TUTORIAL_THOROUGH" not in os.environ
 SHARED = "TUTORIAL_WARM_PYTHON"
 PARENT = "TUTORIAL_PARENT"  # processes of a run end once they have another parent than this one
 
@@ -343,10 +343,14 @@ class Script:
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end, and return its exit code, or minus the signal that ended it."""
-        with self._lock:  # several threads may ask
-            if self.returncode is None:
+        if self.returncode is None:
+            with contextlib.suppress(
+                ValueError
+            ):  # another thread has heard it, and closed the line
                 if not select.select([self._line], [], [], timeout)[0]:
                     raise subprocess.TimeoutExpired(self.args, timeout)
+        with self._lock:
+            if self.returncode is None:
                 self.returncode = int(self._said.readline())
                 self._said.close()
                 self._line.close()
@@ -355,14 +359,19 @@ class Script:
 
 def stand_for(address: str, arguments: list[str]) -> int:
     """Be a Python with these arguments, as far as others can tell: a fork of the warm one."""
-    came = []
+    came: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: came.append(number))
     with Script(address, arguments, stdin=None, start_new_session=True, is_bound=True) as script:
+
+        def pass_on(number: int, _: object = None) -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(script.pid, number)
+
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda number, _: script.send_signal(number))
+            signal.signal(number, pass_on)
         for number in came:
-            script.send_signal(number)
+            pass_on(number)
         code = script.wait()
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)
