@@ -75,7 +75,7 @@ def main() -> int:
 
 
 def keep(results: list[Result]) -> None:
-    """Put what was seen beside what is kept of the other claims, and drop those that are no more."""
+    """Put what was seen beside what is kept of other claims; what is no claim any more goes."""
     all_kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
     for result in results:
         before = all_kept.get(result.claim.name, {})
