@@ -4,6 +4,7 @@ Most of it walks two weights down a ravine: nothing is drawn there, and one meas
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import islice, pairwise
 
 import torch
@@ -28,6 +29,7 @@ DATA = load_digits("sample")
 STEEPNESS = torch.tensor([1.0, 20.0])
 START = torch.tensor([-8.0, 2.0])
 ONCE = (0,)  # nothing is drawn
+EPOCH = 125  # steps
 RATES = {"sgd": 0.1, "momentum": 0.01, "rmsprop": 0.001, "adam": 0.001}
 
 
@@ -56,10 +58,11 @@ def path_of(name: str) -> Tensor:
     }[name]()
 
 
-def trained(name: str, seed: int, *, epochs: int, rate: float | None = None) -> TrainingRun:
-    """Return a run on LeNet that has been trained to its end."""
+@cache
+def trained(name: str, seed: int, *, rate: float | None = None) -> TrainingRun:
+    """Return a run of two epochs on LeNet that has been trained to its end."""
     settings = Hyperparameters(
-        optimizer=name, learning_rate=rate or RATES[name], epochs=epochs, seed=seed
+        optimizer=name, learning_rate=rate or RATES[name], epochs=2, seed=seed
     )
     run = TrainingRun(LeNet5(seed=seed), DATA, settings)
     for _ in run:
@@ -67,16 +70,18 @@ def trained(name: str, seed: int, *, epochs: int, rate: float | None = None) -> 
     return run
 
 
-def mean_loss(run: TrainingRun, first: int, last: int) -> float:
-    """Return the mean loss of the steps from first to last, counted from 0."""
-    losses = [record.loss for record in run.history[first:last]]
-    return sum(losses) / len(losses)
+def first_epoch(name: str, seed: int, *, rate: float | None = None) -> list[float]:
+    """Return the losses of the first epoch of such a run, which are those of a run of one epoch."""
+    return [record.loss for record in trained(name, seed, rate=rate).history[:EPOCH]]
 
 
-def steps_to_half(run: TrainingRun) -> int:
+def mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def steps_to_half(losses: Sequence[float]) -> int:
     """Return after how many steps the smoothed loss is below 0.5; as many as there are if never."""
-    losses = smooth([record.loss for record in run.history])
-    return next((step for step, loss in enumerate(losses, 1) if loss < 0.5), len(losses))
+    return next((step for step, loss in enumerate(smooth(losses), 1) if loss < 0.5), len(losses))
 
 
 # 1. What an optimizer is given
@@ -85,14 +90,14 @@ def steps_to_half(run: TrainingRun) -> int:
 @claim("03", "Without momentum the loss has hardly left 2.30")
 def without_momentum_nothing_moves(seed: int) -> Seen:
     """Mean loss of the last 25 steps of an epoch of plain SGD at rate 0.01: above 2.1."""
-    loss = mean_loss(trained("sgd", seed, epochs=1, rate=0.01), -25, None)
+    loss = mean(first_epoch("sgd", seed, rate=0.01)[-25:])
     return Seen(loss > 2.1, f"{loss:.2f}")
 
 
 @claim("03", "With it, it has fallen below 0.8.")
 def with_momentum_it_learns(seed: int) -> Seen:
     """The same with momentum 0.9: below 0.8."""
-    loss = mean_loss(trained("momentum", seed, epochs=1), -25, None)
+    loss = mean(first_epoch("momentum", seed)[-25:])
     return Seen(loss < 0.8, f"{loss:.2f}")
 
 
@@ -184,7 +189,7 @@ def adam_stands_higher(seed: int) -> Seen:
 def adam_leads_early(seed: int) -> Seen:
     """The mean losses of the steps 51 to 75 of sgd, momentum and adam, in this order."""
     names = ("sgd", "momentum", "adam")
-    losses = [mean_loss(trained(name, seed, epochs=1), 50, 75) for name in names]
+    losses = [mean(first_epoch(name, seed)[50:75]) for name in names]
     return Seen(min(losses) == losses[2], " ".join(f"{loss:.2f}" for loss in losses))
 
 
@@ -207,7 +212,7 @@ def nobody_leads_every_time(seed: int) -> Seen:
 
 def end_shares(seed: int) -> list[float]:
     """Return the accuracies on the validation digits of sgd, momentum and adam."""
-    models = [trained(name, seed, epochs=2).model for name in ("sgd", "momentum", "adam")]
+    models = [trained(name, seed).model for name in ("sgd", "momentum", "adam")]
     return [evaluate(model, DATA.validation).accuracy for model in models]
 
 
@@ -457,6 +462,7 @@ def layers_differ(seed: int) -> Seen:
     return Seen(ratios[0] < 10 and ratios[1] > 200, f"{ratios[0]:.0f}, {ratios[1]:.0f}")
 
 
+@cache
 def sigmoid_share(name: str, rate: float, seed: int) -> float:
     """Return the accuracy on the validation digits after two epochs with sigmoids."""
     settings = Hyperparameters(optimizer=name, learning_rate=rate, epochs=2, seed=seed)
@@ -670,10 +676,6 @@ def no_friction(seed: int) -> Seen:
 # 16. and 17. Three starts, and a plane
 
 
-def half_steps(name: str, seed: int) -> int:
-    return steps_to_half(trained(name, seed, epochs=1))
-
-
 @claim(
     "03",
     "RMSProp is the first at a loss of 0.5, after 50 to 60 steps, and Adam the second, after 80 "
@@ -682,7 +684,8 @@ def half_steps(name: str, seed: int) -> int:
 )
 def rmsprop_is_first(seed: int) -> Seen:
     """Steps to a smoothed loss of 0.5: rmsprop, adam, sgd, momentum."""
-    steps = [half_steps(name, seed) for name in ("rmsprop", "adam", "sgd", "momentum")]
+    names = ("rmsprop", "adam", "sgd", "momentum")
+    steps = [steps_to_half(first_epoch(name, seed)) for name in names]
     holds = 50 <= steps[0] <= 60 and 80 <= steps[1] <= 95 < min(steps[2:])
     return Seen(holds, " ".join(map(str, steps)))
 
@@ -700,16 +703,17 @@ def bands_overlap(seed: int) -> Seen:
     """Of three starts, the highest smoothed loss of SGD after 100 steps, and momentum's lowest."""
     bands = {}
     for name in ("sgd", "momentum"):
-        runs = [trained(name, 3 * seed + start, epochs=1) for start in range(3)]
-        losses = [float(smooth([r.loss for r in run.history])[99]) for run in runs]
+        starts = [first_epoch(name, 3 * seed + start) for start in range(3)]
+        losses = [float(smooth(start)[99]) for start in starts]
         bands[name] = min(losses), max(losses)
     (low, high), (low_m, high_m) = bands["sgd"], bands["momentum"]
     return Seen(low <= high_m and low_m <= high, f"{low:.2f}-{high:.2f}, {low_m:.2f}-{high_m:.2f}")
 
 
+@cache
 def plane_of(seed: int) -> tuple[list[GridRow], dict[str, list[float]]]:
     """Return the rows of the plane, and the losses along the way of each optimizer."""
-    plane = LossPlane(trained("adam", seed, epochs=2).model, DATA.validation)
+    plane = LossPlane(trained("adam", seed).model, DATA.validation)
     settings = {"learning_rate": 0.03, "adaptive_rate": 0.08, "momentum": 0.8}
     rows, losses = [], {}
     for record in measure_plane(plane, **settings, size=13, num_steps=15):
