@@ -73,7 +73,6 @@ def test_what_stands_for_python_ends_as_it_does_and_takes_it_along(stand_in, num
     with stand_in("-c", WAITS) as python:
         pid = int(python.stdout.readline())
         assert pid != python.pid
-        time.sleep(0.1)  # until it listens to signals
         python.send_signal(number)
         assert python.wait(20) in (-number, 1)  # 1: Python's own, after a KeyboardInterrupt
     assert not is_there(pid)
