@@ -137,6 +137,20 @@ def test_the_time_before_the_first_one_is_no_measure_of_the_pace(terminal, clock
     assert lines(terminal)[-1] == "2 processes: 3 of 11 steps, 8 s left"
 
 
+def test_the_time_in_which_none_comes_counts(terminal, clock):
+    with Waiting("sizes") as line:
+        for done in (0, 1, 2):
+            line.reach(done, 9)
+            clock.now += 1
+        for _ in range(5):
+            line.reach(2, 9)
+            assert "2 of 9 sizes" in terminal.getvalue()
+            clock.now += 4
+    told = [int(part.split(" s left")[0]) for part in terminal.getvalue().split(", ")[1:]]
+    assert told[:2] == [8, 7]
+    assert told[-1] == 17  # as long again as it has been at the third
+
+
 def test_a_file_gets_no_line(clock, monkeypatch):
     file = io.StringIO()
     monkeypatch.setattr(waiting, "_Line", functools.partial(waiting._Line, file=file))

@@ -70,7 +70,10 @@ class Waiting:
             self._line.unpause()
         self._waits_for_first = False
         self._line.total = total
-        self._line.update(done - self._line.n)
+        if done != self._line.n:
+            self._line.update(done - self._line.n)
+        else:
+            self._line.wait()
 
     def close(self) -> None:
         """Take the line away; it does not come back."""
@@ -158,17 +161,31 @@ class _Line(tqdm):
     monitor_interval = 0  # no thread of its own
     _lock = threading.RLock()  # none of several processes either
 
+    waited = 0.0  # seconds since the last one, where none has come
+
     def __init__(self, unit: str, words: str, **options: Any) -> None:
         self.words = words
         fixed = {"miniters": 0, "mininterval": PAUSE_SECONDS, "smoothing": SMOOTHING}
         looks = {"leave": False, "bar_format": "{how_far}", "dynamic_ncols": True, "unit": unit}
         super().__init__(**{"disable": None} | fixed | looks | options)
 
+    def wait(self) -> None:
+        """Draw anew though none has come: how long they take counts such times, too."""
+        if self.disable:
+            return
+        last = self.last_print_t
+        self.waited = self._time() - last
+        self.update(0)
+        self.last_print_t, self.waited = last, 0.0
+
     @property
     def format_dict(self) -> dict[str, Any]:
         """What a format may name: besides tqdm's own numbers, our words."""
         known = super().format_dict
-        so_far = {"started": self.initial, "seconds": known["elapsed"], "rate": known["rate"]}
+        rate = known["rate"]
+        if rate and self.total and self.waited:  # as long again as the one that is on its way took
+            rate = min(rate, (self.total - self.n) / self.waited)
+        so_far = {"started": self.initial, "seconds": known["elapsed"], "rate": rate}
         return known | {"how_far": self.words + how_far(self.n, self.total, self.unit, **so_far)}
 
 
