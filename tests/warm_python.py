@@ -167,6 +167,7 @@ class WarmPython:
 
     def __enter__(self) -> Self:
         self._end = contextlib.ExitStack()
+        self.pids: list[int] = []  # of all that it has run
         self.address = os.environ.get(SHARED, "")
         if not self.address and IS_POSSIBLE:
             folder = self._end.enter_context(tempfile.TemporaryDirectory())
@@ -207,7 +208,9 @@ class WarmPython:
         """
         words = list(map(str, command))
         if IS_POSSIBLE:
-            return Script(self.address, words[1:], stdin=stdin, **options)
+            script = Script(self.address, words[1:], stdin=stdin, **options)
+            self.pids.append(script.pid)
+            return script
         options.pop("begets_forks", None)
         return subprocess.Popen(words, stdin=stdin, text=True, **options)
 

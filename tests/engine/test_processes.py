@@ -183,12 +183,13 @@ def test_an_error_in_a_process_is_told_with_its_words(sample):
 WORDS = (b"", b"\0\0\0", b"GET / HTTP/1.0\r\n\r\n", b"x" * 999)
 
 
-def pester(over, spoken_to):
-    """Connect to every port that this process and its children listen on, say a word and stay."""
+def pester(over, spoken_to, pids):
+    """Connect to every port on which this process listens, a child or one of these, and stay."""
     with contextlib.ExitStack() as connections:
         while not over.wait(0.1):
             here = psutil.Process()
-            for process in (here, *here.children(recursive=True)):
+            others = [psutil.Process(pid) for pid in list(pids) if psutil.pid_exists(pid)]
+            for process in (here, *here.children(recursive=True), *others):
                 with contextlib.suppress(psutil.Error):
                     ports = [
                         c.laddr for c in process.net_connections("tcp") if c.status == "LISTEN"
@@ -203,9 +204,11 @@ def pester(over, spoken_to):
 
 
 @needs_signals
-def test_strangers_at_their_ports_hold_nothing_up_and_closing_ends_what_was_stopped(start):
+def test_strangers_at_their_ports_hold_nothing_up_and_closing_ends_what_was_stopped(
+    start, warm_python
+):
     over, spoken_to = threading.Event(), []
-    strangers = threading.Thread(target=pester, args=(over, spoken_to))
+    strangers = threading.Thread(target=pester, args=(over, spoken_to, warm_python.pids))
     strangers.start()
     try:
         run = start(2)
