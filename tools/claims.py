@@ -67,7 +67,6 @@ def main() -> int:
         measure_all(results, threads)
     for result in results:
         print(line(result))
-    keep(results)
     num_held = sum(result.holds for result in results)
     print(f"{num_held} of {len(results)} claims hold")
     TABLE.write_text(table_of([kept(each) for each in all_claims()]), encoding="utf-8")
@@ -119,6 +118,7 @@ def measure_all(results: list[Result], threads: int) -> None:
         for future in tqdm(as_completed(futures), total=len(futures), desc=f"threads {threads}"):
             for name, seen in future.result().items():
                 by_name[name].seen[threads, futures[future]] = seen
+            keep(results)  # at once: it takes long, and may be ended before its end
 
 
 def seen_by(names: list[str], seed: int) -> dict[str, Seen]:
@@ -155,12 +155,14 @@ def table_of(results: list[Result]) -> str:
         for result in results
     ]
     num_held = sum(result.holds for result in results)
+    num_with_both = sum({threads for threads, _ in result.seen} >= {1, 2} for result in results)
     columns = ["notebook", "sentence", "how it is measured", "held", "seen"]
     return (
         "# What the notebooks claim, measured\n\n"
         f"Written by `make claims`: **{num_held} of {len(results)} claims hold**. Each is measured "
-        "for its seeds with one thread and with two; *held* counts both. The measurements stand in "
-        "this folder, a file for each notebook.\n\n"
+        f"for its seeds, {num_with_both} with one thread and with two, {len(results) - num_with_both} "
+        "with one alone so far; *held* counts all. The measurements stand in this folder, a file for "
+        "each notebook.\n\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"{platform.machine()}.\n\n"
         f"{markdown(columns, rows)}\n"
