@@ -141,7 +141,7 @@ def a_low_rate_crawls(seed: int) -> Seen:
     return Seen(abs(loss - NOTHING) < 0.25, f"{loss:.2f}")
 
 
-@claim("01", "It falls in the first epoch, and is the lowest at the end.")
+@claim("01", "It falls in the first epoch, and is the lowest at the end.", quick=False)
 def a_good_rate_falls_first_and_ends_lowest(seed: int) -> Seen:
     """The last epoch of 0.1 against 0.01, 0.3 and 2, and when it came below a loss of 1."""
     ends = {rate: trained(seed, learning_rate=rate).epoch(2) for rate in (0.1, 0.01, 0.3, 2.0)}
@@ -200,14 +200,14 @@ def a_rate_of_two_kills(seed: int) -> Seen:
     return Seen(run.has_diverged or run.num_answers == 1, what)
 
 
-@claim("01", "A lower rate will not wake it")
+@claim("01", "A lower rate will not wake it", quick=False)
 def a_lower_rate_wakes_nobody(seed: int) -> Seen:
     """The loss of the epoch at 0.1 that follows two at 2, unless it overflowed."""
     run = trained(seed, learning_rate=2.0, changes=((250, 0.1),))
     return Seen(run.has_diverged or run.epoch(2) > 2.2, f"{run.epoch(2):.2f}")
 
 
-@claim("01", "From another start the same rate can fail in another way", seeds=[0])
+@claim("01", "From another start the same rate can fail in another way", seeds=[0], quick=False)
 def some_starts_overflow(seed: int) -> Seen:
     """How many of eight starts overflow at rate 2."""
     overflown = sum(trained(start, learning_rate=2.0).has_diverged for start in STARTS)
@@ -266,7 +266,9 @@ def the_target_at_the_end_of_the_epoch(seed: int) -> Seen:
     return Seen(0.35 < loss < 0.8, f"{loss:.2f}")
 
 
-@claim("01", r"Some starts learn in the epoch, others are still at $\ln 10$.", seeds=[0])
+@claim(
+    "01", r"Some starts learn in the epoch, others are still at $\ln 10$.", seeds=[0], quick=False
+)
 def a_rate_near_the_border_is_dice(seed: int) -> Seen:
     """From how many of eight starts the loss of the epoch's last 25 steps at 0.3 is below 1.5."""
     ends = [mean(trained(start, learning_rate=0.3).losses[100:125]) for start in STARTS]
@@ -323,7 +325,7 @@ def the_advice_helps(seed: int) -> Seen:
     return Seen(ends[0] < min(ends[1:]), ", ".join(f"{end:.2f}" for end in ends))
 
 
-@claim("01", "the advice is lower, because momentum's steps are longer")
+@claim("01", "the advice is lower, because momentum's steps are longer", quick=False)
 def momentum_is_advised_less(seed: int) -> Seen:
     """The advice for momentum and for plain SGD."""
     sgd, momentum = range_tested(seed, 400)[2], range_tested(seed, 400, "momentum")[2]
@@ -386,7 +388,7 @@ def after_an_epoch(seed: int) -> LeNet5:
     return run.model
 
 
-@claim("01", r"About 8 times, not 64: the points lie on the line $1/\sqrt{B}$")
+@claim("01", r"About 8 times, not 64: the points lie on the line $1/\sqrt{B}$", quick=False)
 def the_noise_falls_as_the_root(seed: int) -> Seen:
     """The spread of the gradients of 30 batches of 8 against that of 512."""
     spreads = {}
@@ -402,7 +404,7 @@ def the_noise_falls_as_the_root(seed: int) -> Seen:
     return Seen(5 < ratio < 12, f"{ratio:.1f} times")
 
 
-@claim("01", "A batch of four hardly knows the way down.")
+@claim("01", "A batch of four hardly knows the way down.", quick=False)
 def directions_of_gradients(seed: int) -> Seen:
     """The slope of the variance, and the cosine with the whole gradient for 4 and 1,024 images."""
     sizes = measure_batches(after_an_epoch(seed), DATA.train, num_batches=12, seed=seed)

@@ -165,7 +165,7 @@ def a_look_changes_nothing(seed: int) -> Seen:
     return Seen(losses == [record.loss for record in islice(run, 20)], "equal or not")
 
 
-@claim("04", "at the first step the gradients of all layers lie between 0.03 and 0.4")
+@claim("04", "at the first step the gradients of all layers lie between 0.03 and 0.4", quick=False)
 def first_gradients_of_the_wide_start(seed: int) -> Seen:
     """The shortest and the longest."""
     lengths = [layer.gradient_norm for layer in wide(seed)[1][0].layers]

@@ -171,7 +171,7 @@ def which_rate_keeps_pace(seed: int) -> Seen:
 
 
 @claim("05", "With five seeds it was a factor of 1.8 to 2.0 from 8 to 32 images, and 1.2 to 1.4 "
-       "from 128 to 512.")  # fmt: skip
+       "from 128 to 512.", quick=False)  # fmt: skip
 def gradients_of_larger_batches(seed: int) -> Seen:
     """By which factor the root mean square length of LeNet's first gradient falls."""
     names = cells("scaling-06", seed=seed)
