@@ -21,7 +21,8 @@ from tutorial_lib.labs.race import panel as panel_module
 from tutorial_lib.labs.race.draw import draw_race
 from tutorial_lib.labs.race.measure import Dropped, RaceRecord, race, standings, winner
 from tutorial_lib.labs.race.panel import RacePanel
-from tutorial_lib.labs.race.summary import standings_table
+from tutorial_lib.labs.race.summary import colour_square, standings_table
+from tutorial_lib.pictures import BLUE, on_dark
 
 SHORT = Hyperparameters(epochs=2, batch_size=10)
 TWO = {"slow": SHORT, "fast": SHORT.replace(learning_rate=0.05)}
@@ -586,3 +587,10 @@ def test_what_adds_a_runner_is_one_button_away(few):
     show.value = True
     assert adder.layout.display is None
     panel.close()
+
+
+def test_a_square_has_a_colour_for_light_and_one_for_dark_pages():
+    square = colour_square(BLUE)
+    assert f"color:{BLUE}" in square
+    assert f"--on-dark:{on_dark(BLUE)}" in square
+    assert on_dark(BLUE) != BLUE

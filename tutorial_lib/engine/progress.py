@@ -18,7 +18,7 @@ def progress(
 
     Args:
         records: A TrainingRun, what wraps one, or anything else that can be gone through.
-        run: The TrainingRun, where records wrap it.
+        run: The TrainingRun, where records wrap it: before the first of them, what is waited for.
         num_steps: How many of them there will be, where the loop ends before the run does.
     """
     run = records if isinstance(records, Run) else run

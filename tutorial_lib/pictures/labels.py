@@ -43,6 +43,11 @@ def text_width(words: str, size: float) -> float:
     return WIDER * text.get_window_extent().width
 
 
+def width_of(axes: Axes) -> float:
+    """Return how many pixels of the page axes are wide."""
+    return axes.get_window_extent().width * 100 / axes.figure.dpi
+
+
 def wrapped(words: str, room: float, size: float, lines: int | None = None) -> str:
     """Break a text into lines that have room; what comes after the last of them is left out.
 

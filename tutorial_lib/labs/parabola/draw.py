@@ -14,7 +14,7 @@ from tutorial_lib.labs.parabola.measure import (
     highest_rate,
 )
 from tutorial_lib.pictures import BLUE, GREEN, INK, MUTED, ORANGE, VERMILION, note
-from tutorial_lib.pictures.labels import text_width
+from tutorial_lib.pictures.labels import text_width, width_of
 
 WIDTH = 3.0  # the weights shown reach from -3 to 3
 WEIGHT_TICKS = (-2, 0, 2)
@@ -89,7 +89,7 @@ def _draw_rates(axes: Axes, learning_rate: float, curvature: float, momentum: fl
     # Without complex roots, that is with momentum 0, both borders are 1 / curvature.
     swings, border = (1 - momentum**0.5) ** 2 / curvature, highest_rate(curvature, momentum)
     edges = np.clip([low, swings, border, high], low, high)
-    decade = axes.get_window_extent().width * 100 / axes.figure.dpi / math.log10(high / low)
+    decade = width_of(axes) / math.log10(high / low)
     for (verdict, (colour, _)), left, right in zip(
         BEHAVIOURS.items(), edges, edges[1:], strict=False
     ):

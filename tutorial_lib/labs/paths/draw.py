@@ -24,7 +24,7 @@ from tutorial_lib.pictures import (
     plain_text,
     run_colours,
 )
-from tutorial_lib.pictures.labels import text_width
+from tutorial_lib.pictures.labels import text_width, width_of
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
 _COLUMNS = 0.0, 0.17, 0.33, 0.45, 0.75, 0.89  # where those of a wide table begin
@@ -104,7 +104,7 @@ def draw_step_table(axes: Axes, steps: Sequence[StepInNumbers]) -> None:
         memory = "  ".join(f"{symbol} = {value:.4g}" for symbol, value in step.memory) or "none"
         numbers = f"{step.weight:.4f}", f"{step.gradient:g}", memory
         rows.append((step.optimizer, *numbers, f"{step.moved:+.4f}", f"{step.torch_moved:+.4f}"))
-    size, lefts, rows = _fitted(rows, axes.get_window_extent().width * 100 / axes.figure.dpi)
+    size, lefts, rows = _fitted(rows, width_of(axes))
     colours = {rows[0][0]: MUTED, **run_colours(step.optimizer for step in steps)}
     for number, row in enumerate(rows):
         height = 1 - (number + 0.5) / len(rows)

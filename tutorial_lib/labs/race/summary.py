@@ -7,6 +7,7 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
 from tutorial_lib.labs.own import at_a_time, score_text
 from tutorial_lib.labs.race.measure import Standing, winner
+from tutorial_lib.pictures import on_dark
 from tutorial_lib.table import html_table, loss_text, plain_html, shortened
 
 _REACHED = {"steps": "step {:,.0f}", "images": "after {:,.0f} {unit}", "seconds": "after {:.1f} s"}
@@ -144,5 +145,6 @@ def settings_in_words(settings: Hyperparameters, loss: str = "") -> str:
 
 
 def colour_square(colour: str) -> str:
-    """Return a small square of this colour, as HTML."""
-    return f'<span style="color:{colour}">\N{BLACK SQUARE}</span> '
+    """Return a small square of this colour, as HTML; on a dark page a panel shows its cousin."""
+    looks = f"color:{colour};--on-dark:{on_dark(colour)}"
+    return f'<span class="tutorial-square" style="{looks}">\N{BLACK SQUARE}</span> '
