@@ -44,6 +44,14 @@ def panel(few):
 
 
 def test_a_training_tells_its_steps(panel, told, monkeypatch):
+    with_accuracy = training.with_accuracy
+
+    def waits_for_the_line(run, held_out):
+        for record in with_accuracy(run, held_out):
+            yield record
+            is_told.wait(60)  # else the run may end before anybody looks
+
+    monkeypatch.setattr(training, "with_accuracy", waits_for_the_line)
     monkeypatch.setattr(training, "in_kernel", lambda: True)
     panel.run()
     unit, done, total = told[-2]
