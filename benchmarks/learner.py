@@ -1,9 +1,10 @@
 """As a learner runs it: defaults against defaults, every way in processes of its own, in turn.
 
 Nothing says how many threads to take: the loop by hand has as many as torch takes, ours as many as
-it chooses. Of each pair all processes are new; a folder for caches is theirs together, as what a
-learner's first run finds out stands there for the second. A figure is the mean of all steps in a
-window of time, stalls included, in two windows, the second in the opposite order.
+it chooses. Of each pair all processes are new, and so is the folder for caches that is theirs
+together: what a learner's first run finds out stands there for the second, but nothing of the busy
+neighbour of the pair before. A figure is the mean of all steps in a window of time, stalls
+included, in two windows, the second in the opposite order.
 """
 
 import contextlib
@@ -85,7 +86,8 @@ def measure(*, pairs: int, dry: bool) -> list[Row]:
                 return quiet_rows([in_turn(ways, SIZES[:1], seconds=0.05)], SIZES[:1])
         quiet, beside = [], {share: [] for share in BUSY}
         for number in range(pairs):
-            for share, found in a_pair(environment, number).items():
+            own = environment | {"TUTORIAL_DATA_DIR": f"{folder}/data {number}"}
+            for share, found in a_pair(own, number).items():
                 (beside[share] if share else quiet).append(found)
         rows = quiet_rows(quiet, SIZES)
         rows += lab_rows(environment, Path(folder), pairs=pairs)
