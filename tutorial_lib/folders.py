@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
@@ -13,6 +14,15 @@ def named_folder(variable: str) -> Path | None:
     Raises:
         ValueError: It begins with the home of somebody who has none.
     """
+    return named_path(variable, "a folder")
+
+
+def named_path(variable: str, what: str) -> Path | None:
+    """Return the path that an environment variable names, as `named_folder` does.
+
+    Args:
+        what: It names, in a message: "a folder".
+    """
     named = os.environ.get(variable)
     if not named:
         return None
@@ -21,7 +31,7 @@ def named_folder(variable: str) -> Path | None:
     except RuntimeError as error:
         home = Path(named).parts[0]
         raise ValueError(
-            f"{variable} must name a folder; got {named!r}, and nothing is known of {home}"
+            f"{variable} must name {what}; got {named!r}, and nothing is known of {home}"
         ) from error
 
 
@@ -36,8 +46,17 @@ def data_folder() -> Path | None:
 
 def cache_folder() -> Path | None:
     """Return the user's own folder for what can be had again; None for a user without a home."""
+    return _of_user(platformdirs.user_cache_path)
+
+
+def user_folder() -> Path | None:
+    """Return the user's own folder for what is to be kept; None for a user without a home."""
+    return _of_user(platformdirs.user_data_path)
+
+
+def _of_user(find: Callable[..., Path]) -> Path | None:
     try:
-        folder = platformdirs.user_cache_path("tutorial_lib", appauthor=False)
+        folder = find("tutorial_lib", appauthor=False)
     except RuntimeError:
         return None
     return folder if folder.is_absolute() else None  # older ones return "~/.cache/..." instead
