@@ -22,7 +22,7 @@ FLOORS = (  # a module imports from lines above its own, or from its own folder
     {"engine"},
     {"exercises", "pictures"},
     {"doctor", "panels"},
-    {"cli", "labs"},
+    {"cli", "labs", "predictions"},
     {"__main__"},
 )
 LAB_FLOORS = ("measure", "draw", "panel")  # the same within a lab; other modules serve the panel

@@ -17,17 +17,19 @@ DISPLAY_THEMSELVES = hasattr(widgets.Widget, "_ipython_display_") or "google.col
 class WithPicture:
     """Mixed into a widget: a page takes the live one, its picture, or its words."""
 
-    def stand_in(self) -> tuple[str, Picture]:
-        """Return words and a picture that stand for the widget; for subclasses."""
+    def stand_in(self) -> tuple[str, Picture | None]:
+        """Return words and a picture, or words alone, that stand for the widget; for subclasses."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         words, picture = self.stand_in()
-        png, of_picture = picture._repr_png_()
-        bundle: dict[str, Any] = {"text/plain": words, "image/png": png}
+        bundle: dict[str, Any] = {"text/plain": words}
+        metadata: dict[str, Any] = {}
+        if picture is not None:
+            bundle["image/png"], metadata["image/png"] = picture._repr_png_()
         if self.comm is not None:  # it has not been closed
             bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return bundle, {"image/png": of_picture}
+        return bundle, metadata
 
     if DISPLAY_THEMSELVES:
 
