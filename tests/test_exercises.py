@@ -17,6 +17,7 @@ from tutorial_lib import Hyperparameters, LeNet5, exercises
 from tutorial_lib.engine.train import TrainingRun
 from tutorial_lib.exercises import EXERCISES, check, hint
 from tutorial_lib.exercises.trials import digits, outcome
+from tutorial_lib.learning_record import read
 from tutorial_lib.optimizers import momentum_update
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -356,6 +357,41 @@ def test_an_unknown_name_is_answered_by_the_nearest_one(ask):
         ask("momentm_stp")
     with pytest.raises(ValueError, match="no exercise named 3"):
         ask(3)
+
+
+# ---- what is noted ----
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """Return what is noted of an exercise."""
+    monkeypatch.setenv("TUTORIAL_LEARNING_RECORD", str(tmp_path / "learning.json"))
+    return lambda name: read().exercises.get(name)
+
+
+def test_tries_hints_and_known_mistakes_are_noted_until_it_is_solved(said, noted):
+    for answer in (937, 12, 937, "9370", 9370, 937):
+        said("num_steps", answer)
+    one = noted("num_steps")
+    assert (one.tries, one.hints) == (5, 3)
+    assert one.mistakes == {"That is one epoch. Ten were asked for.": 2}
+    assert one.solved
+
+
+def test_of_a_mistake_its_fixed_words_are_noted(said, noted):
+    said("too_high_a_rate", 0.1)
+    assert noted("too_high_a_rate").mistakes == {"With 0.1 the network still learns": 1}
+
+
+def test_of_an_error_its_kind_is_noted(said, noted):
+    said("lion_step", raises)
+    assert noted("lion_step").mistakes == {"Your answer stopped with ZeroDivisionError.": 1}
+
+
+def test_nothing_is_noted_before_the_first_answer(said, noted):
+    said("num_steps")
+    said("lion_step", lambda *arguments: None)
+    assert noted("num_steps") is noted("lion_step") is None
 
 
 # ---- hints ----

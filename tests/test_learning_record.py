@@ -25,9 +25,16 @@ from tutorial_lib.learning_record import (
 )
 
 NUMBER = PredictionRecord(
-    "first_loss", "01_hyperparameters", "number", "loss", "How large?", 2.5, 0.3, 2.303, "Near.", "",
-    "",
-)  # fmt: skip
+    name="first_loss",
+    notebook="01_hyperparameters",
+    kind="number",
+    topic="loss",
+    asked="How large is the first loss?",
+    expected=2.5,
+    sure=0.3,
+    seen=2.303,
+    said="You were sure to 0.3, and right.",
+)
 CURVE = dataclasses.replace(NUMBER, name="lr_0_1", kind="curve", expected=[[0, 2.3]], seen=None)
 NOTE_TRIES = """
 import sys

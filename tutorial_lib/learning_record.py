@@ -46,7 +46,7 @@ class ExerciseRecord:
     """What became of an exercise, until it was solved."""
 
     tries: int = 0  # answers that were checked, the right one included
-    hints: int = 0  # that were given, 0 to 3, asked for or not
+    hints: int = 0  # how often one was given, asked for or not
     solved: str | None = None  # when first, UTC, as in "2026-11-27T09:30:00+00:00"
     mistakes: dict[str, int] = field(default_factory=dict)  # what `check` said of them -> times
 

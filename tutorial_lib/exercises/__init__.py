@@ -1,9 +1,11 @@
 """Exercises that check themselves: `check("momentum_step", answer)`, `hint("momentum_step")`.
 
-Nothing is sent anywhere, and nothing is kept but, in this kernel, how many hints were given.
+Nothing is sent anywhere. Tries, hints, mistakes that were known and what is solved are kept in the
+learner's own file alone: see `learning_record`.
 """
 
 import asyncio
+import builtins
 import difflib
 import textwrap
 import traceback
@@ -12,6 +14,7 @@ from typing import Any
 
 from tutorial_lib.exercises import losses, optimizers, own, scaling, start, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, described, is_nothing
+from tutorial_lib.learning_record import note_hint, note_try
 from tutorial_lib.table import shortened
 
 EXERCISES: dict[str, dict[str, Exercise]] = {  # notebook -> name -> exercise
@@ -38,7 +41,7 @@ def check(name: str, answer: Any = None) -> None:
     Raises:
         ValueError: There is no exercise of that name.
     """
-    exercise = _find(name)
+    exercise, known = _find(name), ""
     try:
         if is_nothing(answer):
             raise YourTurn
@@ -49,13 +52,18 @@ def check(name: str, answer: Any = None) -> None:
         return
     except NotYet as what:
         _say(f"Not yet. {what}")
+        known = next((words for words in exercise.mistakes.values() if words in str(what)), "")
     except (KeyboardInterrupt, asyncio.CancelledError):  # no answer's own
         raise
     except BaseException as error:  # the learner's own: said in words, without a traceback of ours
         _say(f"Not yet. Your answer stopped with {_in_words(error)}")
+        if type(error) is getattr(builtins, type(error).__name__, None):
+            known = f"Your answer stopped with {type(error).__name__}."
     else:
         _say(f"Right. {exercise.right}")
+        note_try(name, solved=True)
         return
+    note_try(name, solved=False, mistake=known)
     _wrong_tries[name] += 1
     if _wrong_tries[name] > 1:
         hint(name)
@@ -75,6 +83,7 @@ def hint(name: str) -> None:
         _say(f"No more hints. A solution, with its reasons: solutions/{notebook}.ipynb")
         return
     _hints_given[name] += 1
+    note_hint(name)
     _say(f"Hint {number + 1} of {len(hints)}: {hints[number]}")
 
 
