@@ -21,7 +21,8 @@ FLOORS = (  # a module imports from lines above its own, or from its own folder
     {"evaluation"},
     {"engine"},
     {"exercises", "pictures"},
-    {"doctor", "panels"},
+    {"doctor", "learning_map", "panels"},
+    {"classroom"},
     {"cli", "labs", "predictions"},
     {"__main__"},
 )

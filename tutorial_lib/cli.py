@@ -1,4 +1,4 @@
-"""The command line: train without a notebook, and see what a machine can do."""
+"""The command line: train without a notebook, see what a machine can do, and teach a class."""
 
 import contextlib
 import dataclasses
@@ -18,6 +18,7 @@ import tyro
 from tqdm import tqdm
 
 from tutorial_lib.checks import check_whole
+from tutorial_lib.classroom import commands
 from tutorial_lib.config import Hyperparameters, labels_by_difference
 from tutorial_lib.data import Data, DataUnavailable
 from tutorial_lib.doctor import examine, report
@@ -49,6 +50,11 @@ _ending = Interrupts()  # what asks this call of `main` to end
 
 def _option(metavar: str, default: str = "none") -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})")
+
+
+def _files(metavar: str) -> Any:
+    """Return the marks of an option that may be given several times, with one value each."""
+    return tyro.conf.UseAppendAction, _option(metavar)
 
 
 def _choice(names: Iterable[str], default: str) -> Any:
@@ -103,14 +109,56 @@ class Doctor:
     """Say in one screen whether everything works here, and what to do if not."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class HandIn:
+    """Write what you have done into one file for your teacher: it is yours to give, or not.
+
+    It holds your name, the exercises that you tried and solved, your predictions, and the runs
+    that you name, with their settings and losses. What is in it is printed; nothing is sent.
+    """
+
+    name: Annotated[str, tyro.conf.arg(metavar="NAME")]
+    """your name, as your teacher should read it"""
+    run: Annotated[tuple[Path, ...], _files("FILE")] = ()
+    """a run that is handed in, as train --save or a panel saved it; may be given several times"""
+    challenge: Annotated[Path | None, _option("FILE.toml")] = None
+    """your teacher's challenge: it is said how your runs stand in it"""
+    to: Annotated[Path | None, _option("FILE.json", "hand-in-NAME.json, here")] = None
+    """the file that is written"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Class:
+    """Read the hand-ins in a folder, and write a page and a table about them.
+
+    Nothing in a hand-in is executed; what is odd is named and left out.
+    """
+
+    folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """where the hand-ins are, in it or in folders in it"""
+    challenge: Annotated[Path | None, _option("FILE.toml")] = None
+    """the challenge that runs were handed in for: its data, steps, target, and what is chosen"""
+    rerun: Annotated[tuple[str, ...], _files("NAME")] = ()
+    """train this learner's entry once more, and say whether it comes again; may be given several
+    times; all: everybody's"""
+    to: Annotated[Path | None, _option("FOLDER", "that of the hand-ins")] = None
+    """where class.html and class.csv are written"""
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Begin a new record of exercises and predictions; it is said where the old one is kept."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say, and return the exit status.
 
     Returns:
-        0: done. 1: the training diverged, its end or its curve is not on the disk, or the doctor
-        found something broken. 2: the arguments are wrong, and nothing was touched. Ended early,
-        with the run saved if steps were taken: 129 as its terminal was closed (SIGHUP), 130 by
-        Ctrl-C (SIGINT), 141 as nobody can read what it prints (SIGPIPE), 143 by SIGTERM.
+        0: done. 1: the training diverged, its end or its curve is not on the disk, the doctor
+        found something broken, or a hand-in or a class could not be read or written. 2: the
+        arguments are wrong, and nothing was touched. Ended early, with the run saved if steps were
+        taken: 129 as its terminal was closed (SIGHUP), 130 by Ctrl-C (SIGINT), 141 as nobody can
+        read what it prints (SIGPIPE), 143 by SIGTERM.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     global _ending
@@ -135,12 +183,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _do(arguments: Sequence[str]) -> int:
     with _printing():
-        command = tyro.cli(Train | Doctor, args=arguments, prog=PROGRAM, description=__doc__)
+        kinds = Train | Doctor | HandIn | Class | Forget
+        command = tyro.cli(kinds, args=arguments, prog=PROGRAM, description=__doc__)
     if isinstance(command, Train):
         return _train(command, arguments[1:])
+    if not isinstance(command, Doctor):
+        return _teach(command, arguments[0])
     findings = examine()
     _say(report(findings))
     return FAILURE if any(finding.kind == "problem" for finding in findings) else SUCCESS
+
+
+def _teach(command: HandIn | Class | Forget, name: str) -> int:
+    """Do what concerns a learner's record, or a class; return the exit status."""
+    try:
+        if isinstance(command, HandIn):
+            asked = {"runs": command.run, "challenge": command.challenge, "to": command.to}
+            commands.hand_in(command.name, **asked, say=_say)
+        elif isinstance(command, Class):
+            asked = {"names": command.rerun, "challenge": command.challenge, "to": command.to}
+            commands.read_class(command.folder, **asked, say=_say)
+        else:
+            commands.forget(_say)
+    except (CheckpointError, DataUnavailable, TypeError, ValueError) as error:
+        _warn(f"{PROGRAM} {name}: {error}")
+        return MISUSE
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        _warn(f"{PROGRAM} {name}: {error.filename or ''}: {error.strerror or error}")
+        return FAILURE
+    return SUCCESS
 
 
 @contextlib.contextmanager

@@ -404,19 +404,34 @@ def _write(path: Path, record: LearningRecord) -> None:
 
 
 def text_of(record: LearningRecord) -> str:
-    """Return the text of the file, with a line for each exercise and prediction."""
-    exercises = [
-        f"{_line(name)}: {_line(asdict(one))}" for name, one in sorted(record.exercises.items())
-    ]
-    predictions = [_line(asdict(one)) for one in record.predictions]
+    """Return the text of the file."""
+    return json_text({"what": WHAT, "version": VERSION} | plain_values(record))
+
+
+def plain_values(record: LearningRecord) -> dict[str, Any]:
+    """Return a record as JSON has it, which `record_from` takes."""
+    return {
+        "exercises": {name: asdict(one) for name, one in sorted(record.exercises.items())},
+        "predictions": [asdict(one) for one in record.predictions],
+    }
+
+
+def json_text(held: Mapping[str, Any]) -> str:
+    """Return JSON for people: a line for each name, and for each part of a list or a dict."""
     return (
-        f'{{\n "what": "{WHAT}",\n "version": {VERSION},\n'
-        f' "exercises": {{{_lines(exercises)}}},\n "predictions": [{_lines(predictions)}]\n}}\n'
+        "{"
+        + ",".join(f"\n {_line(name)}: {_parts(value)}" for name, value in held.items())
+        + "\n}\n"
     )
 
 
-def _lines(lines: list[str]) -> str:
-    return ",".join(f"\n  {line}" for line in lines) + ("\n " if lines else "")
+def _parts(value: Any) -> str:
+    if not value or not isinstance(value, dict | list):
+        return _line(value)
+    if isinstance(value, dict):
+        lines = [f"{_line(name)}: {_line(part)}" for name, part in value.items()]
+        return "{" + ",".join(f"\n  {line}" for line in lines) + "\n }"
+    return "[" + ",".join(f"\n  {_line(part)}" for part in value) + "\n ]"
 
 
 def _line(value: Any) -> str:
