@@ -83,6 +83,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "TUTORIAL_OFFLINE": "1",
         "TUTORIAL_DATA_DIR": str(folder / "data"),  # no full MNIST, which would take minutes
         "TUTORIAL_RUNS_DIR": str(folder / "runs"),
+        "TUTORIAL_LEARNING_RECORD": str(folder / "learning.json"),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
     address = f"http://127.0.0.1:{port}"

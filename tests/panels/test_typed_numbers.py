@@ -110,6 +110,8 @@ def test_a_number_outside_the_range_is_refused(allowed, text):
         (Range(1, whole=True), "a whole number, 1 or more"),
         (Range(0, 1, below=True), "a number from 0 to below 1"),
         (Range(-3, 3), "a number from -3 to 3"),
+        (Range(-math.inf, 3), "a number, 3 or less"),
+        (Range(-math.inf), "a number"),
     ],
 )
 def test_a_range_in_words(allowed, words):

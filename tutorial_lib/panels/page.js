@@ -138,6 +138,12 @@ function tellToggles(model, element, signal) {
   );
 }
 
+/** Say what radio buttons are a choice of: each has a name of its own, the group has none. */
+function tellRadios(model, box, element) {
+  const group = element.querySelector(".widget-radio-box") ?? element;
+  setAll(group, { role: "radiogroup", "aria-label": nameOf(model, box) });
+}
+
 /** Say what a button does: an icon is no word. */
 function tellButton(model, element, signal) {
   const button = element.matches("button") ? element : element.querySelector("button");
@@ -175,6 +181,7 @@ function tellControl(model, box, element, signal) {
   if (/^(Int|Float|FloatLog)SliderView$/.test(kind)) tellNumberSlider(model, box, element, signal);
   else if (/SliderView$/.test(kind)) tellOtherSlider(model, box, element, signal);
   else if (kind === "ToggleButtonsView") tellToggles(model, element, signal);
+  else if (kind === "RadioButtonsView") tellRadios(model, box, element);
   else if (/ButtonView$/.test(kind)) tellButton(model, element, signal);
   else if (kind === "ProgressView") tellProgress(model, element, signal);
   else if (/(Text|Textarea|Dropdown|Select)View$/.test(kind))

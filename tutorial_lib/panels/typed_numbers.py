@@ -30,8 +30,8 @@ class Range:
     """The numbers that a field takes.
 
     Args:
-        low: The lowest.
-        high: The highest.
+        low: The lowest; -inf for no end.
+        high: The highest; inf for no end.
         whole: Whether they are whole.
         above: Whether low itself is left out.
         below: Whether high itself is left out.
@@ -48,6 +48,8 @@ class Range:
         """What is taken: "a whole number from 1 to 4,000"."""
         kind = "a whole number" if self.whole else "a number"
         low, high = (f"{end:,}" if self.whole else written(end) for end in (self.low, self.high))
+        if math.isinf(self.low):
+            return kind if math.isinf(self.high) else f"{kind}, {high} or less"
         if math.isinf(self.high):
             return f"{kind} above {low}" if self.above else f"{kind}, {low} or more"
         if self.below:
@@ -65,7 +67,7 @@ class Range:
             high = None if math.isinf(self.high) else self.high
             return check_whole(field, value, low=self.low, high=high)
         left, right = (
-            "(" if self.above else "[",
+            "(" if self.above or math.isinf(self.low) else "[",
             ")" if self.below or math.isinf(self.high) else "]",
         )
         interval = f"{left}{written(self.low)}, {written(self.high)}{right}"

@@ -65,6 +65,7 @@ class Prediction(WithPicture, widgets.VBox):
     kind: ClassVar[Literal["choice", "number", "curve"]]
     hint = "Answer, or skip it."  # while there is no guess; for subclasses
     unit = ""  # of a number; for subclasses
+    name = ""  # of what was refused before it had one: it is closed, too
 
     def __init__(
         self, name: str, *, topic: str, asked: str = "", parts: Iterable[widgets.Widget] = ()
@@ -234,7 +235,7 @@ class Prediction(WithPicture, widgets.VBox):
             asked=self.asked,
             expected=self.expected,
             sure=self.sure,
-            seen=seen,
+            seen=None if isinstance(seen, float) and not math.isfinite(seen) else seen,
             said=self.said,
             unit=self.unit,
         )
