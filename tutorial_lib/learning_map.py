@@ -13,6 +13,7 @@ from tutorial_lib.learning_record import (
     read,
 )
 from tutorial_lib.pictures.theme import PALETTE
+from tutorial_lib.table import counted
 
 NOTHING = "Your map of the tutorial stands here in JupyterLab, where a record of yours is kept."
 WIDTH = 79
@@ -28,6 +29,11 @@ def state_of(exercise: ExerciseRecord | None) -> str:
     if exercise is None or not (exercise.solved or exercise.tries):
         return "not yet"
     return "solved" if exercise.solved else "tried"
+
+
+def original_of(notebook: str) -> str:
+    """Return which of our notebooks a copy is of: its name goes on after that of the original."""
+    return next((original for original in EXERCISES if notebook.startswith(original)), notebook)
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,7 +100,7 @@ class LearningMap:
         tried = f", {counts['tried']} tried" if counts["tried"] else ""
         return (
             f"{counts['solved']} of {len(every)} exercises solved{tried}; "
-            f"{_counted(hints, 'hint')}, {_counted(predictions, 'prediction')}."
+            f"{counted(hints, 'hint')}, {counted(predictions, 'prediction')}."
         )
 
     def _state(self, name: str) -> str:
@@ -109,18 +115,20 @@ class LearningMap:
     def _predictions(self) -> Counter[str]:
         """Return how many questions of each notebook were answered, once or more often."""
         answered = {
-            (one.notebook, one.name) for one in self.record.predictions if one.expected is not None
+            (original_of(one.notebook), one.name)
+            for one in self.record.predictions
+            if one.expected is not None
         }
         return Counter(notebook for notebook, _ in answered)
 
     def _extras(self, notebook: str) -> list[str]:
         hints, predictions = self._hints(list(EXERCISES[notebook])), self._predictions()[notebook]
         counts = {"hint": hints, "prediction": predictions}
-        return [_counted(count, noun) for noun, count in counts.items() if count]
+        return [counted(count, noun) for noun, count in counts.items() if count]
 
     def _elsewhere(self) -> list[str]:
         count = sum(n for notebook, n in self._predictions().items() if notebook not in EXERCISES)
-        return [f"And {_counted(count, 'prediction')} in other notebooks."] if count else []
+        return [f"And {counted(count, 'prediction')} in other notebooks."] if count else []
 
 
 def learning_map() -> LearningMap:
@@ -142,7 +150,3 @@ def _unseen(state: str) -> str:
 
 def _side(index: int) -> str:
     return "left" if index < 2 else "right"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

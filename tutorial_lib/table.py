@@ -26,6 +26,11 @@ def share_text(share: float, count: int) -> str:
     return f"{round(share * count, 1):g} of {count}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: "1 hint", "2 hints", "1,000 hints"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, repr=False)
 class Table:
     """A table that shows itself, in a notebook and in a terminal.

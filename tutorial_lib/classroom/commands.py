@@ -138,7 +138,7 @@ def read_class(
     csv_table.write_table(
         table, csv_table.table_text(hand_ins, _columns(hand_ins, standings, asked))
     )
-    say(f"{len(hand_ins):,} hand-ins were read, and {len(odd):,} left out.")
+    say(f"{page.files_were(len(hand_ins))} read, and {len(odd):,} left out.")
     for place, why in odd:
         say(f"  Left out: {place}: {printable(why, 300)}")
     for each in standings:

@@ -25,7 +25,7 @@ from tutorial_lib.learning_record import (
     plain_values,
     record_from,
 )
-from tutorial_lib.table import shortened
+from tutorial_lib.table import counted, shortened
 
 START = f'{{\n "what": "{WHAT}"'.encode()  # of every hand-in that is written here
 MOST_BYTES = 8_000_000
@@ -127,17 +127,18 @@ def in_words(hand_in: HandIn) -> list[str]:
     mistakes = sum((Counter(one.mistakes) for one in exercises), Counter())
     lines = [
         f"Name: {hand_in.name}",
-        f"Exercises: {solved} solved and {len(exercises) - solved} tried, with {tries} tries and "
-        f"{hints} hints; mistakes that check knew: {mistakes.total()}",
+        f"Exercises: {solved} solved, {len(exercises) - solved} others; "
+        f"{tries:,} tried answers, {counted(hints, 'hint')}, and "
+        f"{counted(mistakes.total(), 'mistake')} that check knew",
         f"Predictions: {len(hand_in.record.predictions)}, with what was seen then",
     ]
     for run in hand_in.runs:
         settings = labels_by_difference([run.settings])[0]
         score = f"; {run.score.accuracy:.1%} of {run.score.count:,} right" if run.score else ""
         lines.append(
-            f"Run {run.file}: {run.num_steps:,} steps of {run.network} on {run.data[0]}, "
-            f"{run.settings.optimizer}, {settings}, {len(run.changes)} changes on the way; its "
-            f"losses, not its weights{score}"
+            f"Run {run.file}: {counted(run.num_steps, 'step')} of {run.network} on {run.data[0]}, "
+            f"{run.settings.optimizer}, {settings}, {counted(len(run.changes), 'change')} on the "
+            f"way; its losses, not its weights{score}"
         )
     return lines
 

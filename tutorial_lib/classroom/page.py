@@ -21,6 +21,7 @@ from tutorial_lib.classroom.summary import (
 from tutorial_lib.config import labels_by_difference
 from tutorial_lib.files import replacing
 from tutorial_lib.learning_map import state_of
+from tutorial_lib.table import counted
 
 START = b"<!DOCTYPE html><!-- a class, by tutorial_lib -->\n"  # of every page that is written here
 FOLDER = Path(__file__).parent
@@ -90,7 +91,7 @@ def page_of(
         (one for one in exercises if one.begun),
         key=lambda one: (-one.struggle, -one.mean_tries, one.name),
     )
-    left_out = f" {_files(len(odd))} left out." if odd else ""
+    left_out = f" {files_were(len(odd))} left out." if odd else ""
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return _template().render(
@@ -100,7 +101,7 @@ def page_of(
             "base-uri 'none'; form-action 'none'"
         ),
         style=style,
-        overview=f"{_files(len(hand_ins))} read, as handed in.{left_out}",
+        overview=f"{files_were(len(hand_ins))} read, as handed in.{left_out}",
         challenge=challenge and _challenge(challenge, standings),
         exercises=begun,
         exercise_words=_exercise_words(begun),
@@ -115,8 +116,9 @@ def page_of(
     )
 
 
-def _files(count: int) -> str:
-    return "1 hand-in was" if count == 1 else f"{count:,} hand-ins were"
+def files_were(count: int) -> str:
+    """Return so many hand-ins, and the verb that goes with them."""
+    return f"{counted(count, 'hand-in')} {'was' if count == 1 else 'were'}"
 
 
 @cache
@@ -228,7 +230,7 @@ def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str,
 
 def _changes(each: Standing) -> str:
     changes = [*each.entry.changes]
-    return f"; {len(changes)} changed on the way" if changes else ""
+    return f"; {counted(len(changes), 'change')} on the way" if changes else ""
 
 
 def _value(challenge: Challenge, each: Standing) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 
 from tutorial_lib.classroom.hand_in import HandIn
 from tutorial_lib.exercises import EXERCISES
-from tutorial_lib.learning_map import state_of
+from tutorial_lib.learning_map import original_of, state_of
 from tutorial_lib.learning_record import ExerciseRecord, PredictionRecord
 
 MOST_PREDICTIONS = 60  # questions that are shown, those most often answered
-NEAR = 0.1  # share of what was seen that a number may be off, where no margin was given
+NEAR = 0.1  # share of the larger that a number may be off, where no margin was given
 NEAR_CURVE = math.log(1.25)  # so far apart two curves may be on the average, in logarithms
 STOPPED = "Your answer stopped with "
 Judgement = Literal["right", "too much", "too little", "another"]
@@ -141,9 +141,10 @@ def predictions_of(hand_ins: Sequence[HandIn]) -> list[PredictionSummary]:
 def _first_answers(one: HandIn) -> Iterator[tuple[tuple[str, str, str], PredictionRecord]]:
     seen = set()
     for prediction in one.record.predictions:
-        key = prediction.notebook, prediction.name, prediction.kind
+        notebook = original_of(prediction.notebook)
+        key = notebook, prediction.name, prediction.kind
         is_answer = prediction.expected is not None and prediction.seen is not None
-        if is_answer and key not in seen and prediction.notebook in EXERCISES:
+        if is_answer and key not in seen and notebook in EXERCISES:
             seen.add(key)
             yield key, prediction
 
@@ -159,7 +160,8 @@ def judged(prediction: PredictionRecord) -> Judgement:
         return "right" if expected == seen else "another"
     if prediction.kind == "number":
         apart = expected - seen
-        margin = NEAR * abs(seen) if prediction.sure is None else prediction.sure
+        margin = NEAR * max(abs(expected), abs(seen))
+        margin = margin if prediction.sure is None else prediction.sure
     else:
         apart, margin = _apart(expected, seen), NEAR_CURVE
     if not math.isfinite(apart):
