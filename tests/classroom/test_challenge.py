@@ -21,7 +21,7 @@ def test_a_file_is_read(tmp_path):
     path.write_text(CHALLENGE.format(steps=250, target="accuracy = 0.9"))
     found = read_challenge(path)
     assert (found.data, found.steps, found.kind, found.target) == ("sample", 250, "accuracy", 0.9)
-    assert "90.0% of the validation examples right, on sample, in at most 250 steps" in (
+    assert "90.0% of the held-out examples right, on sample, in at most 250 steps" in (
         found.in_words()
     )
 

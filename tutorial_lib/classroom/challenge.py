@@ -7,7 +7,7 @@ The teacher's file is TOML:
     steps = 250                    # at most
     choose = ["learning_rate", "momentum", "optimizer"]
     [target]
-    accuracy = 0.9                 # of the validation digits, after the last step; or
+    accuracy = 0.9                 # of the held-out digits, after the last step; or
     # loss = 0.3                   # mean of the latest 25 batches
     [settings]                     # those that are not chosen, where they are not the defaults
     batch_size = 32
@@ -102,7 +102,7 @@ class Challenge:
         """Say what is asked for."""
         goal = f"a mean loss of {self.target:g} over {LATEST} batches"
         if self.kind == "accuracy":
-            goal = f"{self.target:.1%} of the validation examples right"
+            goal = f"{self.target:.1%} of the held-out examples right"
         choose = ", ".join(self.choose) or "nothing"
         return (
             f"LeNet is to reach {goal}, on {self.data}, in at most {self.steps:,} steps. "

@@ -87,8 +87,8 @@ def _entry(file: Path) -> RunEntry:
         return entry
     if data.train.digest != digest:
         return entry
-    score = evaluate(model, data.validation, loss=entry.settings.loss)
-    return entry_of(saved, Score(score.accuracy, score.loss, len(data.validation)))
+    score = evaluate(model, data.held_out, loss=entry.settings.loss)
+    return entry_of(saved, Score(score.accuracy, score.loss, len(data.held_out)))
 
 
 def _how_it_stands(challenge: Challenge, entry: RunEntry) -> str:

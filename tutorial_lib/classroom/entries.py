@@ -19,7 +19,7 @@ Steps = list[tuple[int, float]]  # first step -> value, as long as no other foll
 
 @dataclass(frozen=True)
 class Score:
-    """How the network did on validation examples after the last step."""
+    """How the network did on held-out examples, `Data.held_out`, after the last step."""
 
     accuracy: float  # 0 to 1
     loss: float

@@ -22,7 +22,7 @@ from tutorial_lib.models import LeNet5, make_model
 FIRST_TOLERANCE = 2e-6  # of a loss near 2.3, at the first step; float32 rounds it by 1e-7
 GROWTH = 1.02  # of the tolerance with each step
 MOST_TOLERANCE = 0.02
-ONE_MORE = 2  # validation examples near the border between two classes may change sides
+ONE_MORE = 2  # held-out examples near the border between two classes may change sides
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _difference(step: int, claimed: float, found: float) -> str:
 
 def _score_differs(entry: RunEntry, run: TrainingRun, largest: float) -> str:
     """Say how the score that is claimed differs from that of the run; "" if it does not."""
-    split = run.data.validation
+    split = run.data.held_out
     found = evaluate(run.model, split, loss=entry.settings.loss)
     allowed = ONE_MORE / len(split) if largest else 0
     if entry.score.count == len(split) and abs(entry.score.accuracy - found.accuracy) <= allowed:
