@@ -150,8 +150,8 @@ def test_what_was_expected_and_seen_is_kept(tmp_path, monkeypatch, cell):
     assert (one.topic, one.asked, one.unit) == ("loss", "How large?", "nats")
     assert (one.expected, one.sure, one.seen) == (2.5, 0.5, 2.3)
     assert (
-        one.said == "You expected 2.5 nats, give or take 0.5 nats; it was 2.3 nats: inside "
-        "your margin, too high by 0.2 nats."
+        one.said == "You expected 2.5 nats, give or take 0.5; it was 2.3 nats: inside "
+        "your margin, too high by 0.2."
     )
 
 

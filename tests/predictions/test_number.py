@@ -59,7 +59,7 @@ def test_a_unit_stands_behind_each_number():
     write(question, "97 %", "1")
     assert (question.expected, question.sure) == (97, 1)
     assert question.finish(93.4) == (
-        "You expected 97 %, give or take 1 %; it was 93.4 %: outside your margin, too high by 3.6 "
+        "You expected 97 %, give or take 1; it was 93.4 %: outside your margin, too high by 3.6 "
         "points. One time in ten is meant to be outside."
     )
 

@@ -82,10 +82,12 @@ class Prediction(WithPicture, widgets.VBox):
         self.skip_button = controls.button(
             "Skip", "forward", "Go on without a guess", lambda _: self.skip(), width="80px"
         )
+        self.skip_button.layout.flex = "0 0 auto"  # long words beside it do not make it narrower
         self.status = widgets.HTML()
         self.page = PanelPage(ended_words=ENDED)
         question = [widgets.HTML(f"<b>{html.escape(self.asked)}</b>")] if self.asked else []
-        last = widgets.HBox([self.skip_button, self.status], layout={"align_items": "center"})
+        looks = {"align_items": "center", "grid_gap": "8px"}
+        last = widgets.HBox([self.skip_button, self.status], layout=looks)
         super().__init__([*question, *parts, last, self.page], layout={"width": "100%"})
         self.add_class(PANEL_CLASS)
         self.add_class(CLASS)
@@ -249,7 +251,8 @@ class Prediction(WithPicture, widgets.VBox):
         is_locked = self.is_locked
         if not warning:  # else what was typed stays, to be mended
             self.show_guess(self._guess, is_locked=is_locked)
-        self.skip_button.disabled = is_locked or self._is_skipped
+        self.skip_button.disabled = is_locked
+        self.skip_button.layout.display = "none" if is_locked else None
         words = warning or self._words()
         colour = f' style="color: {controls.ALERT_COLOUR}"' if warning else ""
         self.status.value = f'<div class="tutorial-said"{colour}>{html.escape(words)}</div>'

@@ -14,6 +14,7 @@ from tutorial_lib.pictures.theme import INK, MUTED, run_colours
 ROW_HEIGHT = 0.5  # of the picture, in hundreds of pixels, for each topic
 TOPIC_WIDTH = 130  # pixels of the page for its name
 SIZE = 9  # points of that
+FEWEST = 3  # choices for which there is room
 SPREAD = 0.56  # of a row, over which the marks of several predictions are spread
 TICKS = {-0.9: "a tenth", -0.5: "half", 0.0: "as it was", 0.5: "twice", 0.9: "ten times"}
 
@@ -53,7 +54,7 @@ def draw_choices(axes: Axes, drawn: Sequence[Beside], topics: Sequence[str]) -> 
         axes.barh(row, rest, left=num_right, height=0.5, **looks)
         words = f"{num_right} of {len(answers)}"
         axes.annotate(words, (len(answers), row), (5, 0), textcoords="offset points", va="center")
-    most = max(sum(one.topic == topic for one in drawn) for topic in topics)
+    most = max(FEWEST, *(sum(one.topic == topic for one in drawn) for topic in topics))
     axes.set(xlim=(0, 1.35 * most), xticks=[], title="Choices")
     axes.legend(
         handles=[
@@ -75,7 +76,11 @@ def draw_numbers(axes: Axes, drawn: Sequence[Beside], topics: Sequence[str]) -> 
     colours = run_colours(topics)
     axes.axvline(0, color=INK, linewidth=1, zorder=1)
     for row, topic in enumerate(topics):
-        placed = [one for one in drawn if one.topic == topic and one.place is not None]
+        mine = [one for one in drawn if one.topic == topic and one.is_right is None]
+        placed = [one for one in mine if one.place is not None]
+        if mine and not placed:
+            looks = {"ha": "center", "va": "center", "color": MUTED, "fontsize": SIZE}
+            axes.text(0, row, "the run diverged", backgroundcolor="white", **looks)
         heights = row + np.linspace(-SPREAD / 2, SPREAD / 2, len(placed) + 2)[1:-1]
         for one, height in zip(placed, heights, strict=True):
             if one.ends is not None:

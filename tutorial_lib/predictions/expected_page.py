@@ -27,7 +27,7 @@ NEAR_CURVE = 0.25  # the same for the loss of a curve, on average
 FEWEST = 4  # margins from which something can be said of them
 NARROW = 0.7  # of them hold at most where they are too narrow; nine in ten are meant
 MANY = 10  # margins that hold, all of them: then they may be smaller
-NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
 
 def what_you_expected(notebook: str | None = None) -> Picture | None:
@@ -201,6 +201,8 @@ def _calibration(predictions: Sequence[PredictionRecord]) -> list[str]:
     if not held:
         return []
     num_held, count = sum(held), len(held)
+    if count == 1:
+        return [f"One result lay {'inside' if num_held else 'outside'} your margin."]
     inside = f"{_count(num_held)} of {_count(count)} results lay inside your margin"
     if count < FEWEST:
         return [f"{_capital(inside)}; of so few, nothing can be said of your margins yet."]

@@ -74,7 +74,9 @@ class NumberPrediction(Prediction):
         takes = f"Takes {self.allowed.words}{f', in {self.unit}' if self.unit else ''}."
         self.guess_field = self._field(GUESS, f"{about} {takes}", "230px")
         self.margin_field = self._field(MARGIN, HOW_SURE, "190px")
-        fields = widgets.HBox([self.guess_field, self.margin_field], layout=ROW_LAYOUT)
+        fields = widgets.HBox(
+            [self.guess_field, self.margin_field], layout=ROW_LAYOUT | {"grid_gap": "4px 20px"}
+        )
         sure = widgets.HTML(f"<small>{HOW_SURE}</small>")
         super().__init__(name, topic=topic, asked=asked, parts=[fields, sure])
 
@@ -111,8 +113,7 @@ class NumberPrediction(Prediction):
         larger, smaller = sorted((abs(expected), abs(seen)), reverse=True)
         if expected * seen > 0 and larger >= FACTOR * smaller:
             return f"about {_short(larger / smaller)} times too {side}"
-        unit = "points" if self.unit == "%" else self.unit
-        return f"too {side} by {_short(distance)} {unit}".strip()
+        return f"too {side} by {_short(distance)}{' points' if self.unit == '%' else ''}"
 
     def read_seen(self, seen: Any) -> float:
         """Return what was measured: a number, which may be NaN or infinite."""
@@ -130,7 +131,7 @@ class NumberPrediction(Prediction):
         words = self._with_unit(written(guess.expected))
         if guess.sure is None:
             return words
-        return f"{words}, give or take {self._with_unit(written(guess.sure))}"
+        return f"{words}, give or take {written(guess.sure)}"
 
     def show_guess(self, guess: Guess, *, is_locked: bool) -> None:
         """Let the fields show it, as it was understood."""
