@@ -26,6 +26,7 @@ from tutorial_lib.pictures.theme import (
 PARTS = {"alone": BLUE, "with hints": SKY, "tried": ORANGE, "not yet": GRID}
 JUDGEMENTS = {"right": BLUE, "too much": VERMILION, "too little": PURPLE, "another": MUTED}
 SPAN = 25  # steps that smoothing spans
+LOWEST = 1e-6  # loss that is drawn
 FEWEST = 2  # runs that make a band
 
 
@@ -81,7 +82,7 @@ def draw_challenge(
         target: A loss to be reached.
         steps: At most so many may be taken.
     """
-    curves = [smooth(run, SPAN) for run in losses]
+    curves = [_smoothed(run) for run in losses]
     longest = max(map(len, curves), default=0)
     if len(curves) >= FEWEST:
         table = np.full((len(curves), longest), np.nan)
@@ -96,7 +97,7 @@ def draw_challenge(
         axes.fill_between(x, quarter, three, color=MUTED, alpha=0.35, lw=0)
         axes.plot(x, half, color=INK, lw=1.2, label="median")
     for number, (label, run) in enumerate(best.items()):
-        curve = smooth(run, SPAN)
+        curve = _smoothed(run)
         x = np.arange(1, len(curve) + 1)
         axes.plot(x, curve, color=run_colour(number), label=plain_text(label, 24))
     axes.set_yscale("log")
@@ -109,3 +110,8 @@ def draw_challenge(
         note(axes, f"target {target:g}", (0, target), (4, 3), color=MUTED)
     plain_log_ticks(axes)
     label_ends(axes)
+
+
+def _smoothed(losses: Sequence[float]) -> np.ndarray:
+    """Return losses (S,) that a logarithmic axis can show."""
+    return np.maximum(smooth(losses, SPAN), LOWEST)

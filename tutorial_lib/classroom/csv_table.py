@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from tutorial_lib.classroom.hand_in import HandIn
+from tutorial_lib.classroom.summary import totals_of
 from tutorial_lib.exercises import EXERCISES
 from tutorial_lib.files import replacing
 from tutorial_lib.learning_map import state_of
@@ -34,19 +36,10 @@ def table_text(hand_ins: Sequence[HandIn], more: dict[str, Sequence[Any]]) -> st
     lines = csv.writer(text, lineterminator="\r\n")
     lines.writerow([*FIRST, *more, *names])
     for number, one in enumerate(hand_ins):
-        values = [*_first_cells(one), *(column[number] for column in more.values())]
+        values = [one.name, one.path.name, one.at, *astuple(totals_of(one))]
+        values += [column[number] for column in more.values()]
         lines.writerow(map(harmless, [*values, *_states(one, names)]))
     return text.getvalue()
-
-
-def _first_cells(one: HandIn) -> list[Any]:
-    exercises = one.record.exercises.values()
-    solved = sum(exercise.solved is not None for exercise in exercises)
-    answered = sum(prediction.expected is not None for prediction in one.record.predictions)
-    tries, hints = (sum(getattr(e, field) for e in exercises) for field in ("tries", "hints"))
-    tried = sum(state_of(exercise) == "tried" for exercise in exercises)
-    counts = solved, tried, tries, hints, answered, len(one.runs)
-    return [one.name, one.path.name, one.at, *counts]
 
 
 def _states(one: HandIn, names: Iterable[str]) -> list[str]:

@@ -1,7 +1,6 @@
 """A run as it is handed in: its settings, its changes and its losses, from which it comes again."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from tutorial_lib.engine.records import Change
 MOST_STEPS = 200_000  # of a run that is handed in
 MOST_CHANGES = 1000
 MOST_THREADS = 64
+LARGEST_LOSS = 1e30
 LENET = "LeNet5"
 Steps = list[tuple[int, float]]  # first step -> value, as long as no other follows
 
@@ -100,8 +100,8 @@ def entry_from(held: dict[str, Any]) -> RunEntry:
     """
     settings = Hyperparameters(**held["settings"])
     losses = held["losses"]
-    if not all(type(loss) in (int, float) and math.isfinite(loss) for loss in losses):
-        raise ValueError("a loss is no finite number")
+    if not all(type(loss) in (int, float) and 0 <= loss <= LARGEST_LOSS for loss in losses):
+        raise ValueError(f"a loss is no number from 0 to {LARGEST_LOSS:g}")
     name, count, digest = held["data"]
     entry = RunEntry(
         **held
@@ -117,10 +117,14 @@ def entry_from(held: dict[str, Any]) -> RunEntry:
             "score": None if held["score"] is None else Score(**held["score"]),
         }
     )
-    for _, rate in entry.rates:
-        settings.replace(learning_rate=rate)
-    for _, size in entry.batch_sizes:
-        settings.replace(batch_size=size)
+    for field, steps in (("learning_rate", entry.rates), ("batch_size", entry.batch_sizes)):
+        values = {value for _, value in steps}
+        if not {type(value) for value in values} <= {int, float}:
+            raise TypeError(f"a {field} is no number")
+        for value in (min(values), max(values)):
+            settings.replace(**{field: value})
+        if field == "batch_size" and not all(type(value) is int for value in values):
+            raise TypeError(f"a {field} is no whole number")
     return entry
 
 
@@ -132,7 +136,11 @@ def _change(row: dict[str, Any], num_steps: int) -> Change:
 
 
 def _checked(name: str, steps: list[list[Any]], num_steps: int) -> Steps:
+    if not all(isinstance(one, list) and len(one) == 2 for one in steps):
+        raise TypeError(f"{name} must be pairs of a step and a value")
     firsts = [step for step, _ in steps]
+    if not all(type(step) is int for step in firsts):
+        raise TypeError(f"{name} must begin at whole steps")
     if firsts[0] != 1 or firsts != sorted(set(firsts)) or firsts[-1] > num_steps:
         raise ValueError(f"{name} do not begin at step 1, or are not in order")
     return [(step, value) for step, value in steps]

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from tutorial_lib.classroom.summary import (
     PredictionSummary,
     exercises_of,
     predictions_of,
+    totals_of,
 )
 from tutorial_lib.config import labels_by_difference
 from tutorial_lib.files import replacing
-from tutorial_lib.learning_map import state_of
 from tutorial_lib.table import counted
 
 START = b"<!DOCTYPE html><!-- a class, by tutorial_lib -->\n"  # of every page that is written here
@@ -169,18 +169,8 @@ def _mistakes(exercises: Sequence[ExerciseSummary]) -> list[dict[str, Any]]:
 
 
 def _learner(one: HandIn) -> dict[str, Any]:
-    exercises = one.record.exercises.values()
-    states = [state_of(exercise) for exercise in exercises]
-    return {
-        "name": one.name,
-        "solved": states.count("solved"),
-        "tried": states.count("tried"),
-        "tries": sum(exercise.tries for exercise in exercises),
-        "hints": sum(exercise.hints for exercise in exercises),
-        "predictions": sum(each.expected is not None for each in one.record.predictions),
-        "runs": len(one.runs),
-        "file": printable(one.path.name, 120),
-    }
+    file = printable(one.path.name, 120)
+    return {"name": one.name, "file": file} | asdict(totals_of(one))
 
 
 def _repeated(hand_ins: Sequence[HandIn]) -> str:

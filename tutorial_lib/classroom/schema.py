@@ -22,7 +22,7 @@ def _object(**properties: Any) -> dict[str, Any]:
 
 
 def _list(items: dict[str, Any], *, least: int = 0, most: int) -> dict[str, Any]:
-    return {"type": "array", "items": items, "minItems": least, "maxItems": most}
+    return {"type": "array", "minItems": least, "maxItems": most, "items": items}  # lengths first
 
 
 def _row(*parts: dict[str, Any]) -> dict[str, Any]:
@@ -70,10 +70,10 @@ _RUN = _object(
     torch=_text(100),
     device=_text(40),
     threads=_list(_whole(1, MOST_THREADS), most=MOST_THREADS),
-    # Their items are looked at all at once, which is far quicker than one by one.
-    losses={"type": "array", "minItems": 1, "maxItems": MOST_STEPS},
-    rates=_list(_row(_whole(1), _number(0, _SIZE)), least=1, most=MOST_STEPS),
-    batch_sizes=_list(_row(_whole(1), _whole(1)), least=1, most=MOST_STEPS),
+    # The items of these are looked at all at once, which is far quicker than one by one.
+    losses=_list({}, least=1, most=MOST_STEPS),
+    rates=_list({}, least=1, most=MOST_STEPS),
+    batch_sizes=_list({}, least=1, most=MOST_STEPS),
     changes=_list(_CHANGE, most=MOST_CHANGES),
     score={"anyOf": [{"type": "null"}, _SCORE]},
 )

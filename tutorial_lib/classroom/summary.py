@@ -82,6 +82,37 @@ class PredictionSummary:
         return f"{others[most]} expected {most}"
 
 
+@dataclass(frozen=True)
+class Totals:
+    """What a learner has done, in numbers."""
+
+    solved: int
+    tried: int  # exercises, and not solved yet
+    tries: int
+    hints: int
+    predictions: int
+    runs: int
+
+
+def totals_of(one: HandIn) -> Totals:
+    """Return what is in a hand-in, in numbers; exercises that are not ours do not count."""
+    exercises = [
+        one.record.exercises[name]
+        for some in EXERCISES.values()
+        for name in some
+        if name in one.record.exercises
+    ]
+    states = [state_of(exercise) for exercise in exercises]
+    return Totals(
+        solved=states.count("solved"),
+        tried=states.count("tried"),
+        tries=sum(exercise.tries for exercise in exercises),
+        hints=sum(exercise.hints for exercise in exercises),
+        predictions=sum(each.expected is not None for each in one.record.predictions),
+        runs=len(one.runs),
+    )
+
+
 def exercises_of(hand_ins: Sequence[HandIn]) -> list[ExerciseSummary]:
     """Return what became of each exercise, in the order of the notebooks."""
     return [
