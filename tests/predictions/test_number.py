@@ -106,6 +106,16 @@ def test_the_fields_show_how_a_number_was_understood(question):
     )
 
 
+def test_skip_empties_the_fields_and_stays_until_something_is_typed(question):
+    write(question, "2.3", "0.2")
+    question.skip_button.click()
+    assert (question.guess_field.value, question.margin_field.value) == ("", "")
+    assert (question.expected, question.sure) == (None, None)
+    assert question.page.spoken == "Skipped. Write a number, or skip."
+    question.guess_field.value = "3"
+    assert question.page.spoken.startswith("You expect 3.")
+
+
 @pytest.mark.parametrize(
     ("guess", "margin", "words"),
     [

@@ -155,9 +155,8 @@ class Prediction(WithPicture, widgets.VBox):
         raise NotImplementedError
 
     def take(self, guess: Guess) -> None:
-        """Take what a hand has said, in any thread; too late, it changes nothing."""
-        if self._locked is None:
-            self._now, self._is_skipped = guess, False
+        """Take what a hand has said, in any thread; what is locked stays, and is shown again."""
+        self._now, self._is_skipped = guess, False
         self._main_thread.call(self._show)
 
     def warn(self, words: str) -> None:

@@ -54,8 +54,9 @@ def what_you_expected(notebook: str | None = None) -> Picture | None:
 
 def answered(notebook: str | None = None) -> list[PredictionRecord]:
     """Return what was expected and seen, the oldest first, each question with a result once."""
+    is_kept = learning_record.file_kept_here() is not None  # else there is what this kernel knows
     first: dict[tuple[str, ...], PredictionRecord] = {}
-    for one in (*learning_record.read().predictions, *finished_here()):
+    for one in learning_record.read().predictions if is_kept else finished_here():
         # A copy's name goes on after its original's; where there is none, it is this kernel's.
         if notebook is None or one.notebook.startswith(notebook) or not one.notebook:
             first.setdefault((one.notebook, one.name, one.kind, repr(one.seen)), one)
