@@ -154,10 +154,11 @@ def read_file(path: Path) -> LearningRecord:
     """
     try:
         with open_to_read(path) as file:
-            content = file.read(MOST_BYTES + 1)
+            is_large = os.fstat(file.fileno()).st_size > MOST_BYTES
+            content = b"" if is_large else file.read(MOST_BYTES)
     except FileNotFoundError:
         return LearningRecord()
-    if len(content) > MOST_BYTES:
+    if is_large:
         raise RecordError(f"it is larger than {MOST_BYTES // 1_000_000} MB")
     try:
         held = json.loads(content.decode(), parse_constant=_refuse_constant)
