@@ -65,6 +65,7 @@ class Prediction(WithPicture, widgets.VBox):
     kind: ClassVar[Literal["choice", "number", "curve"]]
     hint = "Answer, or skip it."  # while there is no guess; for subclasses
     unit = ""  # of a number; for subclasses
+    name = ""  # so that a question that was refused can be closed
     name = ""  # of what was refused before it had one: it is closed, too
 
     def __init__(
@@ -222,6 +223,7 @@ class Prediction(WithPicture, widgets.VBox):
         if _newest.get(self.name) is self:
             del _newest[self.name]
         controls.close_all(self)
+        controls.Button.gone.clear()  # nothing moves up where it was
 
     def stand_in(self) -> tuple[str, None]:
         """Return what stands for the question where it cannot be shown."""
