@@ -560,3 +560,37 @@ def test_clear_looks_dead_where_there_is_nothing_to_clear(panel):
     assert not panel.clear_button.disabled
     panel.clear()
     assert panel.clear_button.disabled
+
+
+def test_followers_know_of_a_run_from_its_begin_to_its_end(panel):
+    told = []
+
+    def follow(run, series, state):
+        told.append((run, len(series.x), state))
+
+    panel.on_progress(follow)
+    panel.train()
+    finish(panel)
+    panel.refresh()
+    assert (told[0], told[-1]) == ((panel.last_run, 0, "ready"), (panel.last_run, 24, "finished"))
+    assert {state for _, _, state in told[1:-1]} <= {"running"}
+    panel.on_progress(follow, remove=True)
+    told.clear()
+    panel.run(epochs=1)
+    assert told == []
+
+
+def test_followers_know_whether_a_run_diverged_and_that_one_was_replaced(panel):
+    told = []
+    panel.on_progress(lambda run, series, state: told.append((state, series.diverged)))
+    panel.epochs.value = 100
+    panel.train()
+    panel.run(epochs=1, learning_rate=1000.0)
+    states = [one for one in told if one[0] != "running"]
+    assert states == [("ready", False), ("stopped", False), ("ready", False), ("failed", True)]
+
+
+def test_a_follower_that_fails_ends_no_run(panel):
+    panel.on_progress(lambda *_: 1 / 0)
+    assert len(panel.run(epochs=1).history) == 12
+    assert panel.state == "finished"

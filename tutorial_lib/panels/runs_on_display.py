@@ -32,7 +32,7 @@ class RunsOnDisplay:
         """
         if self._run is not None and _is_same(self._run, run):
             self.drop_last()
-        self._run, self._ended = run, False
+        self._run, self.has_ended = run, False  # whether its end has been taken in
         self._num_records = self._num_changes = 0  # taken in so far
         self.curve.begin("", run.hyperparameters.epochs)
         runs_before = self._settings[len(self._settings) + 1 - len(self.curve.runs) :]
@@ -47,8 +47,8 @@ class RunsOnDisplay:
         records = session.records(since=self._num_records)
         self._num_records += len(records)
         changed = self._take_in(records)
-        if state in ("finished", "stopped", "failed") and not self._ended:
-            self._ended = changed = True
+        if state in ("finished", "stopped", "failed") and not self.has_ended:
+            self.has_ended = changed = True
             self.curve.end(diverged=isinstance(session.error, Diverged))
         return changed
 

@@ -103,6 +103,7 @@ class TrainingPanel(LivePanel):
         self._open_run: TrainingRun | None = None  # to be closed when it has ended
         self._display = RunsOnDisplay(data, self.make_run.metric)
         self._has_looked = False  # at what could be restored
+        self._followers = widgets.CallbackDispatcher()  # of the runs; see on_progress
         file = named_file(save_to)  # refuses before anything is made
         super().__init__(data.name, self._make_controls(), self._make_rows())
         self.page.can_be_heard = True
@@ -233,6 +234,18 @@ class TrainingPanel(LivePanel):
             raise error
         return self.last_run
 
+    def on_progress(self, function: Callable[..., object], *, remove: bool = False) -> None:
+        """Let a function know of each run here: at its begin, with each new picture, at its end.
+
+        It is called on the main thread, at most five times a second, with the run, its
+        `CurveSeries` and the state: "ready" before the first step, or when a saved run is taken up;
+        "finished", "stopped" or "failed" once at the end. What it takes counts as time for drawing.
+
+        Args:
+            remove: Whether it is to know no longer.
+        """
+        self._followers.register_callback(function, remove=remove)
+
     def choose(self, settings: Hyperparameters) -> None:
         """Set the controls."""
         for field, control in self.controls.items():
@@ -340,6 +353,10 @@ class TrainingPanel(LivePanel):
         if self.holds_kernel and not in_kernel():
             records = monitor(records, per_print_times=STEPS_A_LINE, run=run)
         self._session = Session(records, can_pause=lambda record: is_synchronized(run, record))
+        self._tell_followers("ready")
+
+    def _tell_followers(self, state: str) -> None:
+        self._followers(self.last_run, self._display.curve.runs[-1], state)
 
     def _line(self) -> Waiting:
         """Return the line of a cell that waits; in a terminal LossMonitor's lines tell enough."""
@@ -363,8 +380,10 @@ class TrainingPanel(LivePanel):
         self._look(is_loaded=_warm.is_set())
         state = self.state  # before the records: "paused" is only said with its last step
         if self._session is not None:
-            if self._display.follow(self._session) and draw:
-                self._draw()
+            if self._display.follow(self._session):
+                if draw:
+                    self._draw()
+                self._tell_followers(self.state if self._display.has_ended else "running")
             if state in ("paused", "stopped", "failed"):
                 self._autosave.save_soon(state)
             if state in ("stopped", "finished", "failed"):

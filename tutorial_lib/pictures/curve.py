@@ -192,8 +192,7 @@ class LiveCurve:
             for axes in self._figure.axes:
                 _, _, width, height = self._box(axes)
                 axes.set_xlabel("epochs")
-                across = min(6, int(width / TICK_WIDTH))
-                axes.xaxis.set_major_locator(MaxNLocator(nbins=across, steps=[1, 2, 5, 10]))
+                axes.xaxis.set_major_locator(epoch_locator(width))
             up = min(6, int(height / TICK_HEIGHT))
             self._score_axes.yaxis.set_major_locator(MaxNLocator(up, steps=[1, 2, 4, 5, 10]))
             self._score_axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
@@ -291,15 +290,11 @@ class LiveCurve:
         self._start_anew(live=False)
 
     def _start_anew(self, *, live: bool) -> None:
-        """Smooth all runs over equally many examples, a fiftieth of the longest: they compare.
-
-        Where there are few examples, an epoch of them is enough.
-        """
+        """Smooth all runs over equally many examples, those of the longest: they compare."""
         self._live, self._background = live, None  # whether the last run still grows
-        longest = max((series.epochs for series in self.runs), default=0) * self._num_train
-        least = min(MIN_SPAN, self._num_train)
+        longest = max((series.epochs for series in self.runs), default=0)
         for series in self.runs:
-            series.smooth_over(min(max(longest / 50, least), MAX_SPAN))
+            series.smooth_over(smoothing_span(longest, self._num_train))
 
     def relabel(self, labels: Iterable[str]) -> None:
         """Name the runs anew, the oldest first."""
@@ -500,6 +495,26 @@ class LiveCurve:
         looks["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 2}
         words = wrapped(words, self._box(axes)[2] - 8, size)
         return axes.text(0.5, 0.5, words, transform=axes.transAxes, **looks)
+
+
+def smoothing_span(epochs: float, num_train: int) -> float:
+    """Return over how many examples the loss of a run is smoothed: a fiftieth of the run's.
+
+    Where there are few examples, an epoch of them is enough.
+
+    Args:
+        num_train: The size of the training set.
+    """
+    return min(max(epochs * num_train / 50, min(MIN_SPAN, num_train)), MAX_SPAN)
+
+
+def epoch_locator(width: float) -> MaxNLocator:
+    """Return where an axis of epochs has its ticks.
+
+    Args:
+        width: Pixels of the page that it takes.
+    """
+    return MaxNLocator(nbins=min(6, int(width / TICK_WIDTH)), steps=[1, 2, 5, 10])
 
 
 def _fill(lines: Sequence[Line2D], series: CurveSeries) -> None:

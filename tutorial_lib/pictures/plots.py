@@ -173,11 +173,15 @@ def note(axes: Axes, text: str, at: Any, offset: tuple[float, float], **looks: A
 
 def plain_log_ticks(axes: Axes) -> None:
     """Write the ticks of a logarithmic y axis, as far as it reaches now, as plain numbers."""
-    low, high = axes.get_ylim()
-    steps = (1, 2, 5) if high / low < 1000 else (1,)  # within each power of ten
-    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    axes.yaxis.set_major_locator(plain_log_locator(*axes.get_ylim()))
     axes.yaxis.set_major_formatter(FuncFormatter(tick_text))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def plain_log_locator(low: float, high: float) -> LogLocator:
+    """Return where a logarithmic axis that reaches so far has its ticks."""
+    steps = (1, 2, 5) if high / low < 1000 else (1,)  # within each power of ten
+    return LogLocator(subs=steps, numticks=12)
 
 
 def tick_text(value: float, _: object = None) -> str:
