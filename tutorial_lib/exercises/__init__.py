@@ -10,7 +10,7 @@ import difflib
 import textwrap
 import traceback
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from tutorial_lib.exercises import losses, optimizers, own, scaling, start, steps, training
 from tutorial_lib.exercises.judging import Exercise, NotYet, YourTurn, described, is_nothing
@@ -30,6 +30,15 @@ _wrong_tries: Counter[str] = Counter()
 _hints_given: Counter[str] = Counter()
 
 
+class Verdict(NamedTuple):
+    """What is found of an answer."""
+
+    is_right: bool
+    words: str  # "Right. ...", "Not yet. ...", or "Your turn. ..." where there is no answer yet
+    is_try: bool = True  # there was an answer
+    known: str = ""  # the fixed words of a mistake that was recognised
+
+
 def check(name: str, answer: Any = None) -> None:
     """Say in plain words whether an answer is right; every wrong one after the first brings a hint.
 
@@ -41,34 +50,48 @@ def check(name: str, answer: Any = None) -> None:
     Raises:
         ValueError: There is no exercise of that name.
     """
-    exercise, known = _find(name), ""
+    answered(name, answer)
+
+
+def answered(name: str, answer: Any = None) -> bool:
+    """Do as check does, and return whether the answer is right."""
+    found = verdict_on(name, answer)
+    _say(found.words)
+    if found.is_try:
+        note_try(name, solved=found.is_right, mistake=found.known)
+        _wrong_tries[name] += not found.is_right
+    if found.is_right:
+        return True
+    if found.is_try and _wrong_tries[name] > 1:
+        hint(name)
+    else:
+        _say(f'Stuck? hint("{name}") helps.')
+    return False
+
+
+def verdict_on(name: str, answer: Any) -> Verdict:
+    """Judge an answer; say nothing, and note nothing.
+
+    Raises:
+        ValueError: There is no exercise of that name.
+    """
+    exercise = find(name)
     try:
         if is_nothing(answer):
             raise YourTurn
         exercise.judge(answer)
     except YourTurn as what:
-        _say(f"Your turn. {what}")
-        _say(f'Stuck? hint("{name}") helps.')
-        return
+        return Verdict(False, f"Your turn. {what}", is_try=False)
     except NotYet as what:
-        _say(f"Not yet. {what}")
         known = next((words for words in exercise.mistakes.values() if words in str(what)), "")
+        return Verdict(False, f"Not yet. {what}", known=known)
     except (KeyboardInterrupt, asyncio.CancelledError):  # no answer's own
         raise
     except BaseException as error:  # the learner's own: said in words, without a traceback of ours
-        _say(f"Not yet. Your answer stopped with {_in_words(error)}")
-        if type(error) is getattr(builtins, type(error).__name__, None):
-            known = f"Your answer stopped with {type(error).__name__}."
-    else:
-        _say(f"Right. {exercise.right}")
-        note_try(name, solved=True)
-        return
-    note_try(name, solved=False, mistake=known)
-    _wrong_tries[name] += 1
-    if _wrong_tries[name] > 1:
-        hint(name)
-    else:
-        _say(f'Stuck? hint("{name}") helps.')
+        is_pythons = type(error) is getattr(builtins, type(error).__name__, None)
+        known = f"Your answer stopped with {type(error).__name__}." if is_pythons else ""
+        return Verdict(False, f"Not yet. Your answer stopped with {_in_words(error)}", known=known)
+    return Verdict(True, f"Right. {exercise.right}")
 
 
 def hint(name: str) -> None:
@@ -77,7 +100,7 @@ def hint(name: str) -> None:
     Raises:
         ValueError: There is no exercise of that name.
     """
-    hints, number = _find(name).hints, _hints_given[name]
+    hints, number = find(name).hints, _hints_given[name]
     if number == len(hints):
         notebook = next(stem for stem, exercises in EXERCISES.items() if name in exercises)
         _say(f"No more hints. A solution, with its reasons: solutions/{notebook}.ipynb")
@@ -87,7 +110,12 @@ def hint(name: str) -> None:
     _say(f"Hint {number + 1} of {len(hints)}: {hints[number]}")
 
 
-def _find(name: str) -> Exercise:
+def find(name: str) -> Exercise:
+    """Return the exercise of a name.
+
+    Raises:
+        ValueError: There is none.
+    """
     exercises = {key: value for some in EXERCISES.values() for key, value in some.items()}
     if isinstance(name, str) and name in exercises:
         return exercises[name]
