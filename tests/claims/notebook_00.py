@@ -59,7 +59,7 @@ def there_is_no_way_down_at_first(seed: int) -> Seen:
     return Seen(25 <= 5 * round(steps / 5) <= 60, f"{steps}")
 
 
-@claim("00", "Then the loss falls fast, and later more and more slowly", seeds=TEN)
+@claim("00", "Then the loss falls fast, and later more and more slowly", seeds=TEN, quick=False)
 def the_loss_falls_fast_and_then_slowly(seed: int) -> Seen:
     """How far the loss falls in 40 steps: the first, the fastest and the last of three epochs."""
     run = TrainingRun(LeNet5(seed=seed), data(), Hyperparameters(epochs=3, seed=seed))

@@ -134,7 +134,7 @@ def a_step_lowers_the_loss(seed: int) -> Seen:
 # ---- 4: the learning rate ----
 
 
-@claim("01", r"In its first epoch the loss hardly leaves $\ln 10$")
+@claim("01", r"In its first epoch the loss hardly leaves $\ln 10$", quick=False)
 def a_low_rate_crawls(seed: int) -> Seen:
     """The mean loss of the last 25 steps of the first epoch at rate 0.01."""
     loss = mean(trained(seed, learning_rate=0.01).losses[100:125])
@@ -150,7 +150,7 @@ def a_good_rate_falls_first_and_ends_lowest(seed: int) -> Seen:
     return Seen(min(ends.values()) == ends[0.1] and fell <= 125, f"{numbers}, step {fell}")
 
 
-@claim("01", "From every start that we tried it ended above the good run")
+@claim("01", "From every start that we tried it ended above the good run", quick=False)
 def a_high_rate_ends_above(seed: int) -> Seen:
     """The mean loss of the last epoch at 0.3 and at 0.1."""
     high, good = (trained(seed, learning_rate=rate).epoch(2) for rate in (0.3, 0.1))
@@ -165,7 +165,7 @@ def a_high_rate_may_learn_nothing(seed: int) -> Seen:
     return Seen(0 < nothing < len(STARTS) / 2, f"{nothing} of {len(STARTS)}")
 
 
-@claim("01", "From every start it ended there, or overflowed.")
+@claim("01", "From every start it ended there, or overflowed.", quick=False)
 def a_rate_of_two_sits_or_overflows(seed: int) -> Seen:
     """The mean loss of the last epoch at rate 2, if there is one."""
     run = trained(seed, learning_rate=2.0)
@@ -259,7 +259,7 @@ def thin_bands_and_a_wide_one(seed: int) -> Seen:
     return Seen(max(apart[:2]) < 0.4 and apart[2] > max(apart[:2]), numbers)
 
 
-@claim("01", "0.1 comes to the target just about at the end of the epoch")
+@claim("01", "0.1 comes to the target just about at the end of the epoch", quick=False)
 def the_target_at_the_end_of_the_epoch(seed: int) -> Seen:
     """The mean loss of the last 25 steps of the first epoch at rate 0.1; the target is 0.5."""
     loss = mean(trained(seed).losses[100:125])
@@ -302,7 +302,7 @@ def the_plateau(seed: int) -> Seen:
     return Seen(65 <= step <= 120, f"step {step}")
 
 
-@claim("01", "Now it is to be seen: flat, down, and up again.")
+@claim("01", "Now it is to be seen: flat, down, and up again.", quick=False)
 def four_hundred_steps_show_it(seed: int) -> Seen:
     """How far the smoothed loss falls in a range test of 400 steps, and what it advises."""
     level, lowest, rate = range_tested(seed, 400)
@@ -494,7 +494,7 @@ def the_rule_helps_tiny_batches(seed: int) -> Seen:
     return Seen(ends[1] < 0.7 * ends[0], f"{ends[0]:.2f}, {ends[1]:.2f}")
 
 
-@claim("01", "are too high for this network, and nothing is learned")
+@claim("01", "are too high for this network, and nothing is learned", quick=False)
 def the_linear_rule_goes_too_far(seed: int) -> Seen:
     """The lowest loss of the last 1,000 images with rates of 0.8 for B = 256 and 3.2 for 1,024."""
     runs = [
@@ -563,7 +563,7 @@ def overfitting(seed: int) -> Seen:
     return Seen(holds, f"{training:.4f}; {lowest.loss:.2f} to {last.loss:.2f}, {last.accuracy:.0%}")
 
 
-@claim("01", "acts about like 0.1 without")
+@claim("01", "acts about like 0.1 without", quick=False)
 def momentum_acts_like_a_higher_rate(seed: int) -> Seen:
     """The mean loss of the second epoch: 0.01 with momentum 0.9, and 0.1 and 0.01 without."""
     with_it = trained(seed, optimizer="momentum", learning_rate=0.01).epoch(1)

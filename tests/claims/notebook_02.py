@@ -44,7 +44,7 @@ def after_an_epoch(seed: int) -> Tensor:
     return answers.gather(1, DATA.validation.labels[:, None]).squeeze(1)
 
 
-@claim("02", "The loss begins near 2.30 and falls.")
+@claim("02", "The loss begins near 2.30 and falls.", quick=False)
 def the_first_training_falls_from_ln_10(seed: int) -> Seen:
     """The first batch's cross-entropy, and that of the validation digits after an epoch."""
     _, model, first = trained(seed, "cross_entropy", 0.01, 1)
@@ -199,7 +199,7 @@ def mse_hardly_pushes_behind_softmax(seed: int) -> Seen:
     return Seen(450 < ratio < 550, f"{ratio:.0f} times")
 
 
-@claim("02", "a logit of about 4.5 is best here", seeds=[0])
+@claim("02", "a logit of about 4.5 is best here", seeds=[0], quick=False)
 def a_smoothed_loss_has_a_best_logit(seed: int) -> Seen:
     """The lowest smoothed cross-entropy over logits 0 to 20 of the true class."""
     logits = [step / 100 for step in range(2001)]
@@ -219,7 +219,11 @@ def the_mean_gradient_shrinks(seed: int) -> Seen:
     return Seen(few / 6 < many < few / 2, f"{few:.2f} to {many:.2f}")
 
 
-@claim("02", "With the second softmax, LeNet has learned next to nothing after the same epoch")
+@claim(
+    "02",
+    "With the second softmax, LeNet has learned next to nothing after the same epoch",
+    quick=False,
+)
 def a_second_softmax_holds_it_up(seed: int) -> Seen:
     """Mean loss of the epoch's last ten batches, and the validation accuracy."""
     settings = Hyperparameters(epochs=1, seed=seed)

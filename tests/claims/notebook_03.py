@@ -87,14 +87,14 @@ def steps_to_half(losses: Sequence[float]) -> int:
 # 1. What an optimizer is given
 
 
-@claim("03", "Without momentum the loss has hardly left 2.30")
+@claim("03", "Without momentum the loss has hardly left 2.30", quick=False)
 def without_momentum_nothing_moves(seed: int) -> Seen:
     """Mean loss of the last 25 steps of an epoch of plain SGD at rate 0.01: above 2.1."""
     loss = mean(first_epoch("sgd", seed, rate=0.01)[-25:])
     return Seen(loss > 2.1, f"{loss:.2f}")
 
 
-@claim("03", "With it, it has fallen below 0.8.")
+@claim("03", "With it, it has fallen below 0.8.", quick=False)
 def with_momentum_it_learns(seed: int) -> Seen:
     """The same with momentum 0.9: below 0.8."""
     loss = mean(first_epoch("momentum", seed)[-25:])
@@ -553,6 +553,7 @@ def flies_off(name: str, rate: float) -> bool:
     "03",
     "with the $\\mu = 0.8$ of the panel 3.6 / 20 = 0.18. Nesterov stands *less*",
     seeds=ONCE,
+    quick=False,
 )
 def largest_rates(seed: int) -> Seen:
     """Each stands 98 % of its limit and flies off at 102 %: 0.1, 0.18, 0.0692."""
@@ -642,6 +643,7 @@ def frozen_layer_stands_still(seed: int) -> Seen:
     "03",
     "With cleared gradients the loss falls below 1.5. With all old ones in the sum it ends no "
     "lower than a blind guess.",
+    quick=False,
 )
 def forgotten_zero_grad(seed: int) -> Seen:
     """The mean losses of the last 25 of 125 steps, cleared and not."""

@@ -89,7 +89,7 @@ LAYERS = ("conv1", "conv2", "fc1", "fc2", "fc3")
 
 
 @claim("04", "The first loss is near $\\ln 10 = 2.303$: that of knowing nothing. A hundred batches "
-       "later it has fallen.")  # fmt: skip
+       "later it has fallen.", quick=False)  # fmt: skip
 def a_hundred_batches(seed: int) -> Seen:
     """The first loss, and the mean of the last ten of a hundred."""
     run = TrainingRun(LeNet5(seed=seed), DATA, Hyperparameters(seed=seed))
@@ -98,7 +98,7 @@ def a_hundred_batches(seed: int) -> Seen:
     return Seen(2.2 < losses[0] < 2.4 and last < 1.2, f"{losses[0]:.2f} to {last:.2f}")
 
 
-@claim("04", "The mean of the first epoch is higher than its last loss")
+@claim("04", "The mean of the first epoch is higher than its last loss", quick=False)
 def the_mean_remembers_the_beginning(seed: int) -> Seen:
     """The two numbers of LossMonitor's last line of the first epoch."""
     last = first_epoch(seed).history[-1]
@@ -172,7 +172,7 @@ def first_gradients_of_the_wide_start(seed: int) -> Seen:
     return Seen(0.03 < min(lengths) < max(lengths) < 0.4, f"{min(lengths):.3f}, {max(lengths):.2f}")
 
 
-@claim("04", "The loss leaves $\\ln 10$ within the first 80 steps.")
+@claim("04", "The loss leaves $\\ln 10$ within the first 80 steps.", quick=False)
 def the_wide_start_leaves_soon(seed: int) -> Seen:
     """After how many steps 25 in a row have a mean loss below 2.2."""
     steps = steps_on_plateau(wide(seed)[0])
@@ -324,7 +324,12 @@ def one_epoch_reads(seed: int) -> Seen:
     return Seen(0.83 < share < 0.9, f"{share:.1%}")
 
 
-@claim("04", "about a millionth, the rounding of float32. It does not grow.", seeds=ONCE)
+@claim(
+    "04",
+    "about a millionth, the rounding of float32. It does not grow.",
+    seeds=ONCE,
+    quick=False,
+)
 def the_same_losses_as_mindspore(seed: int) -> Seen:
     """The largest difference of a loss in the first and in the last fifty steps."""
     reference = load_reference()

@@ -155,7 +155,7 @@ def eight_times_is_too_much(seed: int) -> Seen:
 
 
 @claim("05", "With SGD the line of B = 32 has company from the rate times 4. With Adam, from the "
-       "rate times 2")  # fmt: skip
+       "rate times 2", quick=False)  # fmt: skip
 def which_rate_keeps_pace(seed: int) -> Seen:
     """By which factor of the rate the line of B = 128 lies closest to that of B = 32."""
     valley = cells("adam-valley", seed=seed)["noisy_valley"]

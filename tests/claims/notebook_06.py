@@ -146,7 +146,7 @@ def a_target_in_the_hundreds_throws_a_run(seed: int) -> Seen:
     return Seen(highest_loss(run) > 1e6, f"{highest_loss(run):.0e}")
 
 
-@claim("06", "A lower rate is one, a loss that grows more slowly another (`huber`).")
+@claim("06", "A lower rate is one, a loss that grows more slowly another (`huber`).", quick=False)
 def a_lower_rate_or_huber_does_not_explode(seed: int) -> Seen:
     """R squared of the target in hundreds: with a thousandth of the rate, and with huber."""
     nb, r2 = taught(2), []
@@ -290,7 +290,11 @@ def the_test_patients_agree(seed: int) -> Seen:
 # ---- 5: a step of one's own ----
 
 
-@claim("06", "here every step is clipped, so of the gradient only the direction is left")
+@claim(
+    "06",
+    "here every step is clipped, so of the gradient only the direction is left",
+    quick=False,
+)
 def clipped_steps_learn_what_explodes_without(seed: int) -> Seen:
     """The shortest gradient before it was clipped to 1, and R squared on the validation rows."""
     nb = taught(5)
@@ -307,7 +311,7 @@ def clipped_steps_learn_what_explodes_without(seed: int) -> Seen:
     return Seen(min(nb.norms) > 1 and r2 > 0.4, f"{min(nb.norms):.0f}, R² {r2:.2f}")
 
 
-@claim("06", "it is as if the line were not there")
+@claim("06", "it is as if the line were not there", quick=False)
 def to_clip_before_backward_changes_nothing(seed: int) -> Seen:
     """Whether the losses are those of the run without the line, and the highest one."""
     nb = taught(5)
@@ -320,7 +324,7 @@ def to_clip_before_backward_changes_nothing(seed: int) -> Seen:
 # ---- 6: the finder, and a race ----
 
 
-@claim("06", "The rate that was found is ahead of a tenth of it")
+@claim("06", "The rate that was found is ahead of a tenth of it", quick=False)
 def the_rate_that_is_found_is_a_good_one(seed: int) -> Seen:
     """The loss of the last epoch with the rate and with a tenth of it; the highest with ten."""
     nb = taught(6)

@@ -39,7 +39,7 @@ class Claim(NamedTuple):
     measure: Callable[[int], Seen]
     seeds: Sequence[int]
     at_least: int  # for so many seeds it has to hold: fewer than all where the text says so
-    is_quick: bool  # takes a few seconds for a seed at most: one seed is measured by the test suite
+    is_quick: bool  # takes about a second for a seed: one seed is measured by the test suite
 
     @property
     def name(self) -> str:
@@ -69,7 +69,7 @@ def claim(
         sentence: What it says, word for word.
         seeds: Five at least, unless nothing in the measurement is drawn: then one.
         at_least: For so many seeds it has to hold; all of them unless the sentence says otherwise.
-        quick: Whether one seed takes no more than a few seconds.
+        quick: Whether one seed takes about a second, no more.
     """
     chosen = tuple(seeds)
     needed = len(chosen) if at_least is None else at_least
