@@ -1,6 +1,6 @@
 """Measure what the notebooks claim: each sentence of tests/claims/, with one and two threads.
 
-Usage: python tools/claims.py [NOTEBOOK ...] [--threads 1 2]
+Usage: python tools/claims.py [NOTEBOOK ...] [--threads 1 2] [--missing]
 
 Prints a line for each claim, keeps what was seen in tests/claims/results.json, and writes the table
 of all that is kept there, tests/claims/README.md. The exit status is 1 if a claim did not hold.
@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import platform
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -64,11 +65,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", help="their numbers, as 01; all if none")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--missing", action="store_true", help="only what was never measured")
     options = parser.parse_args()
     chosen = [
         each for each in all_claims() if each.notebook in (options.notebooks or each.notebook)
     ]
-    results = [Result(each, {}) for each in chosen]
+    results = [kept(each) if options.missing else Result(each, {}) for each in chosen]
     for threads in options.threads:
         measure_all(results, threads)
     for result in results:
@@ -81,21 +83,26 @@ def main() -> int:
 
 def keep(results: list[Result]) -> None:
     """Put what was seen beside what is kept of other claims; what is no claim any more goes."""
-    all_kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+    measured = all_kept()
     for result in results:
-        before = all_kept.get(result.claim.name, {})
+        before = measured.get(result.claim.name, {})
         seen = before.get("seen", {}) if before.get("sentence") == result.claim.sentence else {}
         for (threads, seed), each in sorted(result.seen.items()):
             seen.setdefault(str(threads), {})[str(seed)] = list(each)
-        all_kept[result.claim.name] = {"sentence": result.claim.sentence, "seen": seen}
+        measured[result.claim.name] = {"sentence": result.claim.sentence, "seen": seen}
     names = {claim.name for claim in all_claims()}
-    text = json.dumps({k: all_kept[k] for k in sorted(all_kept) if k in names}, indent=1)
+    text = json.dumps({k: measured[k] for k in sorted(measured) if k in names}, indent=1)
     KEPT.write_text(text + "\n", encoding="utf-8")
+
+
+def all_kept() -> dict[str, dict]:
+    """Return all that is kept: name of a claim -> its sentence, and what was seen of it."""
+    return json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
 
 
 def kept(claim: Claim) -> Result:
     """Return what is kept of a claim as it stands: nothing of another sentence or seed."""
-    found = json.loads(KEPT.read_text(encoding="utf-8")).get(claim.name, {})
+    found = all_kept().get(claim.name, {})
     seen = found.get("seen", {}) if found.get("sentence") == claim.sentence else {}
     return Result(
         claim,
@@ -116,15 +123,27 @@ def measure_all(results: list[Result], threads: int) -> None:
     tasks: dict[tuple[str, int], list[str]] = {}  # of a notebook and a seed: they share runs
     for name, result in by_name.items():
         for seed in result.claim.seeds:
-            tasks.setdefault((result.claim.notebook, seed), []).append(name)
+            if (threads, seed) not in result.seen:
+                tasks.setdefault((result.claim.notebook, seed), []).append(name)
     workers = max(1, usable_cores() // threads)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, max_tasks_per_child=1) as pool:
+    options = {"mp_context": spawn, "max_tasks_per_child": 1, "initializer": end_with_parent}
+    with ProcessPoolExecutor(workers, **options) as pool:
         futures = {pool.submit(seen_by, names, seed): seed for (_, seed), names in tasks.items()}
         for future in tqdm(as_completed(futures), total=len(futures), desc=f"threads {threads}"):
             for name, seen in future.result().items():
                 by_name[name].seen[threads, futures[future]] = seen
             keep(results)  # at once: it takes long, and may be ended before its end
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as the one that started it has, however that ended."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def seen_by(names: list[str], seed: int) -> dict[str, Seen]:
