@@ -54,8 +54,15 @@ class Part(NamedTuple):
         return self.is_code and "check(" in self.source
 
     @property
+    def is_question(self) -> bool:
+        """Whether it is the cell in which a prediction is answered."""
+        return self.is_code and re.search(r"^predict_\w+\(", self.source, re.MULTILINE) is not None
+
+    @property
     def minutes(self) -> float:
         """How long somebody is at it."""
+        if self.is_question:
+            return 0  # the prompt above it has the prediction's time
         if self.is_code:
             return EXERCISE_MINUTES if self.is_exercise else CELL_MINUTES
         return self.words / WORDS_A_MINUTE + self.source.count(PREDICT) * PREDICTION_MINUTES
