@@ -119,7 +119,7 @@ class HandIn:
 
     name: Annotated[str, tyro.conf.arg(metavar="NAME")]
     """your name, as your teacher should read it"""
-    run: Annotated[tuple[Path, ...], _files("FILE")] = ()
+    run: Annotated[tuple[Path, ...], *_files("FILE")] = ()
     """a run that is handed in, as train --save or a panel saved it; may be given several times"""
     challenge: Annotated[Path | None, _option("FILE.toml")] = None
     """your teacher's challenge: it is said how your runs stand in it"""
@@ -138,7 +138,7 @@ class Class:
     """where the hand-ins are, in it or in folders in it"""
     challenge: Annotated[Path | None, _option("FILE.toml")] = None
     """the challenge that runs were handed in for: its data, steps, target, and what is chosen"""
-    rerun: Annotated[tuple[str, ...], _files("NAME")] = ()
+    rerun: Annotated[tuple[str, ...], *_files("NAME")] = ()
     """train this learner's entry once more, and say whether it comes again; may be given several
     times; all: everybody's"""
     to: Annotated[Path | None, _option("FOLDER", "that of the hand-ins")] = None

@@ -49,7 +49,7 @@ def test_what_check_never_said_is_not_counted():
     [
         ("number", 2.0, None, 2.1, "right"),
         ("number", 1.8, None, 2.1, "too little"),
-        ("number", 1.8, 0.3, 2.1, "right"),
+        ("number", 1.75, 0.5, 2.1, "right"),
         ("number", 2.11, 0.0, 2.1, "too much"),
         ("number", 0.0, None, 0.0, "right"),
         ("choice", "0.1", None, "0.1", "right"),

@@ -27,6 +27,7 @@ PARTS = {"alone": BLUE, "with hints": SKY, "tried": ORANGE, "not yet": GRID}
 JUDGEMENTS = {"right": BLUE, "too much": VERMILION, "too little": PURPLE, "another": MUTED}
 SPAN = 25  # steps that smoothing spans
 LOWEST = 1e-6  # loss that is drawn
+NARROW = 5.0  # inches; wider pictures have room for longer names
 FEWEST = 2  # runs that make a band
 
 
@@ -51,16 +52,16 @@ def _draw_parts(
     for column, (part, colour) in zip(counts.T, parts.items(), strict=True):
         axes.barh(places, column, left=left, color=colour, height=0.72, label=part)
         left += column
-    axes.set_yticks(places, [plain_text(name, 30) for name in names])
+    is_wide = axes.figure.get_figwidth() > NARROW
+    axes.set_yticks(places, [plain_text(name, 30 if is_wide else 18) for name in names])
     axes.set(xlabel="learners", ylim=(len(rows) - 0.4, -0.6), xlim=(0, max(left, default=1) or 1))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=len(parts), handlelength=0.9,
-        columnspacing=1.2, borderaxespad=0.3,
-    )  # fmt: skip
+    columns = len(parts) if is_wide else 2
+    looks = {"handlelength": 0.9, "columnspacing": 1.2, "borderaxespad": 0.2}
+    axes.figure.legend(loc="outside upper left", ncols=columns, **looks)
 
 
 def draw_challenge(

@@ -10,7 +10,7 @@ from typing import Any
 
 from tutorial_lib.classroom.challenge import LATEST, Challenge
 from tutorial_lib.classroom.hand_in import HandIn, printable
-from tutorial_lib.classroom.rerun import FIRST_TOLERANCE, GROWTH, MOST_TOLERANCE
+from tutorial_lib.classroom.rerun import DRIFTS, FIRST, GROWTH
 from tutorial_lib.classroom.standings import Standing
 from tutorial_lib.classroom.summary import (
     ExerciseSummary,
@@ -30,15 +30,19 @@ DOTS = 2  # a pixel of the page
 PIXELS = 100  # an inch
 NUM_BEST = 3  # curves that have names
 NUM_MISTAKES = 20
+BARS_HEIGHT = 1.0  # inches, without the bars
 NUM_BARS = 24  # in a chart, the hardest
+NO = "\N{BALLOT X}"
+SIGNS = dict.fromkeys(("rounding", "drifts"), "\N{ALMOST EQUAL TO}") | {"exact": "\N{CHECK MARK}"}
 DARK = "(prefers-color-scheme: dark)"
 SMALL = "(max-width: 600px)"
 NOTE = (
     f"Each curve is smoothed over {LATEST} steps. Light: from the lowest tenth of the runs to the "
     "highest; darker: the middle half; line: the median. Training is exact, so a run must come "
-    "again. To rounding means that a loss may be off by "
-    f"{FIRST_TOLERANCE:g} at the first step and by {GROWTH - 1:.0%} more with each, up to "
-    f"{MOST_TOLERANCE:g}: another torch or processor rounds in other ways."
+    "again. Another torch or processor rounds in other ways: a loss may be off by a share of "
+    f"{FIRST:g} at first, and by {GROWTH} times the largest difference before it; from {DRIFTS:g} "
+    "on rounding has grown so much that only what the run reaches here counts. A loss that is "
+    "further off at once differs."
 )
 
 
@@ -203,7 +207,7 @@ def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str,
                 "value": _value(challenge, each),
                 "reached": "no" if step is None else f"step {step:,}",
                 "verdict": _verdict(each),
-                "tone": "good" if each.is_confirmed else "" if each.counts else "bad",
+                "tone": "bad" if not each.counts else "good" if each.verdict else "",
             }
         )
     most = "nobody" if not valid else f"{reached} of {len(valid)}"
@@ -230,11 +234,10 @@ def _value(challenge: Challenge, each: Standing) -> str:
 
 def _verdict(each: Standing) -> str:
     if each.faults:
-        return f"\N{BALLOT X} does not count: {printable('; '.join(each.faults), 400)}"
+        return f"{NO} does not count: {printable('; '.join(each.faults), 400)}"
     if each.verdict is None:
         return "not asked for"
-    sign = {"exact": "\N{CHECK MARK}", "rounding": "\N{ALMOST EQUAL TO}"}
-    return f"{sign.get(each.verdict.kind, chr(0x2717))} {each.verdict.said}"
+    return f"{SIGNS.get(each.verdict.kind, NO)} {each.verdict.said}"
 
 
 # ---- its pictures ----
@@ -251,7 +254,7 @@ def _exercise_chart(
     words = (
         "Bars: how many solved each exercise alone, with hints, or tried it. The table has them."
     )
-    return _chart(lambda axes: draw_exercises(axes, shown), 0.8 + 0.21 * len(shown), words)
+    return _chart(lambda axes: draw_exercises(axes, shown), BARS_HEIGHT + 0.21 * len(shown), words)
 
 
 def _prediction_chart(predictions: Sequence[PredictionSummary]) -> _Source | None:
@@ -261,7 +264,7 @@ def _prediction_chart(predictions: Sequence[PredictionSummary]) -> _Source | Non
 
     shown = predictions[:NUM_BARS]
     words = "Bars: how many predicted what came, more, less or another thing. The table has them."
-    return _chart(lambda axes: draw_judged(axes, shown), 0.8 + 0.21 * len(shown), words)
+    return _chart(lambda axes: draw_judged(axes, shown), BARS_HEIGHT + 0.21 * len(shown), words)
 
 
 def _challenge_chart(challenge: Challenge, valid: Sequence[Standing]) -> _Source | None:

@@ -19,19 +19,20 @@ class Standing:
 
     hand_in: HandIn
     label: str  # the name, with the file where two have the same
-    entry: RunEntry
+    handed_in: RunEntry
     faults: tuple[str, ...] = ()  # in what it does not keep the rules
     verdict: Verdict | None = None  # None: it was not trained once more
 
     @property
-    def counts(self) -> bool:
-        """Whether it keeps the rules, and nothing is known against it."""
-        return not self.faults and (self.verdict is None or self.is_confirmed)
+    def entry(self) -> RunEntry:
+        """The run as it is known best: as it was trained here, if it came again."""
+        there = self.verdict and self.verdict.here
+        return there or self.handed_in
 
     @property
-    def is_confirmed(self) -> bool:
-        """Whether it came again."""
-        return self.verdict is not None and self.verdict.kind in ("exact", "rounding")
+    def counts(self) -> bool:
+        """Whether it keeps the rules, and nothing is known against it."""
+        return not self.faults and (self.verdict is None or self.verdict.is_confirmed)
 
 
 def labels_of(hand_ins: Sequence[HandIn]) -> list[str]:
@@ -102,7 +103,7 @@ def with_verdicts(
     found = []
     for each in standings:
         if each in asked and not each.faults:
-            steps = watch(each.label, range(each.entry.num_steps))
-            each = dataclasses.replace(each, verdict=rerun(each.entry, data, steps))
+            steps = watch(each.label, range(each.handed_in.num_steps))
+            each = dataclasses.replace(each, verdict=rerun(each.handed_in, data, steps))
         found.append(each)
     return found
