@@ -20,7 +20,8 @@ MOST_TAKEN = 1000  # of one that code or the page hands over
 LEAST_LOSS, MOST_LOSS = 1e-12, 1e12
 LIKE = 1.5  # factor: what is closer counts as met, as a hand cannot draw it better
 FALLS = 1.25  # factor: what falls by less stays where it is
-RISES = 1.6  # factor over the lowest loss; a run's noise is less, once it is smoothed
+RISES = 2.0  # factor over the lowest loss; the noise of a run is less, once it is levelled
+WINDOW = 1 / 6  # of the time since the run began: to each side, noise is levelled over so much
 FINEST = 200  # of so many parts of a run, a hand can draw none
 STANDS = 0.1  # share of the fall, which is over late where a curve first stands still: after
 STANDS_SHARE = 0.1  # this share of the run, and
@@ -51,14 +52,20 @@ class Shape:
     first: float = field(init=False)
     low: float = field(init=False)
     last: float = field(init=False)
+    end: float = field(init=False)  # the mean towards the end
 
     def __post_init__(self) -> None:
         for name, value in (
             ("first", self.losses[0]),
             ("low", self.losses.min()),
             ("last", self.losses[-1]),
+            ("end", _means(self.times, self.losses)[-1]),
         ):
             object.__setattr__(self, name, float(value))
+
+    def levelled(self) -> "Shape":
+        """Return it without its noise: what falls or rises in a straight line stays as it is."""
+        return Shape(self.times, _means(self.times, self.losses))
 
     @property
     def falls(self) -> bool:
@@ -178,7 +185,8 @@ def difference_in_words(expected: Points, seen: SeenCurve) -> str:
 
     Told is, in this order, whether it diverged, rises or first stands still where that was not
     expected, or the other way round; when each curve has half of its own fall behind it, on the
-    logarithmic axis; where they end; and where all this is alike, whether they are apart between.
+    logarithmic axis; where they are towards the end, in the mean over its last sixth; and where all
+    this is alike, whether they are apart between.
 
     Args:
         expected: Two points or more, of positive losses.
@@ -199,8 +207,9 @@ def difference_in_words(expected: Points, seen: SeenCurve) -> str:
             )
         return "Your curve is too short to compare it with the run."
     mine, its = _on_one_grid(mine, points, start, end)
+    its = its.levelled()
     is_whole = end >= (1 - EDGE) * seen.epochs
-    at_end = "at the end" if is_whole else f"at epoch {epoch_text(end)}"
+    at_end = "towards the end" if is_whole else f"towards epoch {epoch_text(end)}"
     said = _of_shapes(mine, its, seen.epochs, at_end)
     if start > EDGE * seen.epochs:
         said.append(f"This compares from epoch {epoch_text(start)} on, where your curve begins.")
@@ -222,13 +231,13 @@ def _of_diverged(expected: Points, points: Points, epochs: float) -> str:
 
 
 def _of_shapes(mine: Shape, its: Shape, epochs: float, at_end: str) -> list[str]:
-    """Return sentences about two curves over the same epochs."""
-    my_last, its_last = _text(mine.last), _text(its.last)
+    """Return sentences about two curves over the same epochs, of which the run's is levelled."""
+    my_last, its_last = _text(mine.end), _text(its.last)
     if mine.falls != its.falls:
         return [f"You expected the loss {_course(mine)}; it {_course(its, 'past')}."]
     said = _of_rise(mine, its) + _of_standing(mine, its, epochs)
     finest = epochs / FINEST
-    level = 10 ** (mine.last - its.last)
+    level = 10 ** (mine.end - its.last)
     is_level = 1 / LIKE < level < LIKE
     words = f"{at_end} you expected a loss of {my_last}, and the run had {its_last}: "
     too = f"{factor_text(max(level, 1 / level))} times too {'high' if level > 1 else 'low'}."
@@ -319,13 +328,30 @@ def _reaching(points: Points, start: float, end: float) -> list[tuple[float, flo
 
 def _on_one_grid(one: Points, other: Points, start: float, end: float) -> tuple[Shape, Shape]:
     """Return two curves between two epochs, with the corners of both."""
-    times = {start, end, *(x for x, _ in (*one, *other) if start < x < end)}
-    times = np.array(sorted(times))
+    fine = np.geomspace((end - start) / 1000, end - start, 300) + start
+    corners = [x for x, _ in (*one, *other)]
+    times = np.unique(np.concatenate([[start, end], corners, fine, np.linspace(start, end, 300)]))
+    times = times[(start <= times) & (times <= end)]
     shapes = []
     for points in (one, other):
         x, y = (np.array(values, float) for values in zip(*points, strict=True))
         shapes.append(Shape(times, np.interp(times, x, np.log10(y))))
     return shapes[0], shapes[1]
+
+
+def _means(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the mean of values (N,) around each time, over WINDOW to each side as far as it goes.
+
+    The window is narrow in the beginning, where a loss falls soonest.
+    """
+    parts = np.diff(times) * (values[1:] + values[:-1]) / 2
+    areas = np.concatenate([[0.0], np.cumsum(parts)])
+    low, high = ((times * (1 + side * WINDOW)).clip(times[0], times[-1]) for side in (-1, 1))
+    widths = high - low
+    means = (np.interp(high, times, areas) - np.interp(low, times, areas)) / np.where(
+        widths > 0, widths, 1
+    )
+    return np.where(widths > 0, means, values)
 
 
 def _shape(points: Points) -> Shape:
