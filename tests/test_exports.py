@@ -114,9 +114,13 @@ def test_saving_a_notebook_keeps_ids_and_words_and_drops_what_only_a_kernel_show
     data = {"image/png": base64.b64encode(pixel.getvalue()).decode()}
     picture = nbformat.v4.new_output("display_data", data)
     picture.metadata = {"image/png": {"alt": "one pixel"}}
-    cell = nbformat.v4.new_code_cell("picture", id="my-cell", outputs=[view, picture])
+    asks = {saving.WIDGET_VIEW: {}, "text/plain": "predict_choice('which'): answer it"}
+    question = nbformat.v4.new_output("display_data", asks)
+    outputs = [view, picture, question]
+    cell = nbformat.v4.new_code_cell("picture", id="my-cell", outputs=outputs)
     notebook = nbformat.v4.new_notebook(cells=[cell])
     saving.tidy(notebook)
     assert notebook.cells[0].id == "my-cell"
-    (kept,) = notebook.cells[0].outputs
+    kept, words = notebook.cells[0].outputs
     assert kept.metadata["image/png"]["alt"] == "one pixel"
+    assert words.data == {"text/plain": "predict_choice('which'): answer it"}
