@@ -2,10 +2,13 @@
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tutorial_lib.classroom.challenge import challenge_from
+from tutorial_lib.classroom.hand_in import usual_file
 from tutorial_lib.exercises import EXERCISES
 
 ROOT = Path(__file__).parents[1]
@@ -14,7 +17,7 @@ import lesson_facts  # noqa: E402
 
 PAGE = (ROOT / "docs/teaching.md").read_text(encoding="utf-8")
 LESSONS = re.findall(r"^## (Lesson \d): .+?\n(.+?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
-SECTIONS = re.findall(r"(0\d): (.+?)(?= 0\d: | \|)", PAGE)
+SECTIONS = re.findall(r"(0\d): (.+?)(?=<br>| \|)", PAGE)
 
 
 def headings_of(number: str) -> set[str]:
@@ -63,3 +66,10 @@ def test_each_variable_is_one_that_is_read():
     names = set(re.findall(r"\bTUTORIAL_[A-Z_]+", PAGE))
     assert len(names) >= 5
     assert all(f'"{name}"' in code for name in names)
+
+
+def test_the_challenge_can_be_given_and_the_hand_in_has_its_name():
+    (text,) = re.findall(r"```toml\n(.+?)```", PAGE, re.DOTALL)
+    assert "250 steps" in challenge_from(tomllib.loads(text)).in_words()
+    (name,) = re.findall(r'hand-in --name "(.+?)"', PAGE)
+    assert f"`{usual_file(name)}`" in PAGE

@@ -67,7 +67,7 @@ INTRO = """\
 # {title}: exercises
 
 They stand at the end of that notebook, and are graded here. Write your answer in
-place of `...` or `pass`, run its cell, and then the grey one below it, which says
+place of `...` or `pass`, run its cell, and then the locked one below it, which says
 in words what is wrong. `hint("{first}")` gives a hint, three in all. Nothing is sent
 anywhere until you hand this notebook in."""
 GRADING = """\
