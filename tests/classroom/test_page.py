@@ -89,6 +89,10 @@ def test_it_says_what_there_is(page, reader):
     assert "Where the class struggles most: " in text
 
 
+def test_a_question_that_one_learner_alone_was_asked_is_not_shown(reader):
+    assert 'Furthest off: "<script>' not in reader.text
+
+
 def test_every_chart_has_words_and_four_forms(reader):
     words = [value for name, value in reader.attributes if name == "alt"]
     assert [one.split(":")[0] for one in words] == ["Curves", "Bars", "Bars"]

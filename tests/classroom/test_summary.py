@@ -80,3 +80,19 @@ def test_the_worst_come_first_and_other_notebooks_not_at_all():
     elsewhere = dataclasses.replace(NUMBER, notebook="mine")
     found = predictions_of([handed_in(predictions=[NUMBER, worse, elsewhere])])
     assert [one.name for one in found] == ["worse", "n"]
+
+
+def test_in_a_larger_class_what_one_alone_was_asked_is_left_out():
+    own = dataclasses.replace(NUMBER, name="own")
+    hand_ins = [handed_in(predictions=[NUMBER]) for _ in range(4)]
+    hand_ins[0] = handed_in(predictions=[NUMBER, own])
+    assert [one.name for one in predictions_of(hand_ins)] == ["n"]
+
+
+def test_of_choices_the_commonest_wrong_one_is_named():
+    answers = [
+        dataclasses.replace(NUMBER, kind="choice", seen="0.1", expected=expected)
+        for expected in ("2", "0.01", "2", "0.1")
+    ]
+    (found,) = predictions_of([handed_in(predictions=[one]) for one in answers])
+    assert (found.right, found.tendency) == (0.25, "2 chose 2")

@@ -202,10 +202,10 @@ def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str,
             {
                 "place": number if each.counts else "",
                 "label": each.label,
-                "settings": label + _changes(each),
+                "settings": label.partition(" (again")[0] + _changes(each),
                 "steps": f"{each.entry.num_steps:,}",
                 "value": _value(challenge, each),
-                "reached": "no" if step is None else f"step {step:,}",
+                "reached": _reached(step) if each.counts else "",
                 "verdict": _verdict(each),
                 "tone": "bad" if not each.counts else "good" if each.verdict else "",
             }
@@ -227,9 +227,14 @@ def _changes(each: Standing) -> str:
     return f"; {counted(len(changes), 'change')} on the way" if changes else ""
 
 
+def _reached(step: int | None) -> str:
+    return "no" if step is None else f"step {step:,}"
+
+
 def _value(challenge: Challenge, each: Standing) -> str:
     value = challenge.value(each.entry)
-    return f"{value:.1%}" if challenge.kind == "accuracy" else f"{value:.3g}"
+    words = f"{value:.1%}" if challenge.kind == "accuracy" else f"{value:.3g}"
+    return words if each.counts else f"claims {words}"
 
 
 def _verdict(each: Standing) -> str:

@@ -96,8 +96,8 @@ def _compared(entry: RunEntry, data: Data, steps: Iterable[int]) -> Verdict:
     if entry.score is not None and (words := _difference_of_scores(entry.score, score, largest)):
         return Verdict("differs", words)
     if largest == 0:
-        return Verdict("exact", f"comes again to the last digit, {len(found):,} steps", None, here)
-    words = f"comes again to rounding, {len(found):,} steps: losses are at most {largest:.0e} apart"
+        return Verdict("exact", "comes again to the last digit", None, here)
+    words = f"comes again to rounding: losses are at most {largest:.0e} apart"
     return Verdict("rounding", words, None, here)
 
 

@@ -13,7 +13,9 @@ from tutorial_lib.classroom.hand_in import HandIn
 from tutorial_lib.exercises import EXERCISES
 from tutorial_lib.learning_map import original_of, state_of
 from tutorial_lib.learning_record import ExerciseRecord, PredictionRecord
+from tutorial_lib.table import shortened
 
+SMALL_CLASS = 3  # hand-ins; of a larger one, questions that only one learner answered are left out
 MOST_PREDICTIONS = 60  # questions that are shown, those most often answered
 NEAR = 0.1  # share of the larger that a number may be off, where no margin was given
 NEAR_CURVE = math.log(1.25)  # so far apart two curves may be on the average, in logarithms
@@ -61,6 +63,7 @@ class PredictionSummary:
     asked: str
     kind: str
     counts: dict[Judgement, int]
+    tendency: str  # what most of the others expected, in words; "" if there are none
 
     @property
     def answered(self) -> int:
@@ -71,15 +74,6 @@ class PredictionSummary:
     def right(self) -> float:
         """The share that was right, 0 to 1."""
         return self.counts.get("right", 0) / self.answered
-
-    @property
-    def tendency(self) -> str:
-        """What most of the others expected, in words; "" if there are none."""
-        others = {name: n for name, n in self.counts.items() if name != "right" and n}
-        if not others:
-            return ""
-        most = max(others, key=others.__getitem__)
-        return f"{others[most]} expected {most}"
 
 
 @dataclass(frozen=True)
@@ -152,21 +146,42 @@ def _is_known(name: str, words: str) -> bool:
 
 
 def predictions_of(hand_ins: Sequence[HandIn]) -> list[PredictionSummary]:
-    """Return how each question was answered, by each learner the first time, the worst first."""
+    """Return how each question was answered, by each learner the first time, the worst first.
+
+    In a larger class what a single learner alone was asked is left out: his file may say anything.
+    """
     answers: dict[tuple[str, str, str], list[PredictionRecord]] = defaultdict(list)
     for one in hand_ins:
         for key, prediction in _first_answers(one):
             answers[key].append(prediction)
-    commonest = sorted(answers.items(), key=lambda item: -len(item[1]))[:MOST_PREDICTIONS]
+    fewest = 1 if len(hand_ins) <= SMALL_CLASS else 2
+    shared = [(key, given) for key, given in answers.items() if len(given) >= fewest]
     found = []
-    for (notebook, name, kind), given in commonest:
+    for (notebook, name, kind), given in sorted(shared, key=_count_first)[:MOST_PREDICTIONS]:
         counts = Counter(map(judged, given))
         asked, topic = (
             Counter(getattr(one, field) for one in given).most_common(1)[0][0]
             for field in ("asked", "topic")
         )
-        found.append(PredictionSummary(notebook, name, topic, asked, kind, dict(counts)))
+        summary = notebook, name, topic, asked, kind, dict(counts), _tendency(kind, given)
+        found.append(PredictionSummary(*summary))
     return sorted(found, key=lambda one: (one.right, -one.answered))
+
+
+def _count_first(item: tuple[tuple[str, str, str], list[PredictionRecord]]) -> tuple[int, str]:
+    return -len(item[1]), item[0][1]
+
+
+def _tendency(kind: str, given: Sequence[PredictionRecord]) -> str:
+    """Say what most of those expected who were not right; "" if there are none."""
+    wrong = [one for one in given if judged(one) != "right"]
+    if not wrong:
+        return ""
+    if kind == "choice":
+        ((most, count),) = Counter(one.expected for one in wrong).most_common(1)
+        return f"{count} chose {shortened(most, 60)}"
+    ((most, count),) = Counter(map(judged, wrong)).most_common(1)
+    return f"{count} expected {'something else' if most == 'another' else most}"
 
 
 def _first_answers(one: HandIn) -> Iterator[tuple[tuple[str, str, str], PredictionRecord]]:
