@@ -12,8 +12,9 @@ import pytest
 import torch
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-QUICK = ["race", "step", "data", "stream", "own", "scaling", "memory"]
-LONG = ["learner", "panel", "startup"]  # these start kernels, JupyterLab and many a Python
+QUICK = ["step", "data"]
+# These take much memory, or start processes, kernels, JupyterLab and many a Python.
+LONG = ["memory", "race", "stream", "own", "scaling", "learner", "panel", "startup"]
 sections_to_try = pytest.mark.parametrize(
     "names", [QUICK, LONG] if os.environ.get("TUTORIAL_THOROUGH") else [QUICK], ids=" ".join
 )

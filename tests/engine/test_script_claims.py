@@ -409,7 +409,8 @@ def test_a_set_that_a_learner_changed_is_ones_own(what, losses_of):
     else:
         data.train.images[7].zero_()
     run = TrainingRun(LeNet5(), data, SETTINGS.replace(batch_size=1000))
-    script = check_repeats(run, LeNet5(), losses_of)
+    repeats = what == "labels"  # one is enough
+    script = check_repeats(run, LeNet5(), losses_of) if repeats else script_of(run, LeNet5())
     assert "These were 4,000 images of your own" in script
 
 
