@@ -17,6 +17,7 @@ from tutorial_lib.table import counted
 
 NOTHING = "Your map of the tutorial stands here in JupyterLab, where a record of yours is kept."
 WIDTH = 79
+CHIP = "display:inline-block;position:relative;margin-right:0.9em;white-space:nowrap"
 STATES = {  # state -> its sign, the name of its colour, which stands out on white and on black
     "solved": ("\N{BLACK CIRCLE}", "green"),
     "tried": ("\N{CIRCLE WITH LEFT HALF BLACK}", "orange"),
@@ -78,8 +79,7 @@ class LearningMap:
 
     def _row(self, notebook: str, names: list[str]) -> str:
         exercises = " ".join(
-            f'<span style="display:inline-block;position:relative;margin-right:0.9em">'
-            f"{_sign(state)} <code>{name}</code>{_unseen(state)}</span>"
+            f'<span style="{CHIP}">{_sign(state)} <code>{name}</code>{_unseen(state)}</span>'
             for name, state in ((name, self._state(name)) for name in names)
         )
         cells = (exercises, str(self._hints(names)), str(self._predictions()[notebook]))

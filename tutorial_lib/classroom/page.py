@@ -37,8 +37,9 @@ SIGNS = dict.fromkeys(("rounding", "drifts"), "\N{ALMOST EQUAL TO}") | {"exact":
 DARK = "(prefers-color-scheme: dark)"
 SMALL = "(max-width: 600px)"
 NOTE = (
-    f"Each curve is smoothed over {LATEST} steps. Light: from the lowest tenth of the runs to the "
-    "highest; darker: the middle half; line: the median. Training is exact, so a run must come "
+    f"Each curve is smoothed over {LATEST} steps. The wide band reaches from the lowest tenth of "
+    "the runs to the highest, the inner one over the middle half; the line in it is the median. "
+    "Training is exact, so a run must come "
     "again. Another torch or processor rounds in other ways: a loss may be off by a share of "
     f"{FIRST:g} at first, and by {GROWTH} times the largest difference before it; from {DRIFTS:g} "
     "on rounding has grown so much that only what the run reaches here counts. A loss that is "
