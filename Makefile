@@ -4,6 +4,7 @@ LAB_IP    ?= 127.0.0.1
 LAB_FLAGS ?=
 NOTEBOOKS ?=
 REPO      ?=
+FOLDER    ?= course
 SECTIONS  ?=
 TORCH     ?=# cpu: PyTorch's CPU build, for Linux without an NVIDIA GPU; lock: that of requirements.lock
 TORCH_FROM ?= --torch-backend=cpu# where uv finds the CPU build; a mirror: --find-links=FOLDER
@@ -42,7 +43,7 @@ torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
 torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab copies fresh test check claims bench matrix notebooks publish venv lock clean rebuild
+.PHONY: help lab copies fresh test check claims assignment bench matrix notebooks publish venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +68,9 @@ check: $(READY)  ## check format and style, notebooks included
 
 claims: $(READY)  ## measure what the notebooks claim, for all seeds (some: NOTEBOOKS="01 02")
 	$(BIN)/python tools/claims.py $(NOTEBOOKS)
+
+assignment: $(READY)  ## make the exercises a course for nbgrader: FOLDER=course (some: NOTEBOOKS="01 02")
+	$(BIN)/python tools/assignment.py $(FOLDER) $(NOTEBOOKS)
 
 bench: $(READY)  ## measure the speed into benchmarks/README.md (some: SECTIONS="step data")
 	$(BIN)/python benchmarks/bench.py $(SECTIONS)
