@@ -65,7 +65,6 @@ class Prediction(WithPicture, widgets.VBox):
     kind: ClassVar[Literal["choice", "number", "curve"]]
     hint = "Answer, or skip it."  # while there is no guess; for subclasses
     unit = ""  # of a number; for subclasses
-    name = ""  # so that a question that was refused can be closed
     name = ""  # of what was refused before it had one: it is closed, too
 
     def __init__(
