@@ -178,6 +178,7 @@ def test_drawn_by_finger_too_early(question: Locator) -> None:
 def test_drawn_by_keys_another_shape(question: Locator) -> None:
     page, point = question.page, paper(question)
     point.focus()
+    page.keyboard.press("Home")
     expect(point).to_have_attribute("aria-valuetext", "epoch 0, nothing drawn")
     page.keyboard.press("ArrowUp")
     expect(point).to_have_attribute("aria-valuetext", "epoch 0, loss 0.561")

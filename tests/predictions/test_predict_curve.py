@@ -3,6 +3,7 @@
 import html
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -330,6 +331,21 @@ def test_there_is_a_picture_only_if_something_was_drawn(panel, curve):
     assert "a loss of 2.50 at epoch 0, and of 0.100 at epoch 2. The run over it" in picture.alt
     assert picture.alt.endswith(curve.said)
     assert "image/png" in curve._repr_mimebundle_()[0]
+
+
+def test_its_output_is_renewed_with_the_picture_but_never_under_a_hand(panel, curve):
+    renewed = []
+    curve._shown = SimpleNamespace(update=lambda bundle, **_: renewed.append({*bundle}))
+    draw(curve, FALL)
+    curve.paper.set_state({"in_use": True})
+    train(panel)
+    assert renewed == []
+    curve.paper.set_state({"in_use": False})
+    assert len(renewed) == 1
+    assert "image/png" in renewed[0]
+    curve.paper.set_state({"in_use": True})
+    curve.paper.set_state({"in_use": False})
+    assert len(renewed) == 1
 
 
 def test_a_closed_curve_follows_no_run(panel):

@@ -379,17 +379,19 @@ class TrainingPanel(LivePanel):
         """Take in what is new, and draw it."""
         self._look(is_loaded=_warm.is_set())
         state = self.state  # before the records: "paused" is only said with its last step
+        changed = False
         if self._session is not None:
-            if self._display.follow(self._session):
-                if draw:
-                    self._draw()
-                self._tell_followers(self.state if self._display.has_ended else "running")
+            changed = self._display.follow(self._session)
+            if changed and draw:
+                self._draw()
             if state in ("paused", "stopped", "failed"):
                 self._autosave.save_soon(state)
             if state in ("stopped", "finished", "failed"):
                 self._close_run_soon()
         self._show(state)
         self.page.sound(self._display.progress.smoothed_loss if state == "running" else 0)
+        if changed:
+            self._tell_followers(self.state if self._display.has_ended else "running")
 
     def _end(self, *, draw: bool = True) -> None:
         """Stop the present run, if any, and take in its end."""

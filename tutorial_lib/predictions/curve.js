@@ -13,8 +13,8 @@ const NO_PEN = null;
 
 const MARKUP = `
   <svg class="predict-curve-paper" tabindex="0" role="slider" height="${HEIGHT}"></svg>
-  <div class="predict-curve-keys">Arrow keys move the point and change the loss there, with Shift in
-    larger steps. Enter puts it down, Delete clears, Ctrl-Z takes the last back.</div>
+  <div class="predict-curve-keys">Arrows move and change the point, with Shift by more. Enter puts it
+    down, Delete clears, Ctrl-Z undoes.</div>
   <div class="predict-curve-buttons">
     <button type="button" class="predict-curve-undo">Undo</button>
     <button type="button" class="predict-curve-clear">Clear</button>
@@ -252,6 +252,14 @@ function render({ model, el }) {
   );
   el.addEventListener("keydown", (event) => isOurs(event) && event.stopPropagation(), { signal });
 
+  function tellUse(isUsed) {
+    if (model.get("in_use") === isUsed) return;
+    model.set("in_use", isUsed);
+    model.save_changes();
+  }
+  el.addEventListener("focusin", () => tellUse(true));
+  el.addEventListener("focusout", (event) => tellUse(el.contains(event.relatedTarget)));
+
   undo.addEventListener("click", takeBack);
   clear.addEventListener("click", wipe);
   again.addEventListener("click", () => {
@@ -297,7 +305,7 @@ function render({ model, el }) {
     const entries = [];
     if (sketch.length) entries.push(["you", isLocked() ? "you expected (locked)" : "you expect"]);
     if (model.get("run").length) entries.push(["run", "the run"]);
-    const x = width - RIGHT - 168;
+    const x = width - RIGHT - 182;
     const hint = ["Draw here, from left to right,", "the loss that you expect"];
     const middle = { x: LEFT + across() / 2, "text-anchor": "middle" };
     legend.replaceChildren(
@@ -307,7 +315,7 @@ function render({ model, el }) {
       ]),
       ...(entries.length || isLocked()
         ? []
-        : hint.map((text, row) => part("text", { ...middle, y: TOP + up / 2 + 18 * row }, text))),
+        : hint.map((text, row) => part("text", { ...middle, y: TOP + up / 2 + 20 + 18 * row }, text))),
     );
   }
 

@@ -35,6 +35,7 @@ from tutorial_lib.table import loss_text
 BINS = 100  # of a live run, so that at most four times as many points go to the page
 AXIS_WIDTH = 564  # pixels of the page, of the axes; see curve.js
 END_STATES = ("finished", "stopped", "failed")
+RENEW_SECONDS = 1.0  # after the end, so long a hand has to reach for the curve
 DRAW_FOR_NEXT = "A run is under way: what you draw now is for the next one."
 
 Like = TrainingPanel | TrainingRun
@@ -90,6 +91,7 @@ class CurvePaper(anywidget.AnyWidget):
         help="of the two curves",
     ).tag(sync=True)
     locked = traitlets.Bool(help="whether nothing can be drawn").tag(sync=True)
+    in_use = traitlets.Bool(help="whether it has the focus").tag(sync=True)
     done = traitlets.Bool(help="whether a new curve may be asked for").tag(sync=True)
 
     def __init__(self, on_drawn: Any, on_again: Any) -> None:
@@ -114,6 +116,7 @@ class CurvePrediction(Prediction):
     """A question whose answer is a loss curve; see `predict_curve`."""
 
     kind = "curve"
+    _is_stale = False  # what stands for it on exported pages
     _is_live, _shown = False, None  # so that one that was refused can be closed
     hint = "Draw the loss with mouse, pen, finger or arrow keys, or skip."
 
@@ -138,6 +141,7 @@ class CurvePrediction(Prediction):
         self.paper = CurvePaper(self._take_drawn, self._ask_again)
         self._set_axes()
         super().__init__(name, topic=topic, asked=asked, parts=[self.paper])
+        self.paper.observe(self.later(self._renew), "in_use")
         self._follow_epochs = self.later(self._see_epochs)
         if self._is_live:
             like.on_progress(self._see)
@@ -205,10 +209,21 @@ class CurvePrediction(Prediction):
     def finish(self, seen: Any) -> str:
         """Lock, compare and note it, and leave a picture for exported pages; see Prediction."""
         said = super().finish(seen)
-        if said and self._shown is not None:
+        if said:
+            self._is_stale, loop = True, self._main_thread.loop
+            if loop is None:
+                self._renew()
+            else:
+                loop.call_later(RENEW_SECONDS, self._renew)
+        return said
+
+    def _renew(self) -> None:
+        """Put the picture beside the widget, which is shown anew so: never under a hand."""
+        is_open = self._shown is not None and self.comm is not None
+        if is_open and self._is_stale and not self.paper.in_use and self.expected is not None:
+            self._is_stale = False
             bundle, metadata = self._repr_mimebundle_()
             self._shown.update(bundle, raw=True, metadata=metadata)
-        return said
 
     def picture(self) -> Picture | None:
         """Return the curve, and the run over it, as a plain picture; None if nothing is drawn."""
