@@ -29,6 +29,7 @@ NOTEBOOKS = ["00_start_here", "01_hyperparameters", "02_losses", "03_optimizers"
 # What most depends on versions, of the tests that are quick.
 QUICK_TESTS = [
     *("models", "losses", "optimizers", "evaluation", "config", "random_state", "imports"),
+    *("learning_record", "classroom/hand_in", "classroom/page", "predictions/number"),
     *("data/own", "data/table_file", "data/split", "engine/drive", "engine/script"),
     *("engine/session", "engine/train", "hardware/devices", "labs/digit_pad", "labs/paths"),
     *("panels/buttons", "panels/controls", "panels/live", "panels/play_and_measure"),
