@@ -52,17 +52,19 @@ def train(panel, **settings) -> None:
     finish(panel)
 
 
+def ticks_of(axis) -> list[float]:
+    low, high = sorted(axis.get_view_interval())
+    return [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+
+
 def test_the_axes_are_those_of_the_panels_picture_at_first(panel, curve):
-    panel.train()  # then the picture reaches as far as the run will
-    axes = panel._display.curve._loss_axes
-    told = curve.paper.axes
-    assert (0, told["epochs"]) == axes.get_xlim()
+    axes, told = panel._display.curve._loss_axes, curve.paper.axes
     assert tuple(told["losses"]) == axes.get_ylim() == (0.05, 5.0)
-    for name, axis in (("along", axes.xaxis), ("upward", axes.yaxis)):
-        low, high = sorted(axis.get_view_interval())
-        ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
-        assert [tick for tick, _ in told[name]] == pytest.approx(ticks)
+    assert [tick for tick, _ in told["upward"]] == pytest.approx(ticks_of(axes.yaxis))
     assert [text for _, text in told["upward"]] == ["0.05", "0.1", "0.2", "0.5", "1", "2", "5"]
+    panel.train()  # then the picture reaches as far as the run will
+    assert (0, told["epochs"]) == axes.get_xlim()
+    assert [tick for tick, _ in told["along"]] == pytest.approx(ticks_of(axes.xaxis))
     finish(panel)
 
 
