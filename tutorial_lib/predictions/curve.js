@@ -305,7 +305,7 @@ function render({ model, el }) {
     const entries = [];
     if (sketch.length) entries.push(["you", isLocked() ? "you expected (locked)" : "you expect"]);
     if (model.get("run").length) entries.push(["run", "the run"]);
-    const x = width - RIGHT - 182;
+    const x = width - RIGHT - 200; // room for the longest entry, in wide fonts too
     const hint = ["Draw here, from left to right,", "the loss that you expect"];
     const middle = { x: LEFT + across() / 2, "text-anchor": "middle" };
     legend.replaceChildren(
