@@ -19,7 +19,7 @@ ALL = sorted(NOTEBOOKS.glob("0?_*.ipynb"))  # without the page before them, 00a
 ON_THE_WAY = [path for path in ALL if path.name < "05"]
 MOST_WORDS = 700  # between two pictures
 MINUTES_TO_A_TRAINING = 10
-SHORT_MINUTES = 65  # of all together
+SHORT_MINUTES = 66  # of all together
 GOES_ON = "*Deeper. The short way goes on at ["
 EARLIER = {"get_ipython", "display", "In", "Out", "exit"}  # what IPython has ready
 
