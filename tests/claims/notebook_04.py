@@ -147,14 +147,18 @@ def a_seven_of_an_eighth_is_an_eight(seed: int) -> Seen:
     )
 
 
-@claim("04", "Down to a third they read all ten digits; at an eighth, one to three.", quick=False)
+@claim(
+    "04",
+    "Down to a third they read nine or ten of the ten digits; at an eighth, one to three.",
+    quick=False,
+)
 def small_digits(seed: int) -> Seen:
     """How many of the ten are read, at a third and at an eighth of the size."""
     pad = DigitPad(ten_epochs(seed))
     third, eighth = (
         sum(pad.preset(digit, size=1 / part) == digit for digit in range(10)) for part in (3, 8)
     )
-    return Seen(third == 10 and eighth <= 3, f"{third} and {eighth}")
+    return Seen(third >= 9 and 1 <= eighth <= 3, f"{third} and {eighth}")
 
 
 @claim("04", "its losses and weights are what they are without it, bit for bit")
