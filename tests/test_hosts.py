@@ -190,9 +190,9 @@ def test_notebook_00_is_driven_in_the_front_end_that_is_there(host):
         page.wait_for_function(
             "() => window.Jupyter?.notebook?.kernel?.info_reply?.status === 'ok'"
         )
-        panel = page.locator(".tutorial-panel")
+        panel = page.locator(".tutorial-panel:not(.tutorial-prediction)")
         page.evaluate("() => { Jupyter.notebook.clear_all_output(); }")
-        page.evaluate("() => { Jupyter.notebook.execute_cell_range(0, 17); }")
+        page.evaluate("() => { Jupyter.notebook.execute_cell_range(0, 20); }")
         drive(panel, page)
         browser.close()
 
