@@ -74,6 +74,25 @@ def test_another_shape_that_rises_again():
     )
 
 
+def test_another_shape_that_climbs_first():
+    climb = [(0, 2), (0.5, 800), (2, 2), (10, 2)]
+    assert said(FLAT, climb) == (
+        "Another shape: you did not expect the loss to climb first, to 800 at epoch 0.5. Towards "
+        "the end you expected a loss of 2.00, and the run had 2.00."
+    )
+    assert said(climb, QUICK).startswith(
+        "Another shape: you expected the loss to climb first, to 800 at epoch 0.5; it did not. "
+        "Towards the end you expected a loss of 2.00, and the run had 0.0200: 100 times too high."
+    )
+    assert said(climb, climb).startswith("The loss climbed first, as you expected: to 800 at")
+
+
+def test_hardly_sooner_is_no_other_shape():
+    nearly = [(0, 2), (2.9, 1.9), (4.5, 0.02), (10, 0.02)]
+    assert "stood still" not in said(nearly, LATE)
+    assert "stand still" not in said(LATE, nearly)
+
+
 def test_the_noise_of_a_run_is_no_other_shape():
     noise, x = np.random.default_rng(0), np.linspace(0.01, 10, 1000)
     y = 0.02 + 2 * 0.1**x

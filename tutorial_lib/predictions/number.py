@@ -187,7 +187,7 @@ def is_inside(expected: float, sure: float, seen: float) -> bool:
 
 def seen_text(value: float) -> str:
     """Write what was measured with four digits, and not as a power where it need not be."""
-    if value == int(value) and abs(value) < 1e15:
+    if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
     if 1000 <= abs(value) < 1e6:
         return f"{value:,.0f}"

@@ -51,6 +51,7 @@ class Shape:
     losses: np.ndarray  # (N,)
     first: float = field(init=False)
     low: float = field(init=False)
+    high: float = field(init=False)
     last: float = field(init=False)
     end: float = field(init=False)  # the mean towards the end
 
@@ -58,6 +59,7 @@ class Shape:
         for name, value in (
             ("first", self.losses[0]),
             ("low", self.losses.min()),
+            ("high", self.losses.max()),
             ("last", self.losses[-1]),
             ("end", _means(self.times, self.losses)[-1]),
         ):
@@ -77,6 +79,11 @@ class Shape:
         """Whether it ends well above its lowest point."""
         return self.last - self.low >= math.log10(RISES)
 
+    @property
+    def climbs(self) -> bool:
+        """Whether it first climbs well above where it begins, and comes back."""
+        return self.high - max(self.first, self.last) >= math.log10(RISES)
+
     def time_of(self, share: float) -> float:
         """Return when it has fallen this share of its own way down, on the logarithmic axis."""
         level = self.first - share * (self.first - self.low)
@@ -94,6 +101,10 @@ class Shape:
         until = self.time_of(STANDS)
         stands = until >= STANDS_SHARE * epochs and until >= STANDS_OF_HALF * self.time_of(0.5)
         return until if stands else 0.0
+
+    def high_at(self) -> float:
+        """Return when it is at its highest."""
+        return float(self.times[np.argmax(self.losses)])
 
     def low_at(self) -> float:
         """Return when it is at its lowest."""
@@ -183,10 +194,10 @@ def epoch_text(epoch: float) -> str:
 def difference_in_words(expected: Points, seen: SeenCurve) -> str:
     """Say where a run differs from what was expected of it.
 
-    Told is, in this order, whether it diverged, rises or first stands still where that was not
-    expected, or the other way round; when each curve has half of its own fall behind it, on the
-    logarithmic axis; where they are towards the end, in the mean over its last sixth; and where all
-    this is alike, whether they are apart between.
+    Told is, in this order, whether it diverged, first climbs, rises or first stands still where
+    that was not expected, or the other way round; when each curve has half of its own fall behind
+    it, on the logarithmic axis; where they are towards the end, in the mean over its last sixth;
+    and where all this is alike, whether they are apart between.
 
     Args:
         expected: Two points or more, of positive losses.
@@ -207,10 +218,10 @@ def difference_in_words(expected: Points, seen: SeenCurve) -> str:
             )
         return "Your curve is too short to compare it with the run."
     mine, its = _on_one_grid(mine, points, start, end)
-    its = its.levelled()
+    raw, its = its, its.levelled()
     is_whole = end >= (1 - EDGE) * seen.epochs
     at_end = "towards the end" if is_whole else f"towards epoch {epoch_text(end)}"
-    said = _of_shapes(mine, its, seen.epochs, at_end)
+    said = _of_climb(mine, raw, at_end) or _of_shapes(mine, its, seen.epochs, at_end)
     if start > EDGE * seen.epochs:
         said.append(f"This compares from epoch {epoch_text(start)} on, where your curve begins.")
     if is_stopped and end == points[-1][0]:
@@ -228,6 +239,30 @@ def _of_diverged(expected: Points, points: Points, epochs: float) -> str:
     if shape.rises or shape.last - shape.first >= math.log10(RISES):
         return f"You expected the loss to rise, and it did: the run diverged at epoch {at}."
     return f"You expected the loss {_course(shape)}; the run diverged at epoch {at}."
+
+
+def _of_climb(mine: Shape, its: Shape, at_end: str) -> list[str]:
+    """Return sentences if one of two curves climbs first: then no half of a fall can be told."""
+    if not (mine.climbs or its.climbs):
+        return []
+    my_last, its_last = 10**mine.end, 10**its.end
+    level = my_last / its_last
+    words = f"{at_end} you expected a loss of {_text(mine.end)}, and the run had {_text(its.end)}"
+    if not 1 / LIKE < level < LIKE:
+        times = factor_text(max(level, 1 / level))
+        words += f": {times} times too {'high' if level > 1 else 'low'}"
+    words = _capital(words + ".")
+    if mine.climbs and its.climbs:
+        return [
+            f"The loss climbed first, as you expected: to {_text(its.high)} at epoch "
+            f"{epoch_text(its.high_at())}; you drew {_text(mine.high)} at "
+            f"{epoch_text(mine.high_at())}. {words}"
+        ]
+    one = mine if mine.climbs else its
+    climb = f"climb first, to {_text(one.high)} at epoch {epoch_text(one.high_at())}"
+    if mine.climbs:
+        return [f"Another shape: you expected the loss to {climb}; it did not. {words}"]
+    return [f"Another shape: you did not expect the loss to {climb}. {words}"]
 
 
 def _of_shapes(mine: Shape, its: Shape, epochs: float, at_end: str) -> list[str]:
@@ -280,6 +315,9 @@ def _of_rise(mine: Shape, its: Shape) -> list[str]:
 def _of_standing(mine: Shape, its: Shape, epochs: float) -> list[str]:
     my_end, its_end = (shape.stands_until(epochs) for shape in (mine, its))
     if (my_end > 0) == (its_end > 0):
+        return []
+    other = (its if my_end else mine).time_of(STANDS)
+    if other * LIKE > max(my_end, its_end):  # hardly sooner
         return []
     until = f"until epoch {epoch_text(my_end or its_end)}"
     if my_end:
