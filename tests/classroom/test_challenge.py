@@ -70,6 +70,7 @@ def test_an_honest_run_keeps_the_rules(honest):
         ({"init": "mindspore"}, "init is mindspore, not torch"),
         ({"losses": (1.0,) * 41}, "it took 41 steps, and may take 40"),
         ({"batch_sizes": [(1, 32), (3, 64)]}, "batch_size was changed on the way"),
+        ({"batch_sizes": [(1, 64)]}, "batch_size was changed on the way"),  # settings claim 32
     ],
 )
 def test_what_does_not_keep_the_rules_is_said(changes, words, honest):

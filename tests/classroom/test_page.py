@@ -110,3 +110,15 @@ def test_equal_names_are_said(tmp_path, honest):
     make_class(tmp_path, [])
     hand_ins = [dataclasses.replace(one, name="Ada") for one in read_folder(tmp_path)[0][:2]]
     assert "More than one hand-in bears the name Ada" in page_of(hand_ins, [], title="Class")
+
+
+def test_settings_are_those_of_the_first_step_and_not_what_is_claimed(tmp_path, honest):
+    claims = honest.settings.replace(learning_rate=0.004)  # the steps were taken with 0.003
+    planned = dataclasses.replace(honest, rates=[(1, 0.001), (9, 0.1), (30, 0.01)], changes=())
+    make_class(tmp_path, [dataclasses.replace(honest, settings=claims), planned])
+    hand_ins, _ = read_folder(tmp_path)
+    standings = standings_of(hand_ins, CHALLENGE)
+    page = page_of(hand_ins, [], title="Class", challenge=CHALLENGE, standings=standings)
+    assert "lr 0.003" in page
+    assert "lr 0.004" not in page
+    assert "lr 0.001; rates from 0.001 to 0.1" in page

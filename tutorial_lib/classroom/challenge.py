@@ -71,8 +71,9 @@ class Challenge:
             if theirs != wanted:
                 found.append(f"{field} is {theirs}, not {wanted}")
         changed = {change.field for change in entry.changes}
-        changed |= {"learning_rate"} if len(entry.rates) > 1 else set()
-        changed |= {"batch_size"} if len(entry.batch_sizes) > 1 else set()
+        for field, steps in (("learning_rate", entry.rates), ("batch_size", entry.batch_sizes)):
+            if {value for _, value in steps} != {getattr(entry.settings, field)}:
+                changed.add(field)  # also where the first step took another one than is claimed
         found += [f"{field} was changed on the way" for field in sorted(changed - {*self.choose})]
         if self.kind == "accuracy" and entry.score is None:
             found.append("its accuracy is not in it")

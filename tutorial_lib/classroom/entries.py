@@ -50,6 +50,13 @@ class RunEntry:
         """How many steps were taken."""
         return len(self.losses)
 
+    @property
+    def first_settings(self) -> Hyperparameters:
+        """The settings with which the first step was taken, whatever `settings` claims."""
+        return self.settings.replace(
+            learning_rate=self.rates[0][1], batch_size=self.batch_sizes[0][1]
+        )
+
     def plain(self) -> dict[str, Any]:
         """Return it as JSON has it, which `entry_from` takes."""
         return dataclasses.asdict(self)

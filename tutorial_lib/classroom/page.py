@@ -157,7 +157,8 @@ def _prediction_words(predictions: Sequence[PredictionSummary]) -> str:
     if not predictions:
         return "Nobody has handed in a prediction."
     worst = predictions[0]
-    few = f'"{printable(worst.asked or worst.name, 200)}", which {worst.right:.0%} had right'
+    right = f"{worst.right:.0%}" if worst.right else "nobody"
+    few = f'"{printable(worst.asked or worst.name, 200)}", which {right} had right'
     return (
         f"The first answer of each learner. Furthest off: {few}. A number is right within the "
         "learner's own margin, or without one within a tenth; a curve within a quarter."
@@ -194,7 +195,7 @@ def _repeated(hand_ins: Sequence[HandIn]) -> str:
 def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str, Any]:
     valid = [each for each in standings if each.counts]
     reached = sum(challenge.reached(each.entry) is not None for each in valid)
-    settings = labels_by_difference([each.entry.settings for each in standings])
+    settings = labels_by_difference([each.entry.first_settings for each in standings])
     head = "Accuracy" if challenge.kind == "accuracy" else "Lowest mean loss"
     entries = []
     for number, (each, label) in enumerate(zip(standings, settings, strict=True), 1):
@@ -224,8 +225,11 @@ def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str,
 
 
 def _changes(each: Standing) -> str:
-    changes = [*each.entry.changes]
-    return f"; {counted(len(changes), 'change')} on the way" if changes else ""
+    changes, rates = each.entry.changes, [rate for _, rate in each.entry.rates]
+    said = f"; {counted(len(changes), 'change')} on the way" if changes else ""
+    if len(rates) - 1 > sum(change.field == "learning_rate" for change in changes):
+        said += f"; rates from {min(rates):g} to {max(rates):g}"  # a plan, which leaves no mark
+    return said
 
 
 def _reached(step: int | None) -> str:
