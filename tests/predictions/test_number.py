@@ -36,6 +36,7 @@ def write(question, guess: str, margin: str = "") -> None:
         (2.3, None, 1.176, "it was 1.176: too high by 1.1."),
         (40, None, 2, "it was 2: about 20 times too high."),
         (0.01, None, 0.25, "it was 0.25: about 25 times too low."),
+        (10, None, 1536.9, "it was 1,537: about 150 times too low."),
         (0, None, 0.25, "it was 0.25: too low by 0.25."),
         (5, None, -5, "it was -5: too high by 10."),
         (61000, 1000, 61706, "give or take 1000; it was 61,706: inside your margin, too low by "

@@ -119,7 +119,7 @@ def test_too_little_is_outside_the_margin_and_below(one, side):
     [
         ([number(1, 2)], "once too little"),
         ([number(1, seen) for seen in (2, 3, 4, 5, 1)], "four of five times too little"),
-        ([number(9, 2), number(9, 3)], "all two times too much"),
+        ([number(9, 2), number(9, 3)], "both times too much"),
         ([number(1, 2), number(2, 1)], "one too little, one too much"),
         ([RATE, dataclasses.replace(RATE, expected="0.1")], "one of two choices right"),
         ([number(1, 2), RATE], "once too little; one choice not right"),
@@ -133,6 +133,8 @@ def test_a_topic_says_what_is_expected_too_much_or_too_little_of(predictions, wo
 @pytest.mark.parametrize(
     ("held", "outside", "words"),
     [
+        (2, 0, "Both results lay inside your margin; of so few, nothing can be said"),
+        (0, 2, "Neither of the two results lay inside your margin; of so few, nothing can be said"),
         (1, 1, "One of two results lay inside your margin; of so few, nothing can be said"),
         (
             2,

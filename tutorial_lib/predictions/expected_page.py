@@ -102,7 +102,8 @@ def topic_in_words(predictions: Sequence[PredictionRecord]) -> str:
         if len(sides) == 1:
             parts.append(f"once {most}")
         elif counts[most] == len(sides):
-            parts.append(f"all {_count(len(sides))} times {most}")
+            times = "both" if len(sides) == 2 else f"all {_count(len(sides))}"
+            parts.append(f"{times} times {most}")
         elif 2 * counts[most] > len(sides):
             parts.append(f"{_count(counts[most])} of {_count(len(sides))} times {most}")
         else:
@@ -205,6 +206,8 @@ def _calibration(predictions: Sequence[PredictionRecord]) -> list[str]:
     if count == 1:
         return [f"One result lay {'inside' if num_held else 'outside'} your margin."]
     inside = f"{_count(num_held)} of {_count(count)} results lay inside your margin"
+    if count == 2 and num_held != 1:
+        inside = f"{'both' if num_held else 'neither of the two'} results lay inside your margin"
     if count < FEWEST:
         return [f"{_capital(inside)}; of so few, nothing can be said of your margins yet."]
     if num_held <= NARROW * count:

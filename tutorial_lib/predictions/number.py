@@ -112,7 +112,8 @@ class NumberPrediction(Prediction):
         side, distance = "high" if expected > seen else "low", abs(expected - seen)
         larger, smaller = sorted((abs(expected), abs(seen)), reverse=True)
         if expected * seen > 0 and larger >= FACTOR * smaller:
-            return f"about {_short(larger / smaller)} times too {side}"
+            times = float(f"{larger / smaller:.2g}")
+            return f"about {_short(times)} times too {side}"
         return f"too {side} by {_short(distance)}{' points' if self.unit == '%' else ''}"
 
     def read_seen(self, seen: Any) -> float:
