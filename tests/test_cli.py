@@ -81,7 +81,7 @@ def test_it_trains_to_the_weights_of_a_plain_loop(sample, capsys):
         "Epoch:[  0/  2], step:[    8/    8",
         "Epoch:[  1/  2], step:[    8/    8",
     ]
-    score = r"\d+\.\d% of 500 held-out digits right, mean cross-entropy \d\.\d{3}\."
+    score = r"\d+\.\d% of 500 test digits right, mean cross-entropy \d\.\d{3}\."
     assert re.fullmatch(score, lines[-2])
     assert lines[1] == "Network: LeNet5, 61,706 parameters."
 
@@ -188,7 +188,7 @@ def test_two_hosts_train_as_one(sample, warm_python):
         ]
         first, second = (host.communicate()[0] for host in hosts)
     assert [host.returncode for host in hosts] == [0, 0]
-    assert "held-out digits right" in first
+    assert "test digits right" in first
     assert second == ""  # what there is to say, rank 0 says
     losses = [record.loss for record in trained(sample).history]
     assert checkpoint.load("a.run").state["history"]["loss"] == pytest.approx(losses, abs=1e-4)

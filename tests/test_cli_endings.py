@@ -125,7 +125,7 @@ def test_what_nohup_switches_off_stays_off():
         process.send_signal(signal.SIGHUP)
         out, _ = process.communicate()
     assert process.returncode == 0
-    assert "held-out digits right" in out
+    assert "test digits right" in out
 
 
 @only_posix

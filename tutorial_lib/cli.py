@@ -76,7 +76,7 @@ class _Unchecked(Hyperparameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Train:
-    """Train a network, print the lines of LossMonitor, and score it on held-out examples.
+    """Train a network, print the lines of LossMonitor, and score it on examples it has not seen.
 
     It learns digits with LeNet, or your own pictures or table with your own network.
 
@@ -457,17 +457,18 @@ def _score_in_words(run: TrainingRun) -> str:
     split = data.validation if data.test is None else data.test
     if split is None:
         return f"There are no held-out {data.noun} to score it on."
+    kind = "held-out" if data.test is None else "test"  # panels and classes score on the former
     name = run.hyperparameters.loss
     score = evaluate(run.model, split, loss=name)
     if data.task == "regression":
         r2 = "" if score.r2 is None else f", R squared {score.r2:.2f}"
-        error = f"{score.mean_absolute_error:.4g} on {len(split):,} held-out {data.noun}"
+        error = f"{score.mean_absolute_error:.4g} on {len(split):,} {kind} {data.noun}"
         worse = score.r2 is not None and score.r2 < 0
         hint = " To answer all with the mean is better: more epochs may help." if worse else ""
         return f"Mean absolute error {error}{r2}.{hint}"
     right = share_text(score.accuracy, len(split))
     loss = "cross-entropy" if name == "cross_entropy" else name
-    return f"{right} held-out {data.noun} right, mean {loss} {score.loss:.3f}."
+    return f"{right} {kind} {data.noun} right, mean {loss} {score.loss:.3f}."
 
 
 def _say_how_to_go_on(command: Train, saver: checkpoint.Saver) -> None:
