@@ -78,8 +78,8 @@ def test_a_table_of_classes_is_learned(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("wine: 142 rows to train on, 18 to choose by, 18 for the test.")
     assert lines[1] == "Network: MLP, 5,251 parameters."
-    score = [line for line in lines if "held-out" in line]
-    right = re.fullmatch(r"(\d+) of 18 held-out rows right, mean cross-entropy .*", score[0])
+    score = [line for line in lines if " test rows" in line]
+    right = re.fullmatch(r"(\d+) of 18 test rows right, mean cross-entropy .*", score[0])
     assert int(right[1]) >= 16
     data = from_csv("wine.csv", target="target", device="cpu")
     run = TrainingRun(data.default_network(), data, checkpoint.load("a.run").hyperparameters)
@@ -90,7 +90,7 @@ def test_a_table_of_numbers_is_a_regression(capsys):
     regression = ["train", "--data", "csv:diabetes.csv", "--target", "target"]
     assert cli.main([*regression, "--epochs", "20"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]
-    words = r"Mean absolute error (\S+) on 44 held-out rows, R squared (\S+)\."
+    words = r"Mean absolute error (\S+) on 44 test rows, R squared (\S+)\."
     error, r2 = map(float, re.fullmatch(words, line).groups())
     assert error < 55
     assert r2 > 0.2
@@ -101,7 +101,7 @@ def test_a_folder_of_pictures_is_learned(folder, capsys):
     assert cli.main(["train", "--data", "folder:mine", "--batch-size", "8", "--epochs", "4"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "Network: ConvNet, 38,050 parameters." in lines
-    assert lines[-1].startswith("6 of 6 held-out pictures right")
+    assert lines[-1].startswith("6 of 6 test pictures right")
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_torchrun_takes_them_too(capfd, warm_python):
     with warm_python.torchrun(*command) as torchrun:
         out, error = torchrun.communicate()
     assert torchrun.returncode == 0, error[-2000:]
-    assert "of 18 held-out rows right" in out
+    assert "of 18 test rows right" in out
     assert cli.main([*WINE, *options, "one.run"]) == 0
     one, two = (checkpoint.load(name).state["history"]["loss"] for name in ("one.run", "two.run"))
     assert two == pytest.approx(one, rel=1e-4)
