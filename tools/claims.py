@@ -181,13 +181,15 @@ def table_of(results: list[Result]) -> str:
     ]
     num_held = sum(result.holds for result in results)
     num_with_both = sum(result.is_whole for result in results)
+    how_far = "with one thread and with two"
+    if num_with_both < len(results):
+        how_far += f" ({num_with_both} of them; the others with one alone, or not yet with all)"
     columns = ["notebook", "sentence", "how it is measured", "held", "seen"]
     return (
         "# What the notebooks claim, measured\n\n"
         f"Written by `make claims`: **{num_held} of {len(results)} claims hold**. Each is measured "
-        f"for its seeds: {num_with_both} whole, with one thread and with two, the others with one "
-        "alone, or not yet with all; *held* counts what was measured. The measurements stand in "
-        "this folder, a file for each notebook.\n\n"
+        f"for its seeds, {how_far}; *held* counts what was measured. The measurements stand in this "
+        "folder, a file for each notebook.\n\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"{platform.machine()}.\n\n"
         f"{markdown(columns, rows)}\n"
