@@ -188,8 +188,8 @@ def table_of(results: list[Result]) -> str:
     return (
         "# What the notebooks claim, measured\n\n"
         f"Written by `make claims`: **{num_held} of {len(results)} claims hold**. Each is measured "
-        f"for its seeds, {how_far}; *held* counts what was measured. The measurements stand in this "
-        "folder, a file for each notebook.\n\n"
+        f"for its seeds, {how_far}; *held* counts what was measured. The measurements stand in "
+        "this folder, a file for each notebook.\n\n"
         f"Python {platform.python_version()}, torch {torch.__version__}, "
         f"{platform.machine()}.\n\n"
         f"{markdown(columns, rows)}\n"
