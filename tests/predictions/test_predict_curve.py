@@ -12,7 +12,7 @@ from tutorial_lib import Hyperparameters
 from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.predictions import measured, predict_curve
 from tutorial_lib.predictions.asked import finished_here
-from tutorial_lib.predictions.curve import DRAW_FOR_NEXT
+from tutorial_lib.predictions.curve import COUNTS_FOR_NEXT, DRAW_FOR_NEXT
 from tutorial_lib.predictions.shapes import MOST_POINTS
 
 PATIENCE = 60
@@ -131,8 +131,10 @@ def test_what_is_drawn_while_a_run_goes_on_is_for_the_next_one(panel, curve):
     panel.refresh()
     assert DRAW_FOR_NEXT in curve.status.value
     draw(curve, [[0, 2], [100, 1]])
+    assert COUNTS_FOR_NEXT in curve.status.value
     panel.stop()
     finish(panel)
+    assert "It counts when the run begins." in curve.status.value
     assert not curve.is_locked
     assert curve.said == ""
     train(panel, epochs=1)

@@ -64,6 +64,7 @@ class Prediction(WithPicture, widgets.VBox):
 
     kind: ClassVar[Literal["choice", "number", "curve"]]
     hint = "Answer, or skip it."  # while there is no guess; for subclasses
+    counts = "It counts when the run begins."  # while there is one; for subclasses
     unit = ""  # of a number; for subclasses
     name = ""  # of what was refused before it had one: it is closed, too
 
@@ -265,7 +266,7 @@ class Prediction(WithPicture, widgets.VBox):
             return UNANSWERED
         if self.expected is None:
             return f"Skipped. {self.hint}" if self._is_skipped else self.hint
-        then = "Locked: the run has begun." if self.is_locked else "It counts when the run begins."
+        then = "Locked: the run has begun." if self.is_locked else self.counts
         return f"You expect {self.in_words(self._guess)}. {then}"
 
 

@@ -37,6 +37,7 @@ AXIS_WIDTH = 564  # pixels of the page, of the axes; see curve.js
 END_STATES = ("finished", "stopped", "failed")
 RENEW_SECONDS = 1.0  # after the end, so long a hand has to reach for the curve
 DRAW_FOR_NEXT = "A run is under way: what you draw now is for the next one."
+COUNTS_FOR_NEXT = "A run is under way: it counts when the next one begins."
 
 Like = TrainingPanel | TrainingRun
 
@@ -343,6 +344,7 @@ class CurvePrediction(Prediction):
         hint = DRAW_FOR_NEXT if is_under_way else type(self).hint
         if hint != self.hint:
             self.hint = hint
+            self.counts = COUNTS_FOR_NEXT if is_under_way else type(self).counts
             self._show()
 
     def _end(self, run: TrainingRun, series: CurveSeries) -> None:
