@@ -43,7 +43,7 @@ torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
 torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab copies fresh test check claims assignment bench matrix notebooks publish venv lock clean rebuild
+.PHONY: help lab copies fresh test check claims assignment bench matrix notebooks publish site venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,14 @@ notebooks: $(READY)  ## run the notebooks and save their outputs (some: NOTEBOOK
 publish: $(READY)  ## write Binder and Colab buttons: REPO=owner/name
 	$(BIN)/python tools/publish.py "$(REPO)"
 
+site: $(READY)  ## make web pages of it all in the folder site, executing nothing
+	@$(BIN)/python -c 'import importlib.util as i, sys; sys.exit(not all(map(i.find_spec, sys.argv[1:])))' \
+	  sphinx myst_nb sphinx_book_theme latex2mathml || { \
+	  echo "Installing into $(VENV) what makes the pages: the extra site of pyproject.toml."; \
+	  $(BIN)/uv pip install --python $(BIN)/python --quiet --constraint requirements.lock \
+	    --requirement pyproject.toml --extra site; }
+	$(BIN)/python tools/build_site.py
+
 venv: $(READY)  ## set up .venv with what requirements.lock names
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
@@ -92,7 +100,7 @@ lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock
 	  --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv and all caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Half made, or its Python does not start (the one below it was upgraded away): begin anew.

@@ -28,13 +28,16 @@ def test_what_make_is_asked_for_is_there(path):
 
 
 @each_workflow
-def test_each_action_is_pinned_and_no_job_may_write(path):
+def test_each_action_is_pinned_and_no_job_may_write_to_the_repository(path):
     used = re.findall(r"uses: (.*)", path.read_text())
     assert used
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action) for action in used)
     workflow = yaml.safe_load(path.read_text())
     assert workflow["permissions"] == {"contents": "read"}
     assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+    allowed = {name: job.get("permissions") for name, job in workflow["jobs"].items()}
+    pages = {"pages": "write", "id-token": "write"}
+    assert allowed == dict.fromkeys(allowed) | ({"publish": pages} if path.stem == "pages" else {})
 
 
 def test_windows_is_set_up_as_the_readme_says():

@@ -1,0 +1,225 @@
+"""The site: nothing from another host, each picture with its words, each link with its end."""
+
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import bs4
+import nbformat
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import build_site  # noqa: E402
+import publish  # noqa: E402
+
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+IS_INSTALLED = all(map(importlib.util.find_spec, build_site.NEEDED))
+LOADED = ("script[src]", "img[src]", "source[src]", "iframe[src]", "video[src]", "embed[src]")
+LOOKED_AT = ("index", "notebooks/02_losses", "api/tutorial_lib.panels")  # by axe
+WEIGHT = 1_000_000  # bytes of a page, its style sheets, scripts and fonts
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    if not IS_INSTALLED and not os.environ.get("TUTORIAL_THOROUGH"):
+        pytest.skip("Sphinx, or what it needs, is not installed; make site installs it")
+    folder = tmp_path_factory.mktemp("made") / "site"
+    build_site.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[Path, bs4.BeautifulSoup]:
+    return {
+        path: bs4.BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in sorted(site.rglob("*.html"))
+        if "_static" not in path.parts
+    }
+
+
+def parts_of(page: bs4.BeautifulSoup) -> list[str]:
+    """Return the addresses of all that a page needs."""
+    sources = [part["src"] for part in page.select(", ".join(LOADED))]
+    kinds = {"stylesheet", "preload", "modulepreload", "icon", "preconnect", "dns-prefetch"}
+    links = [link["href"] for link in page.select("link[href]") if kinds & {*link.get("rel", [])}]
+    return sources + links
+
+
+def local(path: Path, address: str) -> Path:
+    return (path.parent / unquote(urlsplit(address).path)).resolve()
+
+
+def test_badges_become_words_and_the_cell_for_hosts_is_not_shown():
+    notebook = nbformat.read(ROOT / "notebooks/02_losses.ipynb", as_version=4)
+    cells = len([cell for cell in notebook.cells if "host" not in cell.metadata.get("tags", [])])
+    publish.put_into(notebook, "somebody/copy", "notebooks/02_losses.ipynb")
+    assert "![Open in Binder](https://" in notebook.cells[0].source
+    build_site.prepare(notebook)
+    assert len(notebook.cells) == cells
+    first = notebook.cells[0].source
+    assert "![" not in first
+    for host in ("mybinder.org/v2", "colab.research.google.com", "kaggle.com"):
+        assert re.search(rf"\[Open in \w+\]\(https://{host}/[^)]*\)\{{\.launch\}}", first)
+
+
+def test_links_within_a_notebook_lead_to_its_headings():
+    told = 0
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        build_site.prepare(notebook)
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        headings = {build_site.slug(title) for title in re.findall(r"^#+ (.*)", text, re.MULTILINE)}
+        linked = re.findall(r"\]\(#([^)]+)\)", text)
+        assert set(linked) <= headings, path.name
+        told += len(linked)
+    assert told > 3
+
+
+def test_links_of_a_guide_to_what_is_no_page_become_words(tmp_path):
+    (tmp_path / "docs").mkdir()
+    text = (
+        "[a](../benchmarks/README.md#b) [c](#d) [e](../CHANGELOG.md) [f](https://g.h) ![i](j.png)"
+    )
+    (tmp_path / "CHANGELOG.md").touch()
+    assert build_site.kept_links(text, tmp_path, "docs/teaching.md") == text.replace(
+        "[a](../benchmarks/README.md#b)", "a"
+    )
+
+
+def test_a_folder_with_other_things_is_left_as_it_is(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert build_site.main([str(tmp_path)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "other things" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_what_makes_the_site_is_an_extra_alone():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {Requirement(one).name for one in extras["optional-dependencies"]["site"]}
+    assert {name.replace("-", "_") for name in named} == set(build_site.NEEDED)
+    locked = re.findall(r"^([\w-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert not named & set(locked)
+    makefile = (ROOT / "Makefile").read_text()
+    assert f"\t  {' '.join(build_site.NEEDED)} ||" in makefile
+    assert "/site/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_no_page_needs_another_host(site, pages):
+    assert len(pages) > len(NOTEBOOKS)
+    for path, page in pages.items():
+        for address in parts_of(page):
+            assert not urlsplit(address).scheme, f"{path.name} loads {address}"
+            assert not address.startswith("//"), f"{path.name} loads {address}"
+            assert local(path, address).is_file(), f"{path.name} lacks {address}"
+        for text in (script.string or "" for script in page.select("script:not([src])")):
+            assert not re.search("import|https?://", text), path.name
+    for style in site.rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        for address in re.findall(r"(?:url\(|@import)\s*[\"']?(?!data:|#)([^\"');]+)", text):
+            assert not re.match("https?:|//", address), f"{style.name} loads {address}"
+            assert local(style, address).is_file(), f"{style.name} lacks {address}"
+
+
+def test_every_link_has_its_end(site, pages):
+    names = {
+        path: {tag.get("id") or tag.get("name") for tag in page.select("[id], a[name]")}
+        for path, page in pages.items()
+    }
+    for path, page in pages.items():
+        for link in page.select("a[href]"):
+            address = urlsplit(link["href"])
+            if address.scheme or not (address.path or address.fragment):
+                continue
+            target = local(path, link["href"]) if address.path else path
+            assert target.is_file(), f"{path.name}: {link['href']}"
+            assert target.is_relative_to(site)
+            if address.fragment and target in names and path.name != "search.html":
+                assert unquote(address.fragment) in names[target], f"{path.name}: {link['href']}"
+
+
+def test_every_picture_of_a_notebook_is_there_with_its_words(site, pages):
+    for path in NOTEBOOKS:
+        cells = nbformat.read(path, as_version=4).cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        words = [
+            " ".join(output.metadata["image/png"]["alt"].split())
+            for output in outputs
+            if "image/png" in output.get("data", {})
+        ]
+        page = pages[site / path.relative_to(ROOT).with_suffix(".html")]
+        shown = [" ".join(image["alt"].split()) for image in page.select("article img")]
+        assert shown == words, path.name
+
+
+def test_every_page_says_its_language_and_has_its_headings_in_order(pages):
+    for path, page in pages.items():
+        levels = [int(tag.name[1]) for tag in page.select("article :is(h1, h2, h3, h4, h5, h6)")]
+        assert page.html["lang"] == "en"
+        assert page.title.string
+        assert levels.count(1) <= 1, path.name
+        assert all(after <= before + 1 for before, after in pairwise(levels)), path.name
+
+
+def test_formulas_are_drawn_by_the_browser(site, pages):
+    page = pages[site / "notebooks/02_losses.html"]
+    assert len(page.select("math")) > 50
+    assert len(page.select("math[display=block]")) > 10
+    for path in NOTEBOOKS:
+        page = pages[site / path.relative_to(ROOT).with_suffix(".html")]
+        for tag in page.select("pre, code"):
+            tag.decompose()
+        assert "$" not in page.article.get_text(), path.name
+
+
+def test_every_page_is_light_before_its_pictures(site, pages):
+    fonts = sum(font.stat().st_size for font in site.rglob("*.woff2"))
+    for path, page in pages.items():
+        files = {local(path, address) for address in parts_of(page)}
+        parts = [file for file in files if file.suffix in (".css", ".js")]
+        parts.append(path.parents[len(path.relative_to(site).parts) - 1] / "_static/basic.css")
+        if path.name != "search.html":
+            parts = [file for file in parts if file.name != "searchindex.js"]  # fetched on a search
+        weight = sum(file.stat().st_size for file in [path, *parts]) + fonts
+        print(f"{weight / 1000:5.0f} kB {path.relative_to(site)}")
+        assert weight < WEIGHT
+
+
+def test_every_public_name_is_in_the_reference(site, pages):
+    for name in build_site.MODULES:
+        page = pages[site / "api" / f"{name}.html"]
+        told = {tag["id"] for tag in page.select("dt[id]")}
+        public = {name for name, _ in build_site.public_names(importlib.import_module(name))}
+        assert {f"{name}.{one}" for one in public} <= told
+        assert len(public) > 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_pages_whole_and_axe_finds_nothing(site, pages, scheme):
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        pytest.skip("no Chromium was found")
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+        for path in pages:
+            page.goto(path.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") == 360, path.name
+            if path.relative_to(site).with_suffix("").as_posix() not in LOOKED_AT:
+                continue
+            found = Axe().run(page).response
+            assert len(found["passes"]) > 30  # it has truly looked
+            assert [one["id"] for one in found["violations"]] == [], path.name
+        browser.close()
