@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from itertools import pairwise
@@ -111,6 +112,36 @@ def test_what_makes_the_site_is_an_extra_alone():
     makefile = (ROOT / "Makefile").read_text()
     assert f"\t  {' '.join(build_site.NEEDED)} ||" in makefile
     assert "/site/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+FAKE_PYTHON = """#!/bin/sh
+case "$2" in
+*starts*) echo starts;;
+*find_spec*) exit {missing};;
+*) echo "made by $*";;
+esac
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("missing", [0, 1])
+def test_make_site_installs_what_is_missing_and_says_so(tmp_path, missing):
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name in ("requirements.lock", "pyproject.toml", ".venv/.ready"):  # in this order
+        (tmp_path / name).touch()
+    (programs / "python").write_text(FAKE_PYTHON.format(missing=missing))
+    (programs / "uv").write_text('#!/bin/sh\necho "uv $*"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-f", ROOT / "Makefile", "site"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ("Installing into .venv" in done.stdout) == bool(missing)
+    installed = re.search(r"^uv pip install .*--constraint requirements.lock", done.stdout, re.M)
+    assert bool(installed) == bool(missing)
+    assert "made by tools/build_site.py" in done.stdout
 
 
 def test_no_page_needs_another_host(site, pages):
