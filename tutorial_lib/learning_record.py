@@ -78,6 +78,20 @@ class LearningRecord:
     predictions: list[PredictionRecord] = field(default_factory=list)  # the oldest first
 
 
+def first_answers(predictions: Iterable[PredictionRecord]) -> list[PredictionRecord]:
+    """Return of the same question with the same result the first answer: then it is known."""
+    first: dict[tuple[str, ...], PredictionRecord] = {}
+    for one in predictions:
+        first.setdefault((one.notebook, one.name, one.kind, repr(one.seen)), one)
+    return list(first.values())
+
+
+def num_answered(predictions: Iterable[PredictionRecord]) -> int:
+    """Return how many questions were answered, once or more often."""
+    answered = (one for one in predictions if one.expected is not None)
+    return len({(one.notebook, one.name) for one in answered})
+
+
 Note = Callable[[LearningRecord], LearningRecord]
 _waiting: list[Note] = []  # notes that are not in the file yet
 _in_use = threading.RLock()  # of what this process knows

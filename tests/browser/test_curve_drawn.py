@@ -198,7 +198,7 @@ def test_drawn_by_keys_another_shape(question: Locator) -> None:
     page.keyboard.press("Home")
     expect(point).to_have_attribute("aria-valuetext", "epoch 0, loss 1.77")
     said = train(question)
-    assert said.startswith("Another shape: you expected the loss to stand still until"), said
+    assert said.startswith("Another shape: you expected the loss hardly to fall until"), said
     page.keyboard.press("ArrowRight")
     point.focus()
     page.keyboard.press("End")

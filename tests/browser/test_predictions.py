@@ -43,8 +43,8 @@ IS_RUN = """number => {
 HEIGHTS = "labels => labels.map(label => label.getBoundingClientRect().height)"
 SAID_CHOICE = "You expected 0.1; it was 0.01."
 SAID_NUMBER = (
-    "You expected 2.5 nats, give or take 0.1; it was 2.303 nats: outside your margin, too "
-    "high by 0.2. One time in ten is meant to be outside."
+    "You expected 2.5 nats, give or take 0.1; it was 2.303 nats: outside your margin; your "
+    "guess was too high by 0.2. One time in ten is meant to be outside."
 )
 
 

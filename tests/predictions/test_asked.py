@@ -151,7 +151,7 @@ def test_what_was_expected_and_seen_is_kept(tmp_path, monkeypatch, cell):
     assert (one.expected, one.sure, one.seen) == (2.5, 0.5, 2.3)
     assert (
         one.said == "You expected 2.5 nats, give or take 0.5; it was 2.3 nats: inside "
-        "your margin, too high by 0.2."
+        "your margin; your guess was too high by 0.2."
     )
 
 

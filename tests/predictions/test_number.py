@@ -24,27 +24,31 @@ def write(question, guess: str, margin: str = "") -> None:
 @pytest.mark.parametrize(
     ("expected", "sure", "seen", "said"),
     [
-        (2.3, 0.2, 1.176, "give or take 0.2; it was 1.176: outside your margin, too high by 1.1. "
+        (2.3, 0.2, 1.176, "give or take 0.2; it was 1.176: outside your margin; "
+         "your guess was too high by 1.1."),
+        (1, 0.5, 2.3026, "give or take 0.5; it was 2.303: outside your margin; "
+         "your guess was too low by 1.3. "
          "One time in ten is meant to be outside."),
-        (1, 0.5, 2.3026, "give or take 0.5; it was 2.303: outside your margin, too low by 1.3. "
-         "One time in ten is meant to be outside."),
-        (2.3, 0.2, 2.45, "give or take 0.2; it was 2.45: inside your margin, too low by 0.15."),
-        (2.3, 0.2, 2.5, "give or take 0.2; it was 2.5: inside your margin, too low by 0.2."),
+        (2.3, 0.2, 2.45, "give or take 0.2; it was 2.45: inside your margin; "
+         "your guess was too low by 0.15."),
+        (2.3, 0.2, 2.5, "give or take 0.2; it was 2.5: inside your margin; "
+         "your guess was too low by 0.2."),
         (2.3, 0.2, 2.3026, "give or take 0.2; it was 2.303: inside your margin, right to the last "
          "digit that you gave."),
         (2.3, None, 2.3026, "it was 2.303: right to the last digit that you gave."),
-        (2.3, None, 1.176, "it was 1.176: too high by 1.1."),
-        (40, None, 2, "it was 2: about 20 times too high."),
-        (0.01, None, 0.25, "it was 0.25: about 25 times too low."),
-        (10, None, 1536.9, "it was 1,537: about 150 times too low."),
-        (0, None, 0.25, "it was 0.25: too low by 0.25."),
-        (5, None, -5, "it was -5: too high by 10."),
-        (61000, 1000, 61706, "give or take 1000; it was 61,706: inside your margin, too low by "
+        (2.3, None, 1.176, "it was 1.176: your guess was too high by 1.1."),
+        (40, None, 2, "it was 2: your guess was about 20 times too high."),
+        (0.01, None, 0.25, "it was 0.25: your guess was about 25 times too low."),
+        (10, None, 1536.9, "it was 1,537: your guess was about 150 times too low."),
+        (0, None, 0.25, "it was 0.25: your guess was too low by 0.25."),
+        (5, None, -5, "it was -5: your guess was too high by 10."),
+        (61000, 1000, 61706, "give or take 1000; it was 61,706: inside your margin; "
+         "your guess was too low by "
          "706."),
         (2.3, 0.2, math.nan, "give or take 0.2; it was no number (NaN): the run has diverged."),
         (2.3, None, math.inf, "it grew beyond all numbers: the run has diverged."),
-        (2.3, 0, 2.31, "give or take 0; it was 2.31: outside your margin, too low by 0.01. "
-         "One time in ten is meant to be outside."),
+        (2.3, 0, 2.31, "give or take 0; it was 2.31: outside your margin; "
+         "your guess was too low by 0.01."),
     ],
 )  # fmt: skip
 def test_the_sentence_says_how_far_off_and_whether_inside(expected, sure, seen, said):
@@ -60,7 +64,8 @@ def test_a_unit_stands_behind_each_number():
     write(question, "97 %", "1")
     assert (question.expected, question.sure) == (97, 1)
     assert question.finish(93.4) == (
-        "You expected 97 %, give or take 1; it was 93.4 %: outside your margin, too high by 3.6 "
+        "You expected 97 %, give or take 1; it was 93.4 %: outside your margin; "
+        "your guess was too high by 3.6 "
         "points. One time in ten is meant to be outside."
     )
 
@@ -185,3 +190,20 @@ def test_the_ends_of_a_margin_are_inside_it():
     assert is_inside(2.3, 0.2, 2.5)
     assert is_inside(2.5, 0.2, 2.3)
     assert not is_inside(2.5, 0.2, 2.299)
+
+
+def test_no_margin_is_wider_than_all_that_may_be_guessed():
+    question = predict_number("digits_read", unit="%", low=0, high=100, topic="accuracy")
+    with pytest.raises(ValueError, match=r"sure must .*100"):
+        question.expect(90, sure=101)
+    question.guess_field.value, question.margin_field.value = "90", "1e30"
+    assert (question.expected, question.sure) == (90, None)
+
+
+def test_a_share_is_no_number_of_steps():
+    question = predict_number("how_many", unit="steps", low=0, topic="loss")
+    question.guess_field.value = "10 %"
+    assert question.expected is None
+    assert "must be in steps; got '10 %'" in question.status.value.replace("&#x27;", "'")
+    question.expect(1)
+    assert "You expect 1 step. " in question.status.value

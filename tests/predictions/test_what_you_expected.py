@@ -28,7 +28,7 @@ LOSS = PredictionRecord(
     expected=1.0,
     sure=None,
     seen=2.0,
-    said="You expected 1; it was 2: too low by 1.",
+    said="You expected 1; it was 2: your guess was too low by 1.",
 )
 RATE = dataclasses.replace(
     LOSS,
@@ -67,7 +67,8 @@ def test_a_page_says_each_prediction_and_what_they_add_up_to(capsys):
     assert capsys.readouterr().out.splitlines() == [
         "Two predictions in 01_hyperparameters.",
         "- which rate: You expected 2; it was 0.1.",
-        "- How large is the first loss: You expected 1; it was 2: too low by 1.",
+        "- How large is the first loss: You expected 1; it was 2: your guess was too low",
+        "  by 1.",
         "learning rate: one choice not right.",
         "loss: once too little.",
     ]
@@ -103,7 +104,8 @@ def test_what_is_on_the_disk_counts_by_notebook_and_each_result_once(tmp_path, m
         (number(1.0, -1.0), 1),
         (number(1.0, None), None),
         (RATE, None),
-        (CURVE, 0),
+        (dataclasses.replace(CURVE, said="Well expected: the first half of the fall"), 0),
+        (dataclasses.replace(CURVE, said="Another shape: the loss hardly fell"), 2),
         (dataclasses.replace(CURVE, expected=[[0, 2.3], [1, 2.3]]), 1),
         (dataclasses.replace(CURVE, expected=[[0.2, 0.1], [0.8, 0.1]]), -1),
         (dataclasses.replace(CURVE, seen=[]), None),

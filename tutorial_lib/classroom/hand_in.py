@@ -22,6 +22,7 @@ from tutorial_lib.learning_record import (
     LearningRecord,
     RecordError,
     json_text,
+    num_answered,
     plain_values,
     record_from,
 )
@@ -130,7 +131,7 @@ def in_words(hand_in: HandIn) -> list[str]:
         f"Exercises: {solved} solved, {len(exercises) - solved} others; "
         f"{tries:,} tried answers, {counted(hints, 'hint')}, and "
         f"{counted(mistakes.total(), 'mistake')} that check knew",
-        f"Predictions: {len(hand_in.record.predictions)}, with what was seen then",
+        f"Predictions: {num_answered(hand_in.record.predictions)}, with what was seen then",
     ]
     for run in hand_in.runs:
         settings = labels_by_difference([run.settings])[0]

@@ -12,7 +12,7 @@ import numpy as np
 from tutorial_lib.classroom.hand_in import HandIn
 from tutorial_lib.exercises import EXERCISES
 from tutorial_lib.learning_map import original_of, state_of
-from tutorial_lib.learning_record import ExerciseRecord, PredictionRecord
+from tutorial_lib.learning_record import ExerciseRecord, PredictionRecord, num_answered
 from tutorial_lib.table import shortened
 
 SMALL_CLASS = 3  # hand-ins; of a larger one, questions that only one learner answered are left out
@@ -102,7 +102,7 @@ def totals_of(one: HandIn) -> Totals:
         tried=states.count("tried"),
         tries=sum(exercise.tries for exercise in exercises),
         hints=sum(exercise.hints for exercise in exercises),
-        predictions=sum(each.expected is not None for each in one.record.predictions),
+        predictions=num_answered(one.record.predictions),
         runs=len(one.runs),
     )
 

@@ -21,6 +21,7 @@ from tutorial_lib.predictions.draw import (
     place_of,
 )
 from tutorial_lib.predictions.number import is_inside
+from tutorial_lib.predictions.shapes import WELL_EXPECTED
 
 NEAR = 0.1  # of the larger one, a number without a margin may be off and is near
 NEAR_CURVE = 0.25  # the same for the loss of a curve, on average
@@ -55,12 +56,12 @@ def what_you_expected(notebook: str | None = None) -> Picture | None:
 def answered(notebook: str | None = None) -> list[PredictionRecord]:
     """Return what was expected and seen, the oldest first, each question with a result once."""
     is_kept = learning_record.file_kept_here() is not None  # else there is what this kernel knows
-    first: dict[tuple[str, ...], PredictionRecord] = {}
-    for one in learning_record.read().predictions if is_kept else finished_here():
+    return learning_record.first_answers(
+        one
+        for one in (learning_record.read().predictions if is_kept else finished_here())
         # A copy's name goes on after its original's; where there is none, it is this kernel's.
-        if notebook is None or one.notebook.startswith(notebook) or not one.notebook:
-            first.setdefault((one.notebook, one.name, one.kind, repr(one.seen)), one)
-    return list(first.values())
+        if notebook is None or one.notebook.startswith(notebook) or not one.notebook
+    )
 
 
 def page_in_words(
@@ -117,13 +118,14 @@ def topic_in_words(predictions: Sequence[PredictionRecord]) -> str:
     return "; ".join(parts)
 
 
-SIDES = {-1: "too little", 0: "near", 1: "too much"}
+SIDES = {-1: "too little", 0: "near", 1: "too much", 2: "another shape"}
 
 
 def side_of(one: PredictionRecord) -> int | None:
     """Return -1 where too little was expected, 1 where too much, 0 where it was near.
 
-    Near is inside the learner's own margin. None for a choice, and where the run diverged.
+    Near is inside the learner's own margin. A curve that is near in the mean, and not well expected,
+    is 2. None for a choice, and where the run diverged.
     """
     ends = _ends(one)
     if ends is None:
@@ -133,6 +135,8 @@ def side_of(one: PredictionRecord) -> int | None:
         is_near = is_inside(expected, one.sure, seen)
     else:
         is_near = abs(place_of(expected, seen)) <= (NEAR if one.kind == "number" else NEAR_CURVE)
+    if is_near and one.kind == "curve" and not one.said.startswith(WELL_EXPECTED):
+        return 2
     return 0 if is_near else 1 if expected > seen else -1
 
 

@@ -18,6 +18,7 @@ GUESS, MARGIN = "your guess", "give or take"
 HOW_SURE = "How sure? Nine times in ten it should lie within what you give or take."
 ONE_IN_TEN = "One time in ten is meant to be outside."
 MARGINS = Range(0)
+CLOSE = 5.0  # margins: a miss by no more is one of those that are meant
 FACTOR = 3.0  # from here on a guess is so many times too high, rather than by so much
 MOST_UNIT = 30  # letters
 
@@ -69,6 +70,10 @@ class NumberPrediction(Prediction):
         if len(self.unit) > MOST_UNIT:
             raise ValueError(f"unit must be a text of at most {MOST_UNIT} letters; got {unit!r}")
         self.allowed = _range(low, high)
+        # No margin is wider than all that may be guessed.
+        self.margins = (
+            MARGINS if low is None or high is None else Range(0, float(high) - float(low))
+        )
         self._writer: int | None = None  # the thread that writes the fields, while it does
         about = check_text("asked", asked, may_be_empty=True) or name.replace("_", " ")
         takes = f"Takes {self.allowed.words}{f', in {self.unit}' if self.unit else ''}."
@@ -102,9 +107,13 @@ class NumberPrediction(Prediction):
         said += f"it was {self._with_unit(seen_text(seen))}: "
         is_near = is_right(self.expected, seen)
         if self.sure is not None and not is_inside(self.expected, self.sure, seen):
-            return f"{said}outside your margin, {self._off(seen)}. {ONE_IN_TEN}"
-        off = "right to the last digit that you gave" if is_near else self._off(seen)
-        return f"{said}{'' if self.sure is None else 'inside your margin, '}{off}."
+            is_close = is_inside(self.expected, CLOSE * self.sure, seen)  # else it would mock
+            then = f" {ONE_IN_TEN}" if is_close else ""
+            return f"{said}outside your margin; {self._off(seen)}.{then}"
+        inside = "" if self.sure is None else "inside your margin"
+        if is_near:
+            return f"{said}{inside}{', ' * bool(inside)}right to the last digit that you gave."
+        return f"{said}{inside}{'; ' * bool(inside)}{self._off(seen)}."
 
     def _off(self, seen: float) -> str:
         """Say how far off the guess was, and on which side."""
@@ -113,8 +122,9 @@ class NumberPrediction(Prediction):
         larger, smaller = sorted((abs(expected), abs(seen)), reverse=True)
         if expected * seen > 0 and larger >= FACTOR * smaller:
             times = float(f"{larger / smaller:.2g}")
-            return f"about {_short(times)} times too {side}"
-        return f"too {side} by {_short(distance)}{' points' if self.unit == '%' else ''}"
+            return f"your guess was about {_short(times)} times too {side}"
+        points = " points" if self.unit == "%" else ""
+        return f"your guess was too {side} by {_short(distance)}{points}"
 
     def read_seen(self, seen: Any) -> float:
         """Return what was measured: a number, which may be NaN or infinite."""
@@ -124,7 +134,7 @@ class NumberPrediction(Prediction):
         """Return a number, and a margin or None, as a guess."""
         expected = self.allowed.check(self.name, plain_number(self.name, expected))
         if sure is not None:
-            sure = MARGINS.check("sure", plain_number("sure", sure))
+            sure = self.margins.check("sure", plain_number("sure", sure))
         return Guess(expected, sure)
 
     def in_words(self, guess: Guess) -> str:
@@ -152,7 +162,7 @@ class NumberPrediction(Prediction):
             return
         try:
             expected = self._read(self.allowed, GUESS, self.guess_field.value)
-            sure = self._read(MARGINS, MARGIN, self.margin_field.value)
+            sure = self._read(self.margins, MARGIN, self.margin_field.value)
         except ValueError as error:
             stays = self._guess.expected
             then = f"It stays {self.in_words(self._guess)}." if stays is not None else ""
@@ -165,12 +175,14 @@ class NumberPrediction(Prediction):
         plain = text.strip()
         if self.unit and plain.lower().endswith(self.unit.lower()):
             plain = plain[: -len(self.unit)].rstrip()
-        if allowed is MARGINS and plain.endswith("%"):  # of what? 10 % of 2 is not 0.1
-            raise ValueError(f"{field} must be in the unit of your guess; got {text.strip()!r}")
+        if plain.endswith("%") and (self.unit or allowed is self.margins):  # 10 % of what?
+            unit = self.unit if self.unit and field == GUESS else "the unit of your guess"
+            raise ValueError(f"{field} must be in {unit}; got {text.strip()!r}")
         return float(allowed.read(field, plain)) if plain else None
 
     def _with_unit(self, number: str) -> str:
-        return f"{number} {self.unit}".rstrip()
+        unit = self.unit.removesuffix("s") if number == "1" else self.unit  # "1 step"
+        return f"{number} {unit}".rstrip()
 
 
 def is_right(expected: float, seen: float) -> bool:

@@ -29,6 +29,7 @@ STANDS_OF_HALF = 0.5  # this share of the time that half of the fall takes
 APART = 1.26  # factor, in the mean: then two curves that begin and end alike have other shapes
 EDGE = 0.05  # share of a run: a curve that begins or ends closer to its ends reaches them
 LEAST_SHARE = 0.1  # of a run that is compared
+WELL_EXPECTED = "Well expected:"  # begins what is said of a curve that was met
 COUNTS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 Points = Sequence[tuple[float, float]]
@@ -250,7 +251,7 @@ def _of_climb(mine: Shape, its: Shape, at_end: str) -> list[str]:
     words = f"{at_end} you expected a loss of {_text(mine.end)}, and the run had {_text(its.end)}"
     if not 1 / LIKE < level < LIKE:
         times = factor_text(max(level, 1 / level))
-        words += f": {times} times too {'high' if level > 1 else 'low'}"
+        words += f": your curve is {times} times too {'high' if level > 1 else 'low'}"
     words = _capital(words + ".")
     if mine.climbs and its.climbs:
         return [
@@ -275,10 +276,11 @@ def _of_shapes(mine: Shape, its: Shape, epochs: float, at_end: str) -> list[str]
     level = 10 ** (mine.end - its.last)
     is_level = 1 / LIKE < level < LIKE
     words = f"{at_end} you expected a loss of {my_last}, and the run had {its_last}: "
-    too = f"{factor_text(max(level, 1 / level))} times too {'high' if level > 1 else 'low'}."
+    side = "high" if level > 1 else "low"
+    too = f"your curve is {factor_text(max(level, 1 / level))} times too {side}."
     if not mine.falls:
         if is_level and not said:
-            return [f"Well expected: the loss {_course(its, 'past')}."]
+            return [f"{WELL_EXPECTED} the loss {_course(its, 'past')}."]
         return said or [_capital(words + too)]
     my_half, its_half = (max(shape.time_of(0.5), finest) for shape in (mine, its))
     ratio = my_half / its_half
@@ -321,8 +323,8 @@ def _of_standing(mine: Shape, its: Shape, epochs: float) -> list[str]:
         return []
     until = f"until epoch {epoch_text(my_end or its_end)}"
     if my_end:
-        return [f"Another shape: you expected the loss to stand still {until}; it fell sooner."]
-    return [f"Another shape: the loss stood still {until}; you expected it to fall sooner."]
+        return [f"Another shape: you expected the loss hardly to fall {until}; it fell sooner."]
+    return [f"Another shape: the loss hardly fell {until}; you expected it to fall sooner."]
 
 
 def _of_between(mine: Shape, its: Shape, at_end: str) -> str:
@@ -338,7 +340,7 @@ def _of_between(mine: Shape, its: Shape, at_end: str) -> str:
             f"expected {_text(mine_there[at])}, and the run had {_text(its_there[at])}."
         )
     return (
-        f"Well expected: the first half of the fall, by epoch {epoch_text(its.time_of(0.5))}, and "
+        f"{WELL_EXPECTED} the first half of the fall, by epoch {epoch_text(its.time_of(0.5))}, and "
         f"the loss {at_end}, {_text(its.last)}, are about where you drew them."
     )
 
