@@ -124,7 +124,7 @@ SIDES = {-1: "too little", 0: "near", 1: "too much", 2: "another shape"}
 def side_of(one: PredictionRecord) -> int | None:
     """Return -1 where too little was expected, 1 where too much, 0 where it was near.
 
-    Near is inside the learner's own margin. A curve that is near in the mean, and not well expected,
+    Near is inside the learner's own margin. A curve that is near in the mean but not well expected
     is 2. None for a choice, and where the run diverged.
     """
     ends = _ends(one)
