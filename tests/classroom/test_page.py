@@ -122,3 +122,15 @@ def test_settings_are_those_of_the_first_step_and_not_what_is_claimed(tmp_path, 
     assert "lr 0.003" in page
     assert "lr 0.004" not in page
     assert "lr 0.001; rates from 0.001 to 0.1" in page
+
+
+def test_who_handed_in_the_same_losses_is_said(honest, tmp_path):
+    make_class(tmp_path, [honest])
+    hand_ins, _ = read_folder(tmp_path)
+    first = next(one for one in hand_ins if one.runs)
+    copied = dataclasses.replace(first, name="Mallory")
+    standings = standings_of([first, copied], CHALLENGE)
+    page = page_of([first, copied], [], title="Class", challenge=CHALLENGE, standings=standings)
+    assert "; the same losses as Mallory" in page
+    alone = page_of([first], [], title="Class", challenge=CHALLENGE, standings=standings[:1])
+    assert "the same losses" not in alone

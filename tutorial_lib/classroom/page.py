@@ -208,7 +208,7 @@ def _challenge(challenge: Challenge, standings: Sequence[Standing]) -> dict[str,
                 "steps": f"{each.entry.num_steps:,}",
                 "value": _value(challenge, each),
                 "reached": _reached(step) if each.counts else "",
-                "verdict": _verdict(each),
+                "verdict": _verdict(each) + _same_as(each, standings),
                 "tone": "bad" if not each.counts else "good" if each.verdict else "",
             }
         )
@@ -248,6 +248,18 @@ def _verdict(each: Standing) -> str:
     if each.verdict is None:
         return "not asked for"
     return f"{SIGNS.get(each.verdict.kind, NO)} {each.verdict.said}"
+
+
+def _same_as(each: Standing, standings: Sequence[Standing]) -> str:
+    """Say who handed in the same losses: the same settings give them, and so does a copied file."""
+    losses = each.handed_in.losses
+    others = [
+        other.label for other in standings if other is not each and other.handed_in.losses == losses
+    ]
+    if not others:
+        return ""
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f"; the same losses as {printable(others[0], 100)}{more}"
 
 
 # ---- its pictures ----
