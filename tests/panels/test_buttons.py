@@ -87,3 +87,16 @@ def test_buttons_of_another_text_hold_nobody_back(few):
     assert len(panel.runners) == 1
     assert panel.runners.keys() != {"one"}
     panel.close()
+
+
+def test_another_panel_that_is_closed_meanwhile_changes_nothing(few, monkeypatch):
+    """As one does that nobody holds any more, at any moment."""
+    monkeypatch.setattr(controls, "DOUBLE_CLICK_SECONDS", math.inf)
+    runners = {name: Hyperparameters(epochs=1, batch_size=8) for name in ("one", "two", "three")}
+    panel, other = RacePanel(few, runners), RacePanel(few, runners)
+    first, second, _ = panel._rows.children
+    first.remove._handle_msg(CLICK)
+    other.close()
+    second.remove._handle_msg(CLICK)
+    assert list(panel.runners) == ["two", "three"]
+    panel.close()

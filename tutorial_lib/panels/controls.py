@@ -263,6 +263,17 @@ def _check(name: str, control: widgets.Widget, value: Any) -> None:
         raise TypeError(f"{name} must be True or False; got {value!r}")
 
 
+def close_panel(panel: widgets.Widget) -> None:
+    """Close a whole panel: nothing moves up where its buttons were, so their clicks are forgotten.
+
+    Those of others stay: a panel that nobody holds any more is closed at any moment.
+    """
+    before = dict(Button.gone)
+    close_all(panel)
+    Button.gone.clear()
+    Button.gone.update(before)
+
+
 def close_all(widget: widgets.Widget) -> None:
     """Close a widget with all that hangs on it, so that the kernel forgets them."""
     looks = (getattr(widget, name, None) for name in ("layout", "style"))

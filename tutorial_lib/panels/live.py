@@ -168,8 +168,7 @@ class LivePanel(WithPicture, widgets.VBox):
         if self._poll is not None:
             self._poll.cancel()
             self._poll = None
-        controls.close_all(self)
-        controls.Button.gone.clear()  # nothing moves up where they were
+        controls.close_panel(self)
 
     def refresh(self) -> None:
         """Draw what is new; for subclasses."""

@@ -222,8 +222,7 @@ class Prediction(WithPicture, widgets.VBox):
         """Give the widgets back; a guess that was not measured is forgotten."""
         if _newest.get(self.name) is self:
             del _newest[self.name]
-        controls.close_all(self)
-        controls.Button.gone.clear()  # nothing moves up where it was
+        controls.close_panel(self)
 
     def stand_in(self) -> tuple[str, None]:
         """Return what stands for the question where it cannot be shown."""
