@@ -204,6 +204,7 @@ def test_formulas_are_drawn_by_the_browser(site, pages):
     page = pages[site / "notebooks/02_losses.html"]
     assert len(page.select("math")) > 50
     assert len(page.select("math[display=block]")) > 10
+    assert {tag.name for tag in page.find_all(string="ln")[0].parents} >= {"mo", "math"}  # spaced
     for path in NOTEBOOKS:
         page = pages[site / path.relative_to(ROOT).with_suffix(".html")]
         for tag in page.select("pre, code"):

@@ -55,6 +55,7 @@ add_module_names = False
 
 logger = logging.getLogger(__name__)
 NAME = re.compile(r"fa-(?!solid|brands|regular|fw|lg|sm|custom)[a-z-]+")
+FUNCTION = re.compile(r"<mi>(ln|log|exp|cos|sin)</mi>(?!<mo[^>]*>(?:&#x00028;|\())")  # no bracket
 NAMELESS = {  # as the theme writes it -> as a screen reader needs it
     '<summary><span class="toctree-toggle"': (
         '<summary aria-label="Pages of this part"><span class="toctree-toggle"'
@@ -105,10 +106,11 @@ def mathml(tex: str, display: str) -> str:
     Raises:
         ValueError: It has a command that the converter does not know.
     """
-    made = latex2mathml.converter.convert(tex, display=display)
+    fenced = re.sub(r"\\lvert(.*?)\\rvert", r"\\left|\1\\right|", tex)  # bars without a gap
+    made = latex2mathml.converter.convert(fenced, display=display)
     if "\\" in made:
         raise ValueError(f"no MathML for the formula {tex!r}")
-    return made
+    return FUNCTION.sub(r'<mo lspace="0" rspace="0.167em">\1</mo>', made)
 
 
 def visit_math(self: Any, node: nodes.math) -> None:
