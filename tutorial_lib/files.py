@@ -143,6 +143,32 @@ def free_names(path: Path) -> Iterator[Path]:
         yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
+def move_aside(
+    path: Path, beside: Path, *, is_taken: Callable[[Path], bool] = os.path.lexists
+) -> Path:
+    """Give a file a free name, like that of the one beside it, and nobody else's; return the name.
+
+    Args:
+        is_taken: Which names are not free.
+
+    Raises:
+        OSError: That cannot be done; nothing has moved.
+    """
+    for name in free_names(beside):
+        if is_taken(name):
+            continue
+        try:
+            os.link(path, name)  # which takes nobody else's name, as a renaming would
+        except FileExistsError:
+            continue
+        except OSError:  # a disk without links
+            path.rename(name)
+        else:
+            path.unlink()
+        return name
+    raise AssertionError("names do not end")
+
+
 def try_lock(path: Path, *, patience: float = 0.0) -> filelock.BaseFileLock | None:
     """Return the lock of a file, to be given to `unlock`, or None if another program keeps it.
 

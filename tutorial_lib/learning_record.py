@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from tutorial_lib.files import free_names, open_to_read, replacing, try_lock, unlock
+from tutorial_lib.files import move_aside, open_to_read, replacing, try_lock, unlock
 from tutorial_lib.folders import named_path, user_folder
 
 VARIABLE = "TUTORIAL_LEARNING_RECORD"
@@ -363,7 +363,7 @@ def reset() -> Path | None:
                 is_ours = WHAT.encode() in file.read(1000)
             if not is_ours:
                 raise RecordError(f"{path} is no learning record, and stays as it is")
-            kept = _move_aside(path)
+            kept = move_aside(path, path)
         finally:
             unlock(lock)
         _waiting.clear()
@@ -461,23 +461,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         return float(value) if math.isfinite(value) else None
     return value
-
-
-def _move_aside(path: Path) -> Path:
-    """Give a file a free name beside it, and nobody else's; return the name."""
-    for name in free_names(path):
-        if os.path.lexists(name):
-            continue
-        try:
-            os.link(path, name)
-        except FileExistsError:
-            continue
-        except OSError:  # a disk without links
-            path.rename(name)
-        else:
-            path.unlink()
-        return name
-    raise AssertionError("names do not end")
 
 
 def _now() -> str:

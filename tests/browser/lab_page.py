@@ -42,6 +42,14 @@ def run_all(page: Page, *, timeout: float = 240) -> None:
     )
 
 
+def change_theme(page: Page, theme: str) -> None:
+    """Choose "JupyterLab Light" or "JupyterLab Dark", and wait until the page has it."""
+    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    page.evaluate(change, theme)
+    is_light = str("Light" in theme).lower()
+    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
+
+
 def errors(page: Page) -> list[str]:
     """Return what cells printed as tracebacks."""
     selector = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"

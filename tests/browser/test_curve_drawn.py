@@ -6,8 +6,8 @@ from math import log
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import errors, open_notebook, panel, press, run_all, save_notebook
+from axe import load_axe, violations
+from lab_page import change_theme, errors, open_notebook, panel, press, run_all, save_notebook
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -24,11 +24,6 @@ predict_curve("drawn", like=panel, topic="learning rate", asked="How does the lo
 )
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 12, 44  # as in curve.js
 EPOCHS, LOWEST, HIGHEST = 2, 0.05, 5
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations", "passes"],
-}
-AXE = "rules => axe.run({include: ['.tutorial-prediction']}, rules)"
 SMALL = """root => [...root.querySelectorAll("button")]
     .map(button => button.getBoundingClientRect())
     .filter(box => box.width && (box.width < 24 || box.height < 24)).length"""
@@ -49,7 +44,7 @@ def notebook(shared_page: Page, lab: str) -> Page:
     open_notebook(shared_page, lab, "curve.ipynb")
     run_all(shared_page)
     assert errors(shared_page) == []
-    shared_page.evaluate(Axe().axe_script)
+    load_axe(shared_page)
     live = panel(shared_page)
     expect(live.locator(".widget-html-content").first).not_to_contain_text(
         "Getting ready", timeout=120_000
@@ -120,24 +115,10 @@ def train(question: Locator) -> str:
     return said.inner_text()
 
 
-def violations(page: Page) -> list[tuple[str, list[str]]]:
-    found = page.evaluate(AXE, RULES)
-    assert len(found["passes"]) > 5  # it has truly looked
-    return [(one["id"], [node["html"][:200] for node in one["nodes"]])
-            for one in found["violations"]]  # fmt: skip
-
-
-def change_theme(page: Page, theme: str) -> None:
-    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    page.evaluate(change, theme)
-    is_light = str("Light" in theme).lower()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
-
-
 def test_run_all_has_passed_and_the_paper_is_empty(question: Locator) -> None:
     expect(paper(question)).to_have_attribute("aria-valuetext", "epoch 0, nothing drawn")
     assert question.locator(".predict-curve-you").get_attribute("d") == ""
-    assert violations(question.page) == []
+    assert violations(question.page, ".tutorial-prediction") == []
 
 
 def test_drawn_by_mouse_too_late_and_the_run_goes_over_it(question: Locator, tmp_path) -> None:
@@ -160,7 +141,7 @@ def test_drawn_by_mouse_too_late_and_the_run_goes_over_it(question: Locator, tmp
     assert factor == pytest.approx(float(mine) / float(its), abs=0.6)
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         change_theme(question.page, theme)
-        assert violations(question.page) == []
+        assert violations(question.page, ".tutorial-prediction") == []
         question.screenshot(path=tmp_path / f"{theme[-5:].strip()}.png")
 
 

@@ -2,8 +2,8 @@
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from lab_page import errors, open_notebook, run_all, save_notebook
+from axe import load_axe, violations
+from lab_page import change_theme, errors, open_notebook, run_all, save_notebook
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -27,11 +27,6 @@ compare("which_rate", "0.01")""",
 )
 CHOICE, NUMBER, MEASURING, PAGE, WAITING = range(1, 6)
 QUESTION = ".tutorial-prediction"
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations", "passes"],
-}
-AXE = "rules => axe.run({include: ['.tutorial-prediction']}, rules)"
 RUN_CELL = """number => {
     window.jupyterapp.shell.currentWidget.content.activeCellIndex = number;
     window.jupyterapp.commands.execute('notebook:run-cell');
@@ -55,7 +50,7 @@ def notebook(shared_page: Page, lab: str) -> Page:
     save_notebook(shared_page, lab, "ask.ipynb", nbformat.v4.new_notebook(cells=cells))
     open_notebook(shared_page, lab, "ask.ipynb")
     run_all(shared_page)
-    shared_page.evaluate(Axe().axe_script)
+    load_axe(shared_page)
     return shared_page
 
 
@@ -76,20 +71,6 @@ def question(page: Page, number: int) -> Locator:
 def printed(page: Page, number: int) -> str:
     cell = page.locator(".jp-CodeCell").nth(number)
     return " ".join(" ".join(cell.locator(".jp-OutputArea-output").all_inner_texts()).split())
-
-
-def violations(page: Page) -> list[tuple[str, list[str]]]:
-    found = page.evaluate(AXE, RULES)
-    assert len(found["passes"]) > 5  # it has truly looked
-    return [(one["id"], [node["html"][:200] for node in one["nodes"]])
-            for one in found["violations"]]  # fmt: skip
-
-
-def change_theme(page: Page, theme: str) -> None:
-    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    page.evaluate(change, theme)
-    is_light = str("Light" in theme).lower()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
 
 
 def ask_anew(page: Page) -> tuple[Locator, Locator]:
@@ -140,7 +121,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     page.screenshot(path=tmp_path / "typing.png")
     page.keyboard.press("Enter")
     expect(number).to_contain_text("You expect 2.5 nats, give or take 0.1.")
-    assert violations(page) == []
+    assert violations(page, ".tutorial-prediction") == []
     page.screenshot(path=tmp_path / "asked.png")
 
     run_cell(page, MEASURING)
@@ -151,7 +132,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     for each in (choice, number):
         expect(each.locator("input:enabled, button:enabled")).to_have_count(0)
     expect(choice.get_by_role("radio", name="0.1", exact=True)).to_be_checked()
-    assert violations(page) == []
+    assert violations(page, ".tutorial-prediction") == []
     page.screenshot(path=tmp_path / "measured.png")
     run_cell(page, PAGE)
     picture = page.locator(".jp-CodeCell").nth(PAGE).locator("img")

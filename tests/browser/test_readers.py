@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe import found_by_axe, load_axe
 from lab_page import (
+    change_theme,
     errors,
     number_field,
     open_notebook,
@@ -62,11 +63,6 @@ panel.run()
 panel"""
 CELLS = (FIRST, *LABS, "print('kernel', os.getpid())")
 PANELS = ".tutorial-panel, .digit-pad"
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations", "passes"],
-}
-AXE = "([panels, rules]) => axe.run({include: panels.split(', ')}, rules)"
 IS_NAMED = """panel => [...panel.querySelectorAll(
     "input, select, textarea, button, [role=slider], [role=progressbar], canvas")]
     .filter(part => !part.getAttribute("aria-label") && !part.textContent.trim()
@@ -108,7 +104,7 @@ def notebook(shared_page: Page, lab: str) -> Iterator[Page]:
     assert errors(page) == []
     first = page.locator(".tutorial-panel").first
     expect(first).not_to_contain_text("Getting ready", timeout=120_000)
-    page.evaluate(Axe().axe_script)
+    load_axe(page)
     expect.set_options(timeout=60_000)  # fifteen panels are drawn for this screen first
     yield page
     expect.set_options(timeout=5_000)  # as it was
@@ -121,7 +117,7 @@ def training(notebook: Page) -> Locator:
 
 def serious(page: Page, panels: str) -> tuple[list[tuple], dict[str, int]]:
     """Return what axe finds serious or critical, and how many elements passed each rule."""
-    found = page.evaluate(AXE, [panels, RULES])
+    found = found_by_axe(page, panels)
     told = [
         (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"]])
         for one in found["violations"]
@@ -135,10 +131,7 @@ def serious(page: Page, panels: str) -> tuple[list[tuple], dict[str, int]]:
 def test_axe_finds_nothing_serious_in_any_panel(
     notebook: Page, training: Locator, theme: str
 ) -> None:
-    change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
-    notebook.evaluate(change, theme)
-    is_light = str("Light" in theme).lower()
-    expect(notebook.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
+    change_theme(notebook, theme)
     optimizer = training.get_by_role("combobox", name="optimizer")
     optimizer.select_option("sgd")
     expect(training.get_by_text("sgd has no momentum.")).to_be_visible()

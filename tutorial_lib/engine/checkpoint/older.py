@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
+from tutorial_lib import files
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.engine.checkpoint.places import CheckpointError, previous_of
 from tutorial_lib.engine.checkpoint.reading import Contents, read
 from tutorial_lib.engine.checkpoint.schema import ROW, rows_of
 from tutorial_lib.engine.state import name_of
 from tutorial_lib.engine.train import TrainingRun
-from tutorial_lib.files import free_names
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,11 @@ def move_aside(path: Path, beside: Path) -> Path:
     Raises:
         OSError: That cannot be done; nothing has moved.
     """
-    for name in free_names(beside):
-        if os.path.lexists(name) or os.path.lexists(previous_of(name)):
-            continue
-        try:
-            os.link(path, name)  # which takes nobody else's name, as a renaming would
-        except FileExistsError:
-            continue
-        except OSError:  # a disk without links
-            path.rename(name)
-        else:
-            path.unlink()
-        return name
-    raise AssertionError("names do not end")
+    return files.move_aside(
+        path,
+        beside,
+        is_taken=lambda name: os.path.lexists(name) or os.path.lexists(previous_of(name)),
+    )
 
 
 def _is_alike(there: Contents, run: TrainingRun) -> bool:
