@@ -17,9 +17,12 @@ def kernel():
 
 
 def test_runs_leave_nothing_behind(kernel):
-    counted = endurance.short_runs(kernel, runs=18, samples=3)
+    counted = endurance.short_runs(kernel, runs=24, samples=4)
     assert endurance.not_flat(counted[1:]) == {}
-    assert endurance.growth(counted[1:], per_sample=6) < 500  # kB; a model kept would be more
+    # What is kept of each run is kept in each stretch; what an allocator takes at once is not.
+    stretches = [counted[start : start + 2] for start in (1, 2)]
+    grown = [endurance.growth(stretch, per_sample=6) for stretch in stretches]
+    assert min(grown) < 500  # kB a run; a model kept would be more
 
 
 def test_a_cell_run_again_leaves_nothing_behind(kernel):
