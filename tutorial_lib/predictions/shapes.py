@@ -5,14 +5,13 @@ of losses, as a learner draws it.
 """
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tutorial_lib.checks import shown
+from tutorial_lib.checks import check_number, shown
 from tutorial_lib.table import loss_text
 
 MOST_POINTS = 64  # of a curve that is kept
@@ -137,8 +136,12 @@ def check_curve(points: Any, epochs: float) -> list[tuple[float, float]]:
             epoch, loss = point
         except (TypeError, ValueError):
             raise TypeError(f"{wanted}; point {number} is {shown(point)}") from None
-        epoch = _number(f"the epoch of point {number}", epoch, 0, epochs)
-        loss = _number(f"the loss of point {number}", loss, LEAST_LOSS, MOST_LOSS)
+        epoch = check_number(
+            f"the epoch of point {number}", epoch, f"[0, {epochs:g}]", lambda x: 0 <= x <= epochs
+        )
+        loss = check_number(
+            f"the loss of point {number}", loss, f"[{LEAST_LOSS:g}, {MOST_LOSS:g}]", _is_loss
+        )
         if checked and epoch <= checked[-1][0]:
             places = f"epoch {epoch:g} comes after {checked[-1][0]:g}"
             raise ValueError(f"{wanted}; at point {number}, {places}")
@@ -146,17 +149,8 @@ def check_curve(points: Any, epochs: float) -> list[tuple[float, float]]:
     return checked
 
 
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    wanted = f"{name} must be a number from {low:g} to {high:g}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{wanted}; got {shown(value)}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not low <= number <= high:  # nor is what is no number
-        raise ValueError(f"{wanted}; got {shown(value)}")
-    return number
+def _is_loss(loss: float) -> bool:
+    return LEAST_LOSS <= loss <= MOST_LOSS
 
 
 def thinned(points: Points, most: int = MOST_POINTS) -> list[tuple[float, float]]:
