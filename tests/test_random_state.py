@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,8 +12,18 @@ import torch
 from torch import nn
 
 from tutorial_lib import LeNet5, random_state
+from tutorial_lib.engine import session
+from tutorial_lib.interrupts import is_held_here
 from tutorial_lib.models import draws_at_random
-from tutorial_lib.random_state import RANDOM_STATE, seed_of_step, seeded
+from tutorial_lib.random_state import (
+    RANDOM_STATE,
+    call_seeded,
+    random_states,
+    seed_of_step,
+    seeded,
+)
+
+CPU = torch.device("cpu")
 
 
 def draw() -> list[float]:
@@ -133,7 +144,57 @@ def test_a_fork_does_not_wait_for_ever(monkeypatch):
         LeNet5(seed=1)
         os._exit(0)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert not is_held_here(RANDOM_STATE)
     over.set()
     holding.join()
     assert code == 0
-    assert not random_state._forking.holds
+
+
+class InterruptedOnceTaken:
+    """A lock that an interrupt hits right after it was taken, before a line knows of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def acquire(self, **options: float) -> bool:
+        self._lock.acquire(**options)
+        raise KeyboardInterrupt
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._lock, name)
+
+
+    def is_free(self) -> bool:
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(self._lock.acquire, blocking=False).result()
+
+
+def test_an_interrupt_right_after_the_lock_is_taken_leaves_it_free(monkeypatch):
+    lock = InterruptedOnceTaken()
+    monkeypatch.setattr(random_state, "RANDOM_STATE", lock)
+    before = random_states(CPU)
+    with pytest.raises(KeyboardInterrupt):
+        call_seeded(lambda: None, 1, CPU)
+    assert lock.is_free()
+    assert random_states(CPU) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("module", "name"), [(random_state, "RANDOM_STATE"), (session, "_at_work")])
+def test_an_interrupt_while_a_process_forks_leaves_the_lock_free(monkeypatch, module, name):
+    lock = InterruptedOnceTaken()
+    monkeypatch.setattr(module, name, lock)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert lock.is_free()
+
+
+def test_within_a_block_that_is_seeded_the_lock_stays_held():
+    with seeded(1):
+        call_seeded(lambda: None, 2, CPU)
+        assert is_held_here(RANDOM_STATE)
+    assert not is_held_here(RANDOM_STATE)

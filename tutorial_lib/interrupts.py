@@ -114,6 +114,21 @@ def silence(stream: TextIO) -> None:
         os.close(nowhere)
 
 
+def is_held_here(lock: threading.RLock) -> bool:
+    """Say whether this thread holds the lock: what threading.Condition asks of it, too.
+
+    An interrupt may come when a lock is taken and no line of Python knows it yet. So it is the
+    lock that tells whether it has to be given back, not what a line has noted.
+    """
+    return lock._is_owned()
+
+
+def let_go(lock: threading.RLock) -> None:
+    """Release the lock as often as this thread has taken it, if it has."""
+    while is_held_here(lock):
+        lock.release()
+
+
 def _heeded() -> list[int]:
     """Return the signals that act here: what nohup has switched off stays off."""
     if threading.current_thread() is not threading.main_thread():

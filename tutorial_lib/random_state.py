@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from tutorial_lib.interrupts import is_held_here, let_go
+
 RANDOM_STATE = (
     threading.RLock()
 )  # held by whoever seeds the global generators, until they are as before
@@ -44,28 +46,29 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
 def call_seeded(action: Callable[[], Result], seed: int, device: torch.device) -> Result:
     """Return what an action returns that is called as within `seeded`.
 
-    Wherever an exception cuts it short, an interrupt say, the random states are given back.
+    Wherever an exception cuts it short, an interrupt say, the random states are given back. One
+    may come when the lock is taken and no line here knows it yet: so the lock itself is asked.
     """
-    held: list[Any] = []  # the lock, as long as it is held
-    before = None
+    is_outermost, before = not is_held_here(RANDOM_STATE), None
     try:
         try:
-            held += [RANDOM_STATE] if RANDOM_STATE.acquire() else []
+            if is_outermost:
+                RANDOM_STATE.acquire()
             before = _states(device)
             seed_all(seed, device)
             return action()
         finally:
-            _leave(held, before, device)
+            _leave(is_outermost, before, device)
     except BaseException:
-        _leave(held, before, device)  # the first time may have been cut short
+        _leave(is_outermost, before, device)  # the first time may have been cut short
         raise
 
 
-def _leave(held: list[Any], before: tuple[Any, ...] | None, device: torch.device) -> None:
-    if before is not None and held:
+def _leave(is_outermost: bool, before: tuple[Any, ...] | None, device: torch.device) -> None:
+    if before is not None and is_held_here(RANDOM_STATE):
         _give_back(before, device)
-    while held:
-        held.pop().release()  # in one line: an interrupt comes before or after it
+    if is_outermost:
+        let_go(RANDOM_STATE)
 
 
 def _states(device: torch.device) -> tuple[Any, ...]:
@@ -136,23 +139,24 @@ def random_states(device: torch.device) -> tuple[Any, ...]:
 
 # ---- a child process has the lock free, and the states as they are then ----
 
-_forking = threading.local()  # .holds: whether the thread that forks has got the lock
+_forking = threading.local()  # .had_it: whether the thread that forks held the lock before
 
 
 def _before_fork() -> None:
-    _forking.holds = RANDOM_STATE.acquire(timeout=FORK_SECONDS)
+    _forking.had_it = is_held_here(RANDOM_STATE)
+    if not _forking.had_it:
+        RANDOM_STATE.acquire(timeout=FORK_SECONDS)
 
 
 def _after_fork() -> None:
-    if _forking.holds:
-        RANDOM_STATE.release()
+    if not _forking.had_it:
+        let_go(RANDOM_STATE)
 
 
 def _after_fork_in_child() -> None:
-    if _forking.holds:
-        RANDOM_STATE.release()
-    else:
+    if not is_held_here(RANDOM_STATE):
         RANDOM_STATE._at_fork_reinit()  # its holder is not here
+    _after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -26,6 +26,7 @@ from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
 from tutorial_lib.models import _LAYERS, draws_at_random, make_model, surely_draws_nothing
+from tutorial_lib.interrupts import is_held_here
 from tutorial_lib.random_state import RANDOM_STATE
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
@@ -245,6 +246,7 @@ def test_ctrl_c_at_any_moment_costs_no_more_than_the_step(tiny, kind, optimizer)
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 interrupts += 1
+            assert not is_held_here(RANDOM_STATE)
             assert run.step_number in (steps, steps + 1)
             if interrupts < 20 * TIMES and run.step_number == STEPS:
                 run = new_run(tiny, kind, optimizer)  # once more

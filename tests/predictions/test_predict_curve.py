@@ -3,12 +3,14 @@
 import html
 import itertools
 import math
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tutorial_lib import Hyperparameters
+from tutorial_lib.engine.session import in_background
 from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.predictions import measured, predict_curve
 from tutorial_lib.predictions.asked import finished_here
@@ -38,6 +40,16 @@ def curve(panel):
 def draw(curve, points) -> None:
     """Let the page say what a hand has drawn."""
     curve.paper.set_state({"sketch": points})
+
+
+@pytest.fixture
+def no_step_yet():
+    """Hold back the training thread; what is returned lets it go."""
+    held, go = threading.Event(), threading.Event()
+    in_background(lambda: (held.set(), go.wait(PATIENCE)))
+    assert held.wait(PATIENCE)
+    yield go.set
+    go.set()
 
 
 def finish(panel) -> None:
@@ -77,13 +89,14 @@ def test_an_empty_axis_follows_the_panels_epochs(panel, curve):
     assert curve.expected == [[0, 2], [1, 1]]
 
 
-def test_train_locks_the_curve_and_draws_the_run_over_it(panel, curve):
+def test_train_locks_the_curve_and_draws_the_run_over_it(panel, curve, no_step_yet):
     draw(curve, FALL)
     assert curve.expected == [[0, 2.5], [0.5, 0.5], [1, 0.1]]
     assert "a loss of 2.50 at epoch 0, and of 0.100 at epoch 2. It counts" in curve.status.value
     panel.train()
     assert curve.paper.locked
     assert "Locked: the run has begun." in curve.status.value
+    no_step_yet()
     finish(panel)
     series = panel._display.curve.runs[-1]
     assert curve.paper.run[-1] == pytest.approx([2, series.smoothed[-1]], rel=1e-3)
@@ -165,11 +178,12 @@ def test_later_runs_are_compared_only_if_the_learner_draws_anew(panel, curve):
     assert len(finished_here()) == 2
 
 
-def test_a_new_curve_is_not_asked_for_while_the_run_goes_on(panel, curve):
+def test_a_new_curve_is_not_asked_for_while_the_run_goes_on(panel, curve, no_step_yet):
     draw(curve, FALL)
     panel.train()
     curve.paper._handle_custom_msg({"again": True}, [])
     assert curve.is_locked
+    no_step_yet()
     finish(panel)
 
 

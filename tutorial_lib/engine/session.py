@@ -15,6 +15,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
+from tutorial_lib.interrupts import is_held_here, let_go
+
 HOLD_SECONDS = 1.0  # so long a step that is being taken is waited for
 FORK_SECONDS = 30.0  # the same, before a fork: what is half loaded then, a child never gets
 LEAVE_SECONDS = 30.0  # so long the thread may take to come to rest before the interpreter ends
@@ -280,20 +282,22 @@ def _leave_quietly() -> None:
         _worker.leave(LEAVE_SECONDS)
 
 
-_waited_for: list[bool] = []  # whether the thread was between two steps when the process forked
+_forking = threading.local()  # .had_it: whether the thread that forks held the lock before
 
 
 def _before_fork() -> None:
+    _forking.had_it = is_held_here(_at_work)
     try:
         _may_step.clear()
-        _waited_for.append(_at_work.acquire(timeout=FORK_SECONDS))  # else half a step is copied
+        if not _forking.had_it:
+            _at_work.acquire(timeout=FORK_SECONDS)  # else half a step is copied
     finally:
         _may_step.set()
 
 
 def _after_fork() -> None:
-    if _waited_for.pop():
-        _at_work.release()
+    if not _forking.had_it:
+        let_go(_at_work)
 
 
 def _begin_anew() -> None:
@@ -302,7 +306,6 @@ def _begin_anew() -> None:
     _worker, _current, _at_work = _Worker(), None, threading.RLock()
     _may_step = threading.Event()
     _may_step.set()
-    _waited_for.clear()
     for session in list(_sessions):
         session._changed = threading.Condition()
         session._has_thread = False
