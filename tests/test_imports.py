@@ -22,6 +22,7 @@ FLOORS = (  # a module imports from lines above its own, or from its own folder
     {"evaluation"},
     {"engine"},
     {"exercises", "pictures"},
+    {"playing"},
     {"doctor", "learning_map", "panels"},
     {"classroom"},
     {"cli", "labs", "predictions"},
