@@ -301,10 +301,6 @@
       return (value) => start + ((value - from) / (to - from)) * (end - start);
     }
 
-    function widthOf(text) {
-      return textWidth(text, canvas);
-    }
-
     function draw() {
       width = made.clientWidth;
       if (!width) return; // hidden: it is drawn when it has a width
@@ -312,6 +308,8 @@
       canvas.setAttribute("viewBox", `0 0 ${width} ${tall}`);
       canvas.setAttribute("height", tall);
       const [xRange, yRange] = [range("x"), range("y")];
+      const { fontSize, fontFamily } = getComputedStyle(canvas);
+      const widthOf = (text, weight = 400) => textWidth(text, `${weight} ${fontSize} ${fontFamily}`);
       const yWords = axes.y.words || number;
       const xWords = axes.x.words || number;
       const top = axes.y.label ? 26 : 10;
@@ -321,7 +319,7 @@
       const left = 12 + Math.max(12, ...yTicks.map((tick) => widthOf(yWords(tick))));
 
       const labelled = [...things].filter(([, thing]) => thing.kind === "line" && thing.label);
-      const longest = Math.max(0, ...labelled.map(([, thing]) => widthOf(thing.label)));
+      const longest = Math.max(0, ...labelled.map(([, thing]) => widthOf(thing.label, 600)));
       const isBeside = longest > 0 && longest < 0.3 * width && labelled.length * 16 < bottom - top;
       const right = width - (isBeside ? longest + 14 : 12);
       const toX = mapped(axes.x, xRange, left, right);
@@ -448,14 +446,13 @@
 
   let measuring = null;
   const known = new Map();
-  /** Return how wide a text of a chart is, in pixels. */
-  function textWidth(text, canvas) {
-    const font = getComputedStyle(canvas);
-    const key = `${font.fontSize} ${font.fontFamily} ${text}`;
+  /** Return how wide a text is in a font, in pixels. */
+  function textWidth(text, font) {
+    const key = `${font} ${text}`;
     if (!known.has(key)) {
       if (known.size > 5000) known.clear();
       measuring = measuring || document.createElement("canvas").getContext("2d");
-      measuring.font = `${font.fontSize} ${font.fontFamily}`;
+      measuring.font = font;
       known.set(key, measuring.measureText(text).width);
     }
     return known.get(key);

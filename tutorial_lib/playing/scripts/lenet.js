@@ -1,10 +1,10 @@
 // LeNet5 in plain JavaScript: a drawing becomes what MNIST's makers would have made of it, and the
 // trained network answers. Each step is that of Python, to the byte up to the network's input; the
 // logits differ in the last digits alone, for sums are taken in another order.
-"use strict";
+(function () {
+  "use strict";
 
-(() => {
-  const playing = (globalThis.playing ??= {});
+  const playing = (window.playing = window.playing || {});
 
   const BOX = 20; // pixels; the longer side of every MNIST digit
   const FIELD = 28; // pixels; the side of an MNIST image
