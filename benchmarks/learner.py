@@ -28,8 +28,10 @@ from live_panel import execute, value
 from pairs import CONTROL, Row, row, skipped
 from startup import ROOT, TOKEN, fetch, lab
 
+from tutorial_lib.panels.training import REST_SECONDS
+
 SIZES = (32, 256)
-SECONDS = 0.5  # of a window; of a panel's, which draws five times a second, twice that
+SECONDS = 1.0  # of a window; of a panel's, which draws five times a second, twice that
 PEER_PAIRS = 3  # each of their epochs takes long
 WORKER = Path(__file__).with_name("learner_worker.py")
 FIXED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")  # what a learner has not set
@@ -53,12 +55,14 @@ SETUP = """
 import dataclasses
 import time
 from tutorial_lib import Hyperparameters, load_digits
+from tutorial_lib.hardware import threads
 from tutorial_lib.panels import TrainingPanel, training
 data = dataclasses.replace(load_digits("sample"), validation=None, test=None)
 settings = Hyperparameters(epochs=1000)
 panel = TrainingPanel(data, settings=settings)
 panel
 """
+MEASURED = "any(what.startswith('LeNet5') for what in threads._known)"
 PROGRESS = "(time.perf_counter(), panel.last_run.step_number, panel.last_run.threads)"
 
 
@@ -176,7 +180,6 @@ class PanelWay:
         if self.batch_size:
             execute(self.client, "panel.stop()")
             wait_for(self.client, "panel.state == 'stopped'")
-        wait_for(self.client, "training._warm.is_set()")
         chosen = f"panel.choose(settings.replace(batch_size={batch_size}))"
         execute(self.client, f"{chosen}; panel.train()")
         wait_for(self.client, "panel.last_run.step_number >= 20")
@@ -201,10 +204,16 @@ def processes(environment: Mapping[str, str], **ways: str) -> Iterator[dict[str,
 
 @contextlib.contextmanager
 def kernel_panel(environment: Mapping[str, str]) -> Iterator[PanelWay]:
-    """Yield a panel in a real kernel, without a browser."""
+    """Yield a panel in a real kernel, without a browser, when both have come to rest.
+
+    Till then the kernel is a busy neighbour to others, and they to it.
+    """
     manager, client = start_new_kernel(stderr=subprocess.DEVNULL, env=dict(environment))
     try:
         execute(client, SETUP)
+        wait_for(client, "training._warm.is_set()")
+        time.sleep(2 * REST_SECONDS)  # it measures its number of threads; nobody asks it anything
+        wait_for(client, MEASURED)
         yield PanelWay(client)
     finally:
         client.stop_channels()

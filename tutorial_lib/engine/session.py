@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
+from tutorial_lib.hardware import release_idle_threads
 from tutorial_lib.interrupts import is_held_here, let_go
 
 HOLD_SECONDS = 1.0  # so long a step that is being taken is waited for
@@ -203,6 +204,8 @@ class _Worker:
                     return
                 self._thread = threading.Thread(target=self._run, name="training", daemon=True)
                 self._thread.start()
+            if threading.current_thread() is not self._thread:
+                release_idle_threads()  # it is that one's turn to compute
             self._jobs.put(job)
 
     def leave(self, seconds: float) -> None:
@@ -216,8 +219,14 @@ class _Worker:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._next_job()) is not None:
             job()
+
+    def _next_job(self) -> Callable[[], None] | None:
+        with contextlib.suppress(queue.Empty):
+            return self._jobs.get_nowait()
+        release_idle_threads()  # whoever has waited for this one may compute now
+        return self._jobs.get()
 
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()

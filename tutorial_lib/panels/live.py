@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from tutorial_lib.checks import check_choice
 from tutorial_lib.engine import Session
+from tutorial_lib.hardware import release_idle_threads
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.cells import in_ipython, replace_previous
 from tutorial_lib.panels.main_thread import MainThread
@@ -277,6 +278,7 @@ class LivePanel(WithPicture, widgets.VBox):
         while self.is_active():
             start = time.perf_counter()
             self.refresh()
+            release_idle_threads()  # of another cell: the training thread would wait badly
             drawing = time.perf_counter() - start
             usual = min(drawing, before)  # a whole picture now and then is no reason to stand still
             await asyncio.sleep(_pause_after(usual, least=pause))
