@@ -163,7 +163,6 @@ class InterruptedOnceTaken:
     def __getattr__(self, name: str) -> object:
         return getattr(self._lock, name)
 
-
     def is_free(self) -> bool:
         with ThreadPoolExecutor(1) as other:
             return other.submit(self._lock.acquire, blocking=False).result()
@@ -182,7 +181,9 @@ def test_an_interrupt_right_after_the_lock_is_taken_leaves_it_free(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(("module", "name"), [(random_state, "RANDOM_STATE"), (session, "_at_work")])
+@pytest.mark.parametrize(
+    ("module", "name"), [(random_state, "RANDOM_STATE"), (session, "_at_work")]
+)
 def test_an_interrupt_while_a_process_forks_leaves_the_lock_free(monkeypatch, module, name):
     lock = InterruptedOnceTaken()
     monkeypatch.setattr(module, name, lock)

@@ -7,7 +7,9 @@ from free_threads import told_by
 
 from tutorial_lib.hardware import idle_threads, release_idle_threads
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="torch computes with another OpenMP")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="torch computes with another OpenMP"
+)
 
 BEGIN = """
 import json, os, threading, time
