@@ -61,7 +61,7 @@ __all__ = [
     "taken_up",
 ]
 AMOUNTS: dict[str, float] = {"epochs": 2, "steps": 250, "seconds": 1.0}  # of the maps as they come
-LEARNING_RATES = tuple(0.1 * 2.0**power for power in range(-5, 5))  # 0.003 to 1.6
+LEARNING_RATES = tuple(0.1 * 2.0**power for power in range(-3, 5))  # 0.0125 to 1.6
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
 WHY_ONE_THREAD = "as each cell of a map, for others go beside it"
 STEP_SECONDS, EXAMPLE_SECONDS = 5e-4, 8e-5  # that one takes, about, of a LeNet
@@ -120,7 +120,9 @@ def blank_map(
     for size in (blank.batch_sizes[0], blank.batch_sizes[-1]):
         for rate in (blank.learning_rates[0], blank.learning_rates[-1]):
             make_run.check(settings.replace(batch_size=size, learning_rate=rate))
-    blank.made_with = _made_with(data, settings, make_run.network(settings))
+    start = make_run.network(settings)
+    blank.made_with = _made_with(data, settings, start)
+    blank.made_with["start_loss"] = _at_start(start, data, settings).loss
     return blank
 
 
