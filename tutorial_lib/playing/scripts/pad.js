@@ -241,8 +241,8 @@
     const keys = element("p", { class: "playing-keys" }, KEYS);
     const frame = playing.layout(root, {
       title: "Draw a digit, and a trained LeNet reads it",
-      controls: [[clear], preset, small, keys],
-      pictures: [sheet, bars],
+      controls: [[clear], preset],
+      pictures: [sheet, bars, small, keys],
       status: NOTHING_DRAWN,
     });
     playing.note(root, noteOf(made));
