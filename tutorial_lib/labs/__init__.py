@@ -14,6 +14,9 @@ __getattr__, __dir__ = lazily(
         "losses.measure": "losses_and_slopes softmax_view",
         "losses.panel": "loss_panel softmax_panel",
         "lr_finder.panel": "LrFinderPanel",
+        "map.draw": "draw_maps scaling_table",
+        "map.measure": "HyperparameterMap measure_map",
+        "map.panel": "MapPanel map_panel",
         "parabola.panel": "descent_panel",
         "parity.draw": "draw_epochs draw_parity draw_plateaus",
         "parity.measure": "epochs_table largest_weight_difference load_mnist_runs load_reference "

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import itertools
 import math
 import os
 import platform
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
@@ -72,7 +72,6 @@ MOST_POINTS = 24  # of a cell's curve
 DEAD_SPREAD = 1e-3  # of what the answers differed by at the start
 LEARNED_SHARE = 0.5  # of the loss at the start: what learned ends below
 THROWN_SHARE = 0.05  # of the loss at the start: by so much a loss that was lower has risen again
-FIFTHS = 5  # parts of a run whose mean losses are compared
 
 
 def blank_map(
@@ -285,9 +284,10 @@ def state_of(
       differed by at the start. Its hidden units are off, or far in saturation: no gradient passes
       them, so its loss stays at what a guess costs, which is ln K for K classes.
     - learned: half of the loss at the start is gone.
-    - unsteady: it has not learned, and a part of the way its loss was lower by a twentieth of the
-      start's than later, or has risen by as much above the start: its steps throw it back.
-    - slow: the others. It is on its way down, and was not done.
+    - unsteady: its steps throw it back. Of the parts of its way that the curve shows, the first
+      weights and the last one among them, one has a loss that is higher than that of an earlier
+      one, by a twentieth of the loss at the start or more.
+    - slow: the others. It was on its way down all the time, and was not done.
 
     Args:
         diverged: Whether a loss of a step was NaN or infinite.
@@ -303,7 +303,8 @@ def state_of(
         return "dead"
     if loss <= LEARNED_SHARE * start_loss:
         return "learned"
-    parts = [start_loss, *_fifths(losses), loss]
+    means = [fmean(losses[begin:end]) for begin, end in _parts(len(losses))]
+    parts = [start_loss, *means, loss]
     lowest, margin = parts[0], THROWN_SHARE * abs(start_loss)
     for part in parts:
         lowest = min(lowest, part)
@@ -418,21 +419,19 @@ def _cell_of(
 def _thinned(run: TrainingRun, num_examples: int) -> tuple[tuple[float, float], ...]:
     """Return the means of groups of steps that follow each other, at the end of each group."""
     history = run.history
-    ends = [len(history) * part // MOST_POINTS for part in range(MOST_POINTS + 1)]
     return tuple(
         (
             _short(history[end - 1].images_seen / num_examples),
             _short(fmean(record.loss for record in history[begin:end])),
         )
-        for begin, end in itertools.pairwise(ends)
-        if end > begin
+        for begin, end in _parts(len(history))
     )
 
 
-def _fifths(losses: Sequence[float]) -> list[float]:
-    ends = [len(losses) * part // FIFTHS for part in range(FIFTHS + 1)]
-    pairs = itertools.pairwise(ends)
-    return [fmean(losses[begin:end]) for begin, end in pairs if end > begin]
+def _parts(count: int) -> list[tuple[int, int]]:
+    """Return where the parts of so many steps begin and end, as many as a curve has points."""
+    ends = [count * part // MOST_POINTS for part in range(MOST_POINTS + 1)]
+    return [(begin, end) for begin, end in pairwise(ends) if end > begin]
 
 
 def _short(value: float) -> float:
