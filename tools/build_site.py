@@ -7,6 +7,8 @@ repository, notebooks have links that open them on Binder, Colab and Kaggle.
 """
 
 import argparse
+import ast
+import contextlib
 import importlib.util
 import inspect
 import re
@@ -21,6 +23,8 @@ from typing import Any
 
 import nbformat
 
+from tutorial_lib.playing.bundle import PANELS, path_of, place_of
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "tools" / "pages"
 GUIDES = ("docs/teaching.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -32,6 +36,17 @@ MODULES = {
     "tutorial_lib.exercises": "Exercises",
     "tutorial_lib.predictions": "Predictions",
 }
+PLAYED = {  # what makes a panel in a notebook -> the panel that plays it in a page
+    "TrainingPanel": "training",
+    "descent_panel": "parabola",
+    "loss_panel": "losses",
+    "softmax_panel": "softmax",
+    "step_panel": "one_step",
+    "paths_panel": "paths",
+    "DigitPad": "pad",
+    "MapPanel": "map",
+}
+SCRIPTS = "_static/playing/"  # in the site
 NEEDED = ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml")
 MADE = ".buildinfo"  # Sphinx leaves it in what it has made
 BADGE = re.compile(r"\[!\[([^\]]+)\]\([^)]+\)\]\((https://[^)]+)\)")
@@ -92,6 +107,7 @@ def gather(source: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         prepare(notebook)
         target = source / path.relative_to(ROOT)
+        add_panels(notebook, "../" * len(path.relative_to(ROOT).parents[1].parts) + "../" + SCRIPTS)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
     shutil.copy(PAGES / "solutions.md", source / "notebooks/solutions/index.md")
@@ -118,6 +134,86 @@ def prepare(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "markdown":
             source = BADGE.sub(r"[\1](\2){.launch}", cell.source)
             cell.source = re.sub(r"\]\(#([^)]+)\)", lambda found: f"](#{slug(found[1])})", source)
+
+
+def add_panels(notebook: nbformat.NotebookNode, base: str) -> None:
+    """Put, in place, below the picture of each panel that can play what plays it in a page.
+
+    The picture stands until the panel plays, and where it cannot.
+
+    Args:
+        base: The address of the scripts, from the notebook's page.
+    """
+    for cell, (panel, options) in panels_shown(notebook):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs) and has(panel):
+            place = place_of(panel, options, base=base, within=".cell_output")
+            cell.metadata["playing"] = panel
+            cell.outputs.append(nbformat.v4.new_output("display_data", {"text/html": place}))
+
+
+def has(panel: str) -> bool:
+    """Say whether all scripts of a panel are there."""
+    with contextlib.suppress(ValueError):
+        return all(map(path_of, PANELS[panel]))
+    return False
+
+
+def panels_shown(
+    notebook: nbformat.NotebookNode,
+) -> Iterator[tuple[nbformat.NotebookNode, tuple[str, dict[str, Any]]]]:
+    """Yield each cell that ends on a panel that plays, its name and where its controls stand."""
+    names: dict[str, Any] = {}  # a variable -> the call that made it, or (panel, options)
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or cell.source.startswith("%%"):
+            continue
+        lines = [line for line in cell.source.splitlines() if not line.startswith(("%", "!"))]
+        tree = ast.parse("\n".join(lines)).body
+        for line in tree:
+            if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+                names[line.targets[0].id] = played(line.value, names) or line.value
+            elif isinstance(line, ast.Expr) and isinstance(call := line.value, ast.Call):
+                owner = getattr(call.func, "value", None)
+                known = names.get(owner.id) if isinstance(owner, ast.Name) else None
+                if isinstance(known, tuple) and call.func.attr == "set":
+                    known[1].update(literals(call))
+        if tree and isinstance(tree[-1], ast.Expr):
+            last = tree[-1].value
+            found = names.get(last.id) if isinstance(last, ast.Name) else played(last, names)
+            if isinstance(found, tuple):
+                yield cell, found
+
+
+def played(value: ast.expr, names: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return the panel that plays what an expression makes, and its options; None: none does.
+
+    Args:
+        names: Of variables, what they stand for.
+    """
+    panel = PLAYED.get(called(value))
+    if panel != "training":
+        return (panel, literals(value)) if panel else None
+    given = {keyword.arg: keyword.value for keyword in value.keywords}
+    data = names.get(getattr(value.args[0], "id", "")) if value.args else None
+    if called(data) != "load_digits" or given.keys() - {"settings"}:  # other data, an own network
+        return None
+    settings = given.get("settings")
+    settings = names.get(settings.id) if isinstance(settings, ast.Name) else settings
+    return panel, literals(settings)
+
+
+def called(value: Any) -> str:
+    """Return the name of the function that an expression calls; "" if it calls none."""
+    return getattr(value.func, "id", "") if isinstance(value, ast.Call) else ""
+
+
+def literals(call: Any) -> dict[str, Any]:
+    """Return those keyword arguments of a call that are written as plain values."""
+    keywords = call.keywords if isinstance(call, ast.Call) else []
+    return {
+        keyword.arg: keyword.value.value
+        for keyword in keywords
+        if isinstance(keyword.value, ast.Constant)
+    }
 
 
 def slug(title: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from binascii import a2b_base64
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util import inspect, logging
 from traitlets import HasTraits
+
+from tutorial_lib.playing.bundle import FOLDER, START
 
 project = "Training neural networks"
 author = "The tutorial_lib authors"
@@ -70,7 +73,7 @@ class Words(SphinxTransform):
     """Give pictures of a notebook the words that its outputs have for them.
 
     MyST-NB knows words for all pictures of a cell, not for each. It names a picture after what is
-    in it, by which its output is found.
+    in it, by which its output is found. One in whose place a panel plays is marked.
     """
 
     default_priority = 400
@@ -80,24 +83,30 @@ class Words(SphinxTransform):
         path = Path(self.env.doc2path(self.env.docname))
         if path.suffix != ".ipynb":
             return
-        words = words_of(path)
+        words, stills = words_of(path)
         for image in self.document.findall(nodes.image):
             text = words.get(Path(image["uri"]).stem)
+            if Path(image["uri"]).stem in stills:
+                image["classes"].append("playing-still")
             if text:
                 image["alt"] = text
             elif not image.get("alt"):
                 logger.warning("a picture has no words: %s", image["uri"], location=image)
 
 
-def words_of(path: Path) -> dict[str, str]:
-    """Return the words of each picture of a notebook, by the hash of the picture."""
-    cells = nbformat.read(path, as_version=4).cells
-    found = {}
-    for output in (output for cell in cells for output in cell.get("outputs", [])):
-        if png := output.get("data", {}).get("image/png"):
-            text = output.metadata.get("image/png", {}).get("alt", "")
-            found[hashlib.sha256(a2b_base64(png)).hexdigest()] = text
-    return found
+def words_of(path: Path) -> tuple[dict[str, str], set[str]]:
+    """Return the words of each picture of a notebook, by the hash of the picture.
+
+    The others are the hashes of those in whose cell a panel plays.
+    """
+    found, stills = {}, set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if png := output.get("data", {}).get("image/png"):
+                digest = hashlib.sha256(a2b_base64(png)).hexdigest()
+                found[digest] = output.metadata.get("image/png", {}).get("alt", "")
+                stills |= {digest} if "playing" in cell.metadata else set()
+    return found, stills
 
 
 def mathml(tex: str, display: str) -> str:
@@ -149,6 +158,22 @@ def own_signature(
     return re.sub(r"<(?:class|function) '?(?:[\w.]+\.)?(\w+)[^>]*>", r"\1", text), ""  # defaults
 
 
+def add_scripts(app: Sphinx, name: str, template: str, context: dict[str, Any], _: Any) -> None:
+    """Let a page with panels that play start them; other pages load nothing for that."""
+    if 'class="playing"' in context.get("body", ""):
+        app.add_css_file("playing/play.css")
+        for script in START:
+            app.add_js_file(f"playing/{script}", loading_method="defer")
+
+
+def copy_scripts(app: Sphinx) -> None:
+    """Put what panels that play need among the files of the site."""
+    folder = Path(app.outdir, "_static/playing")
+    shutil.copytree(FOLDER / "scripts", folder, dirs_exist_ok=True)
+    shutil.copytree(FOLDER / "recorded", folder / "recorded", dirs_exist_ok=True)
+    shutil.copy(FOLDER / "play.css", folder)
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
     """Name what the theme leaves without a name, and take in only those icons that pages use."""
     if error:
@@ -192,5 +217,7 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", escape_stars, priority=900)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("autodoc-process-signature", own_signature)
+    app.connect("builder-inited", copy_scripts)
+    app.connect("html-page-context", add_scripts)
     app.connect("build-finished", finish)
     app.add_css_file("icons.css")

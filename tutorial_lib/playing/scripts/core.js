@@ -618,9 +618,8 @@
       console.warn(`The panel ${root.dataset.panel} does not play:`, trouble);
       return;
     }
-    for (const still of root.parentElement.querySelectorAll(":scope > .playing-still")) {
-      still.hidden = true;
-    }
+    const around = root.dataset.within ? root.closest(root.dataset.within) : root.parentElement;
+    for (const still of around.querySelectorAll(".playing-still")) still.hidden = true;
   }
 
   /** Build each panel of a page when it comes near the screen. */
