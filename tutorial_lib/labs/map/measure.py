@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 import torch
@@ -71,7 +71,8 @@ MOST_POINTS = 24  # of a cell's curve
 # How a cell is told to be dead, unsteady or slow; `state_of` has the reasons.
 DEAD_SPREAD = 1e-3  # of what the answers differed by at the start
 LEARNED_SHARE = 0.5  # of the loss at the start: what learned ends below
-THROWN_SHARE = 0.05  # of the loss at the start: by so much a loss that was lower has risen again
+THROWN_SHARE = 0.05  # of the loss at the start: by so much a loss that was lower has risen again,
+NOISE = 4.0  # and by so many standard deviations of a part's mean
 
 
 def blank_map(
@@ -286,7 +287,8 @@ def state_of(
     - learned: half of the loss at the start is gone.
     - unsteady: its steps throw it back. Of the parts of its way that the curve shows, the first
       weights and the last one among them, one has a loss that is higher than that of an earlier
-      one, by a twentieth of the loss at the start or more.
+      one, by a twentieth of the loss at the start or more, and by more than the noise of batches
+      explains.
     - slow: the others. It was on its way down all the time, and was not done.
 
     Args:
@@ -305,7 +307,8 @@ def state_of(
         return "learned"
     means = [fmean(losses[begin:end]) for begin, end in _parts(len(losses))]
     parts = [start_loss, *means, loss]
-    lowest, margin = parts[0], THROWN_SHARE * abs(start_loss)
+    noise = NOISE * _jitter(losses) / math.sqrt(max(1, len(losses) // MOST_POINTS))
+    lowest, margin = parts[0], max(THROWN_SHARE * abs(start_loss), noise)
     for part in parts:
         lowest = min(lowest, part)
         if part > lowest + margin:
@@ -426,6 +429,12 @@ def _thinned(run: TrainingRun, num_examples: int) -> tuple[tuple[float, float], 
         )
         for begin, end in _parts(len(history))
     )
+
+
+def _jitter(losses: Sequence[float]) -> float:
+    """Return the standard deviation of a batch's loss; a few that were thrown far do not count."""
+    differences = [abs(after - before) for before, after in pairwise(losses)]
+    return 1.48 * median(differences) / math.sqrt(2) if differences else 0.0
 
 
 def _parts(count: int) -> list[tuple[int, int]]:
