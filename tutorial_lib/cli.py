@@ -100,6 +100,8 @@ class Train:
     """go on with the run in this file, and keep it there if --save names no other"""
     curve: Annotated[Path | None, _option("FILE.png")] = None
     """draw the loss into this picture at the end"""
+    share: Annotated[Path | None, _option("FILE.html")] = None
+    """write the run into this page at the end: one file that opens anywhere, offline"""
     per_print_times: Annotated[int | None, _option("INT", "only the last of an epoch")] = None
     """print a line each time so many steps have passed"""
 
@@ -154,8 +156,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say, and return the exit status.
 
     Returns:
-        0: done. 1: the training diverged, its end or its curve is not on the disk, the doctor
-        found something broken, or a hand-in or a class could not be read or written. 2: the
+        0: done. 1: the training diverged, its end, its curve or its page is not on the disk, the
+        doctor found something broken, or a hand-in or a class could not be read or written. 2: the
         arguments are wrong, and nothing was touched. Ended early, with the run saved if steps were
         taken: 129 as its terminal was closed (SIGHUP), 130 by Ctrl-C (SIGINT), 141 as nobody can
         read what it prints (SIGPIPE), 143 by SIGTERM.
@@ -259,9 +261,10 @@ def _prepare_and_drive(
 ) -> int:
     """Train, where `lead` returns the run to be trained of one that is ready."""
     savers: list[checkpoint.Saver] = []
+    makers: list[Callable[[], Any]] = []  # of networks as the run's was at first
 
     def make_run() -> TrainingRun:
-        run, *savers[:] = _prepare(command, arguments)
+        run, makers[:], savers[:] = _prepare(command, arguments)
         return run
 
     try:
@@ -271,7 +274,7 @@ def _prepare_and_drive(
         return MISUSE
     for saver in savers:
         saver.run = run
-    return _drive(run, command, savers)
+    return _drive(run, command, savers, makers)
 
 
 def _with_saved_defaults(arguments: Sequence[str], saved: checkpoint.Checkpoint) -> Train:
@@ -297,8 +300,10 @@ def _class_of_network(saved: checkpoint.Checkpoint) -> str:
     return saved.state.get("network", LeNet5.__name__).partition("\n")[0]
 
 
-def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
-    """Return the run, ready for its next step, and the Saver that keeps it, if one does.
+def _prepare(
+    command: Train, arguments: Sequence[str]
+) -> tuple[TrainingRun, list[Callable[[], Any]], list[checkpoint.Saver]]:
+    """Return the run, ready for its next step, what makes its network, and what keeps it, if it is.
 
     What is wrong is refused, and then no file has been written.
     """
@@ -313,11 +318,17 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
         checkpoint.check_place(checkpoint.as_path(save))
     if command.curve is not None:
         check_curve(command.curve, beside=[path for path in (save, command.resume) if path])
+    if command.share is not None:
+        from tutorial_lib.playing.run_page import check_share  # slow, and not always needed
+
+        others = (save, command.resume, command.curve)
+        check_share(command.share, beside=[path for path in others if path])
     device = distributed.rank_device() if distributed.started_by_torchrun() else "auto"
     data = named_data(command.data, target=command.target, device=device)
     if data.task == "regression":  # whose targets are of any size, and so are its gradients
         settings = _settings(command, {"optimizer": "adam", "loss": data.default_loss})
-    run = TrainingRun(make_model(_new_model(command, data), settings.seed), data, settings)
+    make_network = partial(make_model, _new_model(command, data), settings.seed)
+    run = TrainingRun(make_network(), data, settings)
     num_weights = sum(weights.numel() for weights in run.model.parameters())
     said = [data.notice, f"Network: {type(run.model).__name__}, {num_weights:,} parameters."]
     if saved is not None:
@@ -327,14 +338,13 @@ def _prepare(command: Train, arguments: Sequence[str]) -> tuple[Any, ...]:
         said.append(f"Going on from {saved}. {saved.notice}".strip())
         if run.step_number == run.num_steps:
             said[-1] = f"That run is over, at step {run.num_steps:,}; --epochs gives it more."
-    made = (run,) if save is None else (run, checkpoint.Saver(run, save, sink=_warn))
-    if save is not None and made[-1].notice:
-        said.append(made[-1].notice)
+    savers = [] if save is None else [checkpoint.Saver(run, save, sink=_warn)]
+    said += [saver.notice for saver in savers if saver.notice]
     if not (distributed.started_by_torchrun() or run.step_number == run.num_steps):
         run.settle_threads()
         said.append(f"Threads: {run.threads}, {run.why_threads}.")
     _say("\n".join(said))
-    return made
+    return run, [make_network], savers
 
 
 def _settings(command: Train, defaults: dict[str, str]) -> Hyperparameters:
@@ -382,11 +392,17 @@ def _change(run: TrainingRun, settings: Hyperparameters) -> None:
 # ---- the training ----
 
 
-def _drive(run: TrainingRun, command: Train, savers: list[checkpoint.Saver]) -> int:
+def _drive(
+    run: TrainingRun,
+    command: Train,
+    savers: list[checkpoint.Saver],
+    makers: Sequence[Callable[[], Any]],
+) -> int:
     """Take the steps that are left, and see that they are saved; return the exit status.
 
     Args:
         savers: The one that keeps the run, if one does.
+        makers: The one that makes its network.
     """
     lines = {"per_print_times": command.per_print_times, "sink": _say}
     records = monitor(iterate_for_device(run), run=run, **lines)
@@ -404,7 +420,7 @@ def _drive(run: TrainingRun, command: Train, savers: list[checkpoint.Saver]) -> 
             elif savers and savers[0].step_saved != run.step_number:
                 savers[0].save()
         try:
-            return _conclude(run, command, savers, diverged)
+            return _conclude(run, command, savers, makers, diverged)
         except KeyboardInterrupt as end:  # all steps that were to be taken have been
             with _ending.held():
                 if _save_for_later(run, savers):
@@ -424,17 +440,25 @@ def _take_steps(run: TrainingRun, records: Iterator[Any]) -> None:
 
 
 def _conclude(
-    run: TrainingRun, command: Train, savers: list[checkpoint.Saver], diverged: Diverged | None
+    run: TrainingRun,
+    command: Train,
+    savers: list[checkpoint.Saver],
+    makers: Sequence[Callable[[], Any]],
+    diverged: Diverged | None,
 ) -> int:
     """Say what has become of the run, which is at rest; return the exit status."""
     drawn = _draw_curve(run, command.curve) if command.curve and run.history else True
     missing = [saver for saver in savers if saver.step_saved != run.step_number]
+    score = ""
     if diverged is not None:
         _warn(f"The training diverged: {diverged}")
     elif _ending.number:
         _say(f"Stopped at step {run.step_number:,} of {run.num_steps:,}.")
     else:
-        _say(_score_in_words(run))
+        score = _score_in_words(run)
+        _say(score)
+    if command.share and run.history:
+        drawn &= _share(run, command.share, makers[0], diverged, score)
     for saver in savers:
         step = f"step {run.step_number:,}"
         if missing:
@@ -497,6 +521,8 @@ def _command_to_go_on(command: Train, save: Path) -> str:
         words += ["--model", absolute(command.model)]
     if command.curve is not None:
         words += ["--curve", str(command.curve)]
+    if command.share is not None:
+        words += ["--share", str(command.share)]
     if command.per_print_times is not None:
         words += ["--per-print-times", str(command.per_print_times)]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
@@ -527,6 +553,32 @@ def _draw_curve(run: TrainingRun, path: Path) -> bool:
         _warn(f"The curve cannot be written to {path}: {words}.")
         return False
     _say(f"The curve is in {path}.")
+    return True
+
+
+def _share(
+    run: TrainingRun,
+    path: Path,
+    new_model: Callable[[], Any],
+    diverged: Diverged | None,
+    score: str,
+) -> bool:
+    """Write the run as a page; return whether it is there.
+
+    Args:
+        score: What was said of the test set, which the page itself does not look at.
+    """
+    from tutorial_lib.playing.run_page import write_run_page  # slow, and not always needed
+
+    data = run.data
+    score = score if data.validation is not None and data.test is not None else ""
+    try:
+        write_run_page(path, run, new_model=new_model, error=diverged, remark=score)
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or error
+        _warn(f"The run cannot be shared as {path}: {words}.")
+        return False
+    _say(f"The run is shared as {path}.")
     return True
 
 

@@ -5,7 +5,8 @@ import errno
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,6 +135,47 @@ def check_folder(path: Path) -> None:
     for name in path.absolute().relative_to(there).parts:
         with contextlib.suppress(FileNotFoundError):
             os.lstat(there / name)
+
+
+def checked_place(
+    path: Path, *, suffix: str, is_ours: Callable[[bytes], bool], beside: Iterable[Path] = ()
+) -> Path:
+    """Refuse a path where no file of a kind of ours can be written; nothing is changed.
+
+    Args:
+        suffix: What its name must end in, ".png" say.
+        is_ours: As of `obstacle`.
+        beside: Files that are written, too, or read.
+
+    Returns:
+        The file that is meant: a user's folder for ~, what a link points to for a link.
+
+    Raises:
+        ValueError: It says why.
+    """
+    if path.suffix != suffix:
+        raise ValueError(f"it must name a {suffix} file")
+    try:
+        there = Path(os.path.realpath(path.expanduser()))
+        if any(_is_same_file(there, other) for other in beside):
+            raise ValueError("that is the file of the run; name another one")
+        check_folder(there)
+        if words := obstacle(there, is_ours):
+            raise ValueError(f"that is {words}, which stays as it is; name another file")
+        if not os.access(next(f for f in there.parents if f.exists()), os.W_OK):
+            raise ValueError("its folder cannot be written to")
+    except (OSError, RuntimeError) as error:
+        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
+    return there
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Say whether two names mean one file, on some system at least: R.png and r.png do on macOS."""
+    names = {
+        unicodedata.normalize("NFC", os.path.realpath(path.expanduser())).casefold()
+        for path in (one, other)
+    }
+    return len(names) == 1 or (one.exists() and other.exists() and one.samefile(other))
 
 
 def free_names(path: Path) -> Iterator[Path]:

@@ -310,11 +310,37 @@ class _Column:
             )
         return [(values - self.mean) / self.std]
 
+    def as_read(self, inputs: Tensor) -> list[str]:
+        """Return what stood in the column, as texts, where these are its inputs (N, width)."""
+        if self.texts:
+            return [self.texts[place] for place in inputs.argmax(dim=1).tolist()]
+        return [f"{value * self.std + self.mean:.6g}" for value in inputs[:, 0].tolist()]
+
 
 def _inputs(table: "pd.DataFrame", columns: Sequence[_Column]) -> Tensor:
     """Return the inputs (N, F) float32."""
     inputs = [values for column in columns for values in column.inputs(table)]
     return torch.from_numpy(np.stack(inputs, axis=1).astype(np.float32))
+
+
+def rows_as_read(data: Data, inputs: Tensor) -> tuple[list[str], list[list[str]]] | None:
+    """Return the names of a table's columns and, row by row, what stood in them; None: no table.
+
+    Args:
+        data: Of `from_csv`, or others, which have no columns.
+        inputs: (N, F), some of theirs.
+    """
+    make = data.prepare
+    if not isinstance(make, partial) or make.func is not _prepared:
+        return None
+    columns: Sequence[_Column] = make.keywords["columns"]
+    texts, first = [], 0
+    for column in columns:
+        width = len(column.texts) or 1
+        values = inputs[:, first : first + width].double().cpu()  # (N, width)
+        texts.append(column.as_read(values))
+        first += width
+    return [column.name for column in columns], [list(row) for row in zip(*texts, strict=True)]
 
 
 def _prepared(rows: Any, *, columns: Sequence[_Column], device: torch.device) -> Tensor:

@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 from torch import nn
 
+from tutorial_lib.checks import shown
 from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data
 from tutorial_lib.engine import (
@@ -24,6 +26,7 @@ from tutorial_lib.engine import (
     warm_up,
     with_accuracy,
 )
+from tutorial_lib.files import free_names
 from tutorial_lib.panels import controls
 from tutorial_lib.panels.autosave import Autosave, named_file, own_autosave
 from tutorial_lib.panels.cells import in_kernel
@@ -34,6 +37,7 @@ from tutorial_lib.panels.runs_on_display import RunsOnDisplay
 from tutorial_lib.panels.status import status_text
 from tutorial_lib.panels.table_shelf import TableShelf
 from tutorial_lib.pictures import PAPER, Picture, curve_in_words, curve_table
+from tutorial_lib.playing.run_page import write_run_page
 from tutorial_lib.waiting import Waiting
 
 LIVE = ("learning_rate", "batch_size", "momentum")  # may be changed while a run goes on
@@ -255,6 +259,49 @@ class TrainingPanel(LivePanel):
         """Return a plain PyTorch script that repeats the last run, or what Train would start."""
         run = self.last_run or self.make_run(self.settings)
         return script_of(run, self.make_run.network(run.hyperparameters))
+
+    def share(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the last run as one HTML file that opens anywhere, offline, a megabyte at most.
+
+        In it are the curve to go along step by step, the changes on the way, the settings, how
+        good the network is, some of what it gets wrong, and the script that repeats the run. The
+        names of your data and classes are in it, the folders where they lie are not. Nothing is
+        sent.
+
+        Args:
+            path: Ends in .html; ~ is the home folder. In the place of a page that was shared, the
+                new one stands; any other file is refused. None: run.html in the folder that one
+                stands in, or run-2.html and so on, whichever is free.
+
+        Returns:
+            The file.
+
+        Raises:
+            TypeError: path is no path.
+            ValueError: There is no run, it is going on, or has taken no step; or path is no place
+                for the page. Nothing is written then.
+            OSError: The page cannot be written.
+        """
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"path must be a text or a Path; got {shown(path)}")
+        run, session = self.last_run, self._session
+        if run is None:
+            raise ValueError("the run to share must be there: train one, or Restore the last one")
+        if session is not None and session.wanted != "running":
+            session.join(CLOSE_SECONDS)  # it may be taking its last step
+        if self.state == "running":
+            raise ValueError(
+                f"the run to share must be at rest, and it is at step {run.step_number:,} of "
+                f"{run.num_steps:,}: Pause or Stop it first"
+            )
+        free = (name for name in free_names(Path("run.html")) if not os.path.lexists(name))
+        file = next(free) if path is None else Path(path)
+        return write_run_page(
+            file,
+            run,
+            new_model=lambda: self.make_run.network(run.hyperparameters),
+            error=session.error if session is not None else None,
+        )
 
     def show_code(self) -> None:
         """Show the script under the buttons, ready to copy, or hide it again."""

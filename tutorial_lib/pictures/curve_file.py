@@ -1,12 +1,10 @@
 """The loss of runs as a picture in a file, which never takes the place of another picture."""
 
-import os
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tutorial_lib.files import check_folder, obstacle, replacing
+from tutorial_lib.files import checked_place, replacing
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MADE_BY = {"Software": "tutorial_lib"}  # stands in the file, near its start
@@ -32,20 +30,7 @@ def check_picture(path: Path, *, beside: Iterable[Path] = ()) -> Path:
     Raises:
         ValueError: It says why.
     """
-    if path.suffix != ".png":
-        raise ValueError("it must name a .png file")
-    try:
-        there = Path(os.path.realpath(path.expanduser()))
-        if any(_is_same_file(there, other) for other in beside):
-            raise ValueError("that is the file of the run; name another one")
-        check_folder(there)
-        if words := obstacle(there, _is_ours):
-            raise ValueError(f"that is {words}, which stays as it is; name another file")
-        if not os.access(next(f for f in there.parents if f.exists()), os.W_OK):
-            raise ValueError("its folder cannot be written to")
-    except (OSError, RuntimeError) as error:
-        raise ValueError(getattr(error, "strerror", None) or str(error)) from error
-    return there
+    return checked_place(path, suffix=".png", is_ours=_is_ours, beside=beside)
 
 
 def save_curve(path: Path, runs: Mapping[str, Sequence[Any]]) -> None:
@@ -72,12 +57,3 @@ def save_curve(path: Path, runs: Mapping[str, Sequence[Any]]) -> None:
 def _is_ours(content: bytes) -> bool:
     mark = b"tEXt" + b"\0".join(word.encode() for pair in MADE_BY.items() for word in pair)
     return content.startswith(SIGNATURE) and mark in content
-
-
-def _is_same_file(one: Path, other: Path) -> bool:
-    """Say whether two names mean one file, on some system at least: R.png and r.png do on macOS."""
-    names = {
-        unicodedata.normalize("NFC", os.path.realpath(path.expanduser())).casefold()
-        for path in (one, other)
-    }
-    return len(names) == 1 or (one.exists() and other.exists() and one.samefile(other))
