@@ -9,7 +9,8 @@ import pytest
 
 from tutorial_lib import Hyperparameters
 from tutorial_lib.labs.map import search as searches
-from tutorial_lib.labs.map.measure import HyperparameterMap, MapCell, blank_map, fill_map
+from tutorial_lib.labs.map.grid import HyperparameterMap, MapCell
+from tutorial_lib.labs.map.measure import blank_map, fill_map
 from tutorial_lib.labs.map.search import (
     METHODS,
     best_of,

@@ -21,12 +21,12 @@ from tutorial_lib.config import Hyperparameters
 from tutorial_lib.data import Data
 from tutorial_lib.engine import Diverged, TrainingRun
 from tutorial_lib.evaluation import evaluate
-from tutorial_lib.labs.map.measure import HyperparameterMap, Pair
+from tutorial_lib.labs.map.grid import HyperparameterMap, Pair
 from tutorial_lib.panels.run_maker import RunMaker
 from tutorial_lib.table import Table, loss_text
 
 REDUCTION = 3  # successive halving goes on with one of so many
-IN_VAIN = 50  # draws for each cell of a map, after which a search that finds nothing new ends
+IN_VAIN = 100  # draws in a row that bring nothing new, after which a search ends
 Losses = Callable[[float, int], Iterator[float]]  # of a pair: validation losses, epoch by epoch
 NO_OPTUNA = "this search needs Optuna, which is not installed here: pip install optuna"
 
@@ -316,10 +316,13 @@ class _Tries:
     def new_pairs(self, draws: random.Random) -> Iterator[Pair]:
         """Yield pairs at random that were not tried and not yielded before."""
         seen = {*self.losses}
-        for _ in range(IN_VAIN * (self.budget + len(self.space.batch_sizes))):
+        in_vain = 0
+        while in_vain < IN_VAIN:
             rate = self.space.rate(draws.random())
             pair = self.place(rate, draws.choice(self.space.batch_sizes))
+            in_vain += 1
             if pair not in seen:
+                in_vain = 0
                 seen.add(pair)
                 yield pair
 
@@ -399,9 +402,8 @@ def _by_optuna(tries: _Tries, seed: int, reduction: int, optuna: ModuleType) -> 
                 min_resource=rungs_of(space.epochs, reduction)[0], reduction_factor=reduction
             ),
         )
-    for _ in range(IN_VAIN * tries.budget):
-        if not tries.left:
-            return
+    in_vain = 0
+    while tries.left and in_vain < IN_VAIN:
         trial = study.ask()
         rate = trial.suggest_float("learning_rate", space.low, space.high, log=True)
         which = trial.suggest_int("batch_size", 0, len(space.batch_sizes) - 1)  # by its place
@@ -416,7 +418,8 @@ def _by_optuna(tries: _Tries, seed: int, reduction: int, optuna: ModuleType) -> 
             trial.report(losses[epoch - 1], epoch)
             if is_last or trial.should_prune():
                 break
-        if tries.spent > before:
+        in_vain = 0 if tries.spent > before else in_vain + 1
+        if not in_vain:
             yield come
         if len(losses) >= epoch and is_last:
             study.tell(trial, losses[-1])
