@@ -106,7 +106,7 @@
     Object.keys(curves).forEach((name, number) => {
       const points = ERRORS.map((at, place) => [at, curves[name][part][place]]);
       const look = { role: number + 1, dash: number === 3 }; // where two lie on each other, both are seen
-      chart.line(name, points, { ...look, label: `${name} ${general(marks[name][part], 3)}` });
+      chart.line(name, points, { ...look, label: name });
       chart.dots(`mark of ${name}`, [[error, marks[name][part]]], { role: number + 1, radius: 6 - number });
     });
     const told = Object.entries(marks).map(([name, mark]) => `${name} ${general(mark[part], 3)}`);

@@ -4,6 +4,10 @@
 
   const playing = (window.playing = window.playing || {});
 
+  const CAPTION = "What each optimizer makes of one gradient";
+  const COLUMNS = ["optimizer", "weight before", "gradient", "memory after", "moved"];
+  const GRADIENT = COLUMNS.indexOf("gradient");
+
   /**
    * Let every optimizer meet these gradients with one weight: name -> a record for each step.
    *
@@ -54,7 +58,7 @@
   /** Return the texts of one line of the table. */
   function line({ optimizer, weight, gradient, memory, moved }) {
     const { general, fixed, signed } = playing.words;
-    const kept = memory.map(([symbol, value]) => `${symbol} = ${general(value, 4)}`).join(", ");
+    const kept = memory.map(([symbol, value]) => `${symbol}\u00a0=\u00a0${general(value, 4)}`).join(", ");
     return [optimizer, fixed(weight, 4), general(gradient), kept || "none", signed(fixed(moved, 4))];
   }
 
@@ -87,17 +91,19 @@
       },
     };
     for (const [name, control] of Object.entries(controls)) control.value = first[name];
-    const columns = ["optimizer", "weight before", "gradient", "memory after", "moved"];
-    const table = playing.table({ caption: "What each optimizer makes of one gradient", columns });
+    const table = playing.table({ caption: CAPTION, columns: COLUMNS });
     table.element.style.flex = "1 1 260px";
+    new ResizeObserver(() => fit(table.element)).observe(table.element);
 
     function draw(values) {
       const steps = lastSteps(values);
       table.rows(steps.map(line));
+      table.element.querySelector("caption").textContent = `${CAPTION}, ${playing.words.general(values.gradient)}`;
       table.element.querySelectorAll("tbody th").forEach((head, place) => {
         const { role } = playing.optimizers.table[steps[place].optimizer];
         head.style.color = `var(--play-${role}-ink)`;
       });
+      fit(table.element);
       return sentence(steps);
     }
 
@@ -107,6 +113,22 @@
       "torch.optim does, too.";
     playing.frame(root, { title: "One step in numbers", controls, pictures: [table], draw, rests, note });
   };
+
+  /** Write a table smaller on a narrow page, and without the gradient, which its caption has. */
+  function fit(element) {
+    const isNarrow = element.clientWidth < 400;
+    element.querySelector("table").style.fontSize = isNarrow ? "12px" : "";
+    for (const cell of element.querySelectorAll("th, td")) {
+      cell.style.paddingRight = isNarrow ? "3px" : "";
+      cell.hidden = isNarrow && cell.cellIndex === GRADIENT;
+    }
+    // What is still wider is moved to and fro, with the keyboard, too.
+    const isWider = element.scrollWidth > element.clientWidth;
+    for (const [name, value] of Object.entries({ tabindex: "0", role: "region", "aria-label": CAPTION })) {
+      if (isWider) element.setAttribute(name, value);
+      else element.removeAttribute(name);
+    }
+  }
 
   playing.one_step = { stepsInNumbers, lastSteps, sentence, line };
 })();

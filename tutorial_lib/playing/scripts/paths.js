@@ -345,10 +345,10 @@
     });
     const ends = [];
     for (const [name, { heights, left }] of Object.entries(descents)) {
-      const end = left ? "flew off" : general(heights[heights.length - 1], 2);
-      ends.push(`${name} begins at ${general(heights[0], 2)}, ${left ? "flew off" : `ends at ${end}`}`);
+      const end = left ? "flew off" : `ends at ${general(heights[heights.length - 1], 2)}`;
+      ends.push(`${name} begins at ${general(heights[0], 2)}, ${end}`);
       const { role } = playing.optimizers.table[name];
-      chart.line(name, heights.map((height, step) => [step, clipped(height)]), { role, width: 1.5, label: `${name}: ${end}` });
+      chart.line(name, heights.map((height, step) => [step, clipped(height)]), { role, width: 1.5, label: name });
     }
     chart.say(`The height above the lowest point after each step, on a logarithmic scale: ${ends.join("; ") || "nobody walks"}.`);
   }
