@@ -45,6 +45,7 @@ PLAYED = {  # what makes a panel in a notebook -> the panel that plays it in a p
     "paths_panel": "paths",
     "DigitPad": "pad",
     "MapPanel": "map",
+    "map_panel": "map",
 }
 SCRIPTS = "_static/playing/"  # in the site
 NEEDED = ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml")

@@ -169,19 +169,27 @@
     };
   }
 
-  /** A table with a caption; `rows` is given lists of texts, the first of each is its heading. */
+  /**
+   * A table with a caption; `rows` is given lists of texts, the first of each is its heading. A text
+   * in the place of a list is the heading of the lines below it.
+   */
   function table({ caption, columns }) {
     const body = element("tbody");
     const head = element("tr");
     columns.forEach((column) => head.append(element("th", { scope: "col" }, column)));
     const made = element("table", {}, element("caption", {}, caption), element("thead", {}, head));
     made.append(body);
+    const look = { class: "playing-table", tabindex: 0, role: "region", "aria-label": caption };
     return {
-      element: element("div", { class: "playing-table" }, made),
+      element: element("div", look, made),
       rows(lines) {
         body.replaceChildren(
           ...lines.map((line) => {
             const row = element("tr");
+            if (typeof line === "string") {
+              row.append(element("th", { scope: "rowgroup", colspan: columns.length }, line));
+              return row;
+            }
             line.forEach((text, index) => {
               row.append(index ? element("td", {}, text) : element("th", { scope: "row" }, text));
             });
@@ -312,9 +320,10 @@
       const widthOf = (text, weight = 400) => textWidth(text, `${weight} ${fontSize} ${fontFamily}`);
       const yWords = axes.y.words || number;
       const xWords = axes.x.words || number;
-      const top = axes.y.label ? 26 : 10;
+      const name = wrapped(axes.y.label || "", width - 8, widthOf);
+      const top = 10 + 16 * name.length;
       const bottom = tall - (axes.x.label ? 42 : 24);
-      const tickCount = Math.max(2, Math.floor((bottom - top) / 45));
+      const tickCount = Math.max(2, Math.floor((bottom - top) / 34));
       const yTicks = (axes.y.scale === "log" ? logTicks : linearTicks)(...yRange, tickCount);
       const left = 12 + Math.max(12, ...yTicks.map((tick) => widthOf(yWords(tick))));
 
@@ -339,7 +348,7 @@
         grid.append(svg("line", { x1: left, x2: right, y1: at, y2: at }));
         words.append(svg("text", { x: left - 6, y: at + 4, "text-anchor": "end" }, yWords(tick)));
       }
-      const wanted = Math.max(2, Math.floor((right - left) / 70));
+      const wanted = Math.max(2, Math.floor((right - left) / 50));
       const xTicks = (axes.x.scale === "log" ? logTicks : linearTicks)(...xRange, wanted);
       let free = -Infinity; // from here on no tick's words stand
       for (const tick of xTicks) {
@@ -353,9 +362,9 @@
         words.append(svg("text", { x: middle, y: bottom + 16, "text-anchor": "middle" }, text));
       }
       parts.push(grid, words);
-      if (axes.y.label) {
-        parts.push(svg("text", { class: "playing-axis", x: 2, y: 14 }, axes.y.label));
-      }
+      name.forEach((line, index) => {
+        parts.push(svg("text", { class: "playing-axis", x: 2, y: 14 + 16 * index }, line));
+      });
       if (axes.x.label) {
         const place = { class: "playing-axis", x: (left + right) / 2, y: tall - 6 };
         parts.push(svg("text", { ...place, "text-anchor": "middle" }, axes.x.label));
@@ -456,6 +465,17 @@
       known.set(key, measuring.measureText(text).width);
     }
     return known.get(key);
+  }
+
+  /** Return a text in lines that are not wider than this. */
+  function wrapped(text, most, widthOf) {
+    const lines = [];
+    for (const word of text.split(" ").filter(Boolean)) {
+      const longer = lines.length ? `${lines[lines.length - 1]} ${word}` : word;
+      if (lines.length && widthOf(longer) <= most) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    return lines;
   }
 
   function lineOf(name, thing, toX, toY) {

@@ -40,13 +40,13 @@
     const run = recording.runs.find((one) => fits(one) && one.batch_size === size);
     const differing = [];
     if (!same(rate, wished.learning_rate)) {
-      differing.push(`learning rate ${number(rate)} for ${number(wished.learning_rate)}`);
+      differing.push(`learning rate ${number(rate)} instead of ${number(wished.learning_rate)}`);
     }
     if (size !== wished.batch_size) {
-      differing.push(`batch size ${size} for ${wished.batch_size.toLocaleString("en")}`);
+      differing.push(`batch size ${size} instead of ${wished.batch_size.toLocaleString("en")}`);
     }
     const words = differing.length
-      ? `Not recorded; the nearest recorded run plays: ${differing.join(", ")}.`
+      ? `These settings were not recorded. The nearest that were: ${differing.join(", ")}.`
       : "";
     return { run, words };
   }
@@ -65,7 +65,7 @@
       ["optimizer", (run) => run.optimizer],
       ["learning_rate", (run) => `lr ${number(run.learning_rate)}`],
       ["batch_size", (run) => `batch ${run.batch_size}`],
-      ["brake", (run) => (run.brake === 1 ? "kept" : "braked")],
+      ["brake", (run) => (run.brake === 1 ? "rate kept" : "rate braked")],
     ];
     let named = fields.filter(([name]) => new Set(runs.map((run) => run[name])).size > 1);
     if (!named.length) named = fields.slice(1, 3);
@@ -161,16 +161,16 @@
     const losses = playing.chart({
       x: { label: "epochs", from: 0, to: epochs },
       y: { label: "Loss: each batch faint, smoothed bold; held out dashed", scale: "log" },
-      height: (width) => Math.min(330, Math.max(250, 0.6 * width)),
+      height: (width) => Math.min(330, Math.max(260, 0.6 * width)),
     });
     const scores = playing.chart({
       x: { label: "epochs", from: 0, to: epochs },
       y: { label: `Accuracy on ${data.held_out} held-out ${data.noun} (%)`, from: 0, to: 100 },
-      height: (width) => Math.min(330, Math.max(220, 0.6 * width)),
+      height: (width) => Math.min(330, Math.max(260, 0.6 * width)),
     });
     const table = playing.table({
       caption: "At the end of each epoch, and where a run stands",
-      columns: ["run", "epochs", "smoothed loss", "held-out loss", "accuracy"],
+      columns: ["epochs", "smoothed loss", "held-out loss", "accuracy"],
     });
     const numbers = playing.element("details", {}, playing.element("summary", {}, "Numbers as a table"));
     numbers.append(table.element);
@@ -181,6 +181,7 @@
       controls: [rate, size, optimizer, brake, speed, [train, pause, stop, clear]],
       pictures: [losses, scores],
     });
+    losses.element.classList.add("playing-wide");
     scores.element.classList.add("playing-slim");
     const wish = playing.element("p", { class: "playing-wish" });
     frameOf.controls.append(wish);
@@ -212,13 +213,15 @@
     }
 
     function tellNearest() {
-      wish.textContent = nearest(recording, wished()).words;
+      const { words } = nearest(recording, wished());
+      wish.textContent = words === said ? "" : words; // once it plays, the status says so
     }
 
     function begin() {
       if (state === "running" || state === "paused") return;
       const found = nearest(recording, wished());
       said = found.words;
+      tellNearest();
       if (shown.length === MOST_RUNS) shown.shift();
       present = {
         run: found.run,
@@ -285,6 +288,7 @@
       limits = USUAL;
       colour = 0;
       said = "";
+      tellNearest();
       draw();
       show();
       fillTable();
@@ -343,8 +347,15 @@
       });
       if (shown.length) limits = grown(limits, lowest, highest);
       losses.axes({ y: { from: limits[0], to: limits[1] } });
+      scores.axes({ y: { from: lowestShare() } });
       losses.say(inWords(labels, lossWords) || "Loss over epochs: no run has begun.");
       scores.say(inWords(labels, scoreWords) || "Accuracy over epochs: no run has begun.");
+    }
+
+    /** Return where the axis of accuracies begins, in percent. */
+    function lowestShare() {
+      const shares = shown.flatMap((one) => scoresOf(one).map(([, , share]) => 100 * share));
+      return Math.min(80, ...shares.map((share) => 20 * Math.floor(share / 20)));
     }
 
     /** Return what draws where a run's rate changed: a dashed line, and the new rate beside it. */
@@ -435,15 +446,14 @@
         shown.flatMap((one, index) => {
           const each = one.run.num_steps / epochs;
           const rows = scoresOf(one).map(([epoch, value, share]) => [
-            labels[index],
             String(epoch),
             loss(lossAt(one, epoch * each)),
             loss(value),
             percent(share),
           ]);
           const isBetween = one.step > 0 && one.step % each > 1e-6;
-          const here = [labels[index], epochOf(one, one.step).toFixed(2), loss(lossAt(one)), "", ""];
-          return isBetween ? [...rows, here] : rows;
+          const here = [epochOf(one, one.step).toFixed(2), loss(lossAt(one)), "", ""];
+          return [labels[index], ...rows, ...(isBetween ? [here] : [])];
         })
       );
     }
