@@ -15,7 +15,7 @@ __getattr__, __dir__ = lazily(
         "losses.panel": "loss_panel softmax_panel",
         "lr_finder.panel": "LrFinderPanel",
         "map.draw": "draw_maps scaling_table",
-        "map.measure": "HyperparameterMap measure_map",
+        "map.measure": "HyperparameterMap measure_map recorded_map",
         "map.panel": "MapPanel map_panel",
         "parabola.panel": "descent_panel",
         "parity.draw": "draw_epochs draw_parity draw_plateaus",

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -56,10 +57,12 @@ __all__ = [
     "blank_map",
     "fill_map",
     "measure_map",
+    "recorded_map",
     "settings_of",
     "state_of",
     "taken_up",
 ]
+RECORDED = Path(__file__).parents[2] / "reference"
 AMOUNTS: dict[str, float] = {"epochs": 2, "steps": 250, "seconds": 1.0}  # of the maps as they come
 LEARNING_RATES = tuple(0.1 * 2.0**power for power in range(-3, 5))  # 0.0125 to 1.6
 BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
@@ -219,6 +222,18 @@ def measure_map(
         yield from rest
 
     return cells()
+
+
+def recorded_map(budget: Budget = "epochs") -> HyperparameterMap:
+    """Return a map that travels with the tutorial: LeNet on the sample, plain SGD, from seed 0.
+
+    `benchmarks/maps.py` recorded it; `made_with` says when, and with which versions.
+
+    Args:
+        budget: "epochs", "steps" or "seconds".
+    """
+    check_choice("budget", budget, BUDGETS)
+    return HyperparameterMap.load(RECORDED / f"map_{budget}.json")
 
 
 def taken_up(blank: HyperparameterMap, path: str | os.PathLike[str]) -> HyperparameterMap:
