@@ -43,7 +43,7 @@ torch_before := $(shell cat $(VENV)/.torch 2>/dev/null)
 torch_now := $(or $(TORCH),$(torch_before),lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab copies fresh test check claims assignment bench matrix notebooks publish site venv lock clean rebuild
+.PHONY: help lab copies fresh test check claims assignment bench matrix notebooks publish record site venv lock clean rebuild
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -91,6 +91,10 @@ site: $(READY)  ## make web pages of it all in the folder site, executing nothin
 	  $(BIN)/uv pip install --python $(BIN)/python --quiet --constraint requirements.lock \
 	    --requirement pyproject.toml --extra site; }
 	$(BIN)/python tools/build_site.py
+
+record: $(READY)  ## record anew what the site plays: runs of the training panel, the pad's network
+	$(BIN)/python -m tutorial_lib.playing.record
+	$(BIN)/python -m tutorial_lib.playing.record_lenet
 
 venv: $(READY)  ## set up .venv with what requirements.lock names
 

@@ -1,14 +1,20 @@
 """The site: nothing from another host, each picture with its words, each link with its end."""
 
+import functools
+import http.server
 import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import bs4
@@ -23,6 +29,14 @@ import publish  # noqa: E402
 
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
 IS_INSTALLED = all(map(importlib.util.find_spec, build_site.NEEDED))
+WITH_PANELS = {  # page -> the panels that play on it, in their order
+    "index": ["training"],
+    "notebooks/00_start_here": ["training"],
+    "notebooks/01_hyperparameters": ["parabola", "training", "map", "training"],
+    "notebooks/02_losses": ["losses", "softmax"],
+    "notebooks/03_optimizers": ["paths", "one_step", "training"],
+    "notebooks/04_training": ["training", "pad"],
+}
 LOADED = ("script[src]", "img[src]", "source[src]", "iframe[src]", "video[src]", "embed[src]")
 LOOKED_AT = ("index", "notebooks/02_losses", "api/tutorial_lib.panels")  # by axe
 WEIGHT = 1_000_000  # bytes of a page, its style sheets, scripts and fonts
@@ -44,6 +58,35 @@ def pages(site) -> dict[Path, bs4.BeautifulSoup]:
         for path in sorted(site.rglob("*.html"))
         if "_static" not in path.parts
     }
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        pytest.skip("no Chromium was found")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(site) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def parts_of(page: bs4.BeautifulSoup) -> list[str]:
@@ -69,6 +112,55 @@ def test_badges_become_words_and_the_cell_for_hosts_is_not_shown():
     assert "![" not in first
     for host in ("mybinder.org/v2", "colab.research.google.com", "kaggle.com"):
         assert re.search(rf"\[Open in \w+\]\(https://{host}/[^)]*\)\{{\.launch\}}", first)
+
+
+def shown(source: str, *, outputs: int = 1, base: str = "../_static/playing/"):
+    """Return the places of panels in a notebook of these cells, each with a picture."""
+    notebook = nbformat.v4.new_notebook()
+    picture = nbformat.v4.new_output("execute_result", {"image/png": "", "text/plain": ""})
+    for cell in source.split("\n---\n"):
+        notebook.cells.append(nbformat.v4.new_code_cell(cell, outputs=[picture] * outputs))
+    build_site.add_panels(notebook, base)
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+    places = [output.data["text/html"] for output in outputs if "text/html" in output.data]
+    return [bs4.BeautifulSoup(place, "html.parser").div for place in places]
+
+
+def test_a_panel_plays_where_a_notebook_shows_it_and_begins_as_there():
+    (place,) = shown(
+        "from tutorial_lib.labs import descent_panel\n"
+        "ball = descent_panel()\n---\nball.set(learning_rate=1.8)\nball"
+    )
+    assert place["data-panel"] == "parabola"
+    assert (
+        place["data-base"] + place["data-scripts"].split()[-1] == "../_static/playing/parabola.js"
+    )
+    assert json.loads(place["data-options"]) == {"learning_rate": 1.8}
+    settings = 'Hyperparameters(optimizer="sgd", epochs=2)'
+    for cells in (
+        f'data = load_digits("sample")\n---\nTrainingPanel(data, settings={settings})',
+        f"data = load_digits()\nset = {settings}\n---\np = TrainingPanel(data, settings=set)\np",
+    ):
+        (place,) = shown(cells)
+        assert place["data-panel"] == "training"
+        assert json.loads(place["data-options"]) == {"optimizer": "sgd", "epochs": 2}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "data = from_csv('wine.csv')\n---\nTrainingPanel(data)",
+        "data = load_digits()\n---\nTrainingPanel(data, new_model=MyNet)",
+        "data = load_digits()\npanel = TrainingPanel(data)\n---\npanel.picture()",
+        "data = load_digits()\npanel = TrainingPanel(data)\npanel = inside_panel(data)\n---\npanel",
+    ],
+)
+def test_what_was_not_recorded_does_not_play(cells):
+    assert shown(cells) == []
+
+
+def test_a_panel_without_a_picture_has_no_place():
+    assert shown("loss_panel()", outputs=0) == []
 
 
 def test_links_within_a_notebook_lead_to_its_headings():
@@ -220,9 +312,36 @@ def test_every_page_is_light_before_its_pictures(site, pages):
         parts.append(path.parents[len(path.relative_to(site).parts) - 1] / "_static/basic.css")
         if path.name != "search.html":
             parts = [file for file in parts if file.name != "searchindex.js"]  # fetched on a search
+        parts += {
+            local(path, panel["data-base"] + script)
+            for panel in panels_of(page)
+            for script in panel["data-scripts"].split()
+        }
         weight = sum(file.stat().st_size for file in [path, *parts]) + fonts
         print(f"{weight / 1000:5.0f} kB {path.relative_to(site)}")
         assert weight < WEIGHT
+
+
+def panels_of(page: bs4.BeautifulSoup) -> list[bs4.Tag]:
+    return page.select(".playing[data-panel]")
+
+
+def test_panels_play_below_their_pictures_and_nothing_is_loaded_elsewhere(site, pages):
+    found = {}
+    for path, page in pages.items():
+        name = path.relative_to(site).with_suffix("").as_posix()
+        panels = panels_of(page)
+        loads = {Path(urlsplit(one).path).name for one in parts_of(page) if "/playing/" in one}
+        assert loads == ({"core.js", "start.js", "play.css"} if panels else set()), name
+        if panels:
+            found[name] = [panel["data-panel"] for panel in panels]
+        for panel in panels:
+            around = panel.find_parent(class_=panel["data-within"].lstrip("."))
+            around = around or panel.find_parent(panel["data-within"])
+            assert around.select("img.playing-still"), name
+            for script in panel["data-scripts"].split():
+                assert local(path, panel["data-base"] + script).is_file(), script
+    assert found == WITH_PANELS
 
 
 def test_every_public_name_is_in_the_reference(site, pages):
@@ -235,23 +354,59 @@ def test_every_public_name_is_in_the_reference(site, pages):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_pages_whole_and_axe_finds_nothing(site, pages, scheme):
-    names = ("chromium", "chromium-browser", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
-    if chromium is None:
-        pytest.skip("no Chromium was found")
+def test_a_phone_shows_pages_whole_and_axe_finds_nothing(browser, site, pages, scheme):
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
-        for path in pages:
-            page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") == 360, path.name
-            if path.relative_to(site).with_suffix("").as_posix() not in LOOKED_AT:
-                continue
-            found = Axe().run(page).response
-            assert len(found["passes"]) > 30  # it has truly looked
-            assert [one["id"] for one in found["violations"]] == [], path.name
-        browser.close()
+    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    for path in pages:
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, path.name
+        if path.relative_to(site).with_suffix("").as_posix() not in LOOKED_AT:
+            continue
+        found = Axe().run(page).response
+        assert len(found["passes"]) > 30  # it has truly looked
+        assert [one["id"] for one in found["violations"]] == [], path.name
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (360, "dark")])
+def test_every_panel_plays_in_the_place_of_its_picture(browser, address, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import expect
+
+    page = browser.new_page(viewport={"width": width, "height": 768}, color_scheme=scheme)
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type != "log" else None)
+    for name, panels in WITH_PANELS.items():
+        page.goto(f"{address}/{name}.html")
+        for number, panel in enumerate(panels):
+            place = page.locator(".playing").nth(number)
+            place.evaluate("place => place.parentElement.scrollIntoView()")
+            expect(place).to_have_attribute("data-state", "alive")
+            assert place.get_attribute("data-panel") == panel
+            assert place.locator("button, input").first.is_visible()
+        assert page.locator("img.playing-still:visible").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == width, name
+        assert [one["id"] for one in Axe().run(page).response["violations"]] == [], name
+    training = page.locator("[data-panel=training]")
+    training.get_by_label("pace").select_option(label="at once")
+    for rate in ("Home", "End"):
+        training.get_by_label("learning rate").press(rate)
+        training.get_by_role("button", name="Train").click()
+        expect(training.locator(".playing-status")).to_contain_text("Finished: epoch 3 of 3")
+    assert training.locator("svg[role=img] [data-name$=loss]").count() == 2
+    assert wrong == []
+    page.close()
+
+
+def test_without_javascript_pictures_stand(browser, address):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    for name in WITH_PANELS:
+        page.goto(f"{address}/{name}.html")
+        stills = page.locator("img.playing-still")
+        assert stills.count() >= 1
+        assert all(still.is_visible() for still in stills.all())
+        assert all(place.inner_html() == "" for place in page.locator(".playing").all())
+    context.close()

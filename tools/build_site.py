@@ -47,6 +47,7 @@ PLAYED = {  # what makes a panel in a notebook -> the panel that plays it in a p
     "MapPanel": "map",
     "map_panel": "map",
 }
+FIRST_PANEL = "<!-- the training panel -->"  # where it plays on the first page
 SCRIPTS = "_static/playing/"  # in the site
 NEEDED = ("sphinx", "myst_nb", "sphinx_book_theme", "latex2mathml")
 MADE = ".buildinfo"  # Sphinx leaves it in what it has made
@@ -100,7 +101,9 @@ def gather(source: Path) -> None:
     """Write the sources of all pages into a folder that is not there yet."""
     (source / "api").mkdir(parents=True)
     (source / "docs").mkdir()
-    shutil.copy(PAGES / "index.md", source)
+    place = place_of("training", base=SCRIPTS, within="article")
+    first = (PAGES / "index.md").read_text(encoding="utf-8")
+    (source / "index.md").write_text(first.replace(FIRST_PANEL, place), encoding="utf-8")
     shutil.copy(ROOT / "docs" / "panel.png", source / "docs")
     for path in sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb")):
         if ".ipynb_checkpoints" in path.parts:

@@ -8,6 +8,8 @@
   const CEILING = 100; // losses above leave the picture at the top
   const LONGEST_FRAME = 0.25; // seconds that a frame counts at most: a hidden page stands still
   const CALM_SECONDS = 0.5; // between two drawings, for who wants less motion
+  const LEADS = [1, 1.3, 1.6, 2, 2.5, 3, 4, 5, 6, 8]; // a tenth of a power of ten apart, about
+  const HIGHEST_RATE = 3;
   const SPEEDS = [
     [0.25, "¼ of it"],
     [1, "as it was"],
@@ -39,7 +41,7 @@
     size = of(sizes, size);
     const run = recording.runs.find((one) => fits(one) && one.batch_size === size);
     const differing = [];
-    if (!same(rate, wished.learning_rate)) {
+    if (rate !== wished.learning_rate) {
       differing.push(`learning rate ${number(rate)} instead of ${number(wished.learning_rate)}`);
     }
     if (size !== wished.batch_size) {
@@ -49,10 +51,6 @@
       ? `These settings were not recorded. The nearest that were: ${differing.join(", ")}.`
       : "";
     return { run, words };
-  }
-
-  function same(one, other) {
-    return Math.abs(Math.log(one / other)) < 0.03; // 0.03 and 0.0316 are one stop of the slider
   }
 
   function number(value) {
@@ -122,10 +120,8 @@
     let colour = 0;
     let said = ""; // which recorded run plays in the place of the one that was wished
 
-    const rates = [];
-    for (let tenths = -40; tenths <= 5; tenths += 1) {
-      rates.push(Number((10 ** (tenths / 10)).toPrecision(2)));
-    }
+    const stops = [-4, -3, -2, -1, 0].flatMap((power) => LEADS.map((lead) => Number(`${lead}e${power}`)));
+    const rates = stops.filter((stop) => stop <= HIGHEST_RATE);
     const sizes = Array.from({ length: 11 }, (_, power) => 2 ** power);
     const rate = playing.slider({
       label: "learning rate",
