@@ -157,7 +157,7 @@ def search_all(
         the_map, budget, reduction: As of `search`.
     """
     best = the_map.best()
-    lowest = math.nan if best is None else best.validation_loss
+    lowest = math.nan if best is None else [*looked_up(the_map, *best.pair)][-1]
     found = []
     for method in methods_here() if methods is None else methods:
         for seed in seeds:

@@ -9,9 +9,9 @@
   const BLUEST = 72; // percent of the colour: numbers on it can be read
   const LETTERS = { learned: "", slow: "s", unsteady: "u", dead: "d", diverged: "∞", open: "" };
   const GREYS = new Set(["dead", "diverged"]);
-  const MARKS = [8, 13]; // radius in pixels of a try with one epoch, and of a whole training
+  const MARKS = [9, 13]; // radius in pixels of a try with one epoch, and of a whole training
+  const RAISED = 7; // pixels that a mark stands above the middle of its cell: the number is below
   const TRY_SECONDS = 0.6; // between two tries that are played
-  const WORDS = { epochs: "epochs", steps: "steps", seconds: "seconds of one core" };
 
   /* ---- What is computed, for tests, too ---- */
 
@@ -66,7 +66,7 @@
     if (cell.state === "open" || GREYS.has(cell.state)) return 0;
     const made = map.made_with;
     let share;
-    if (by === "accuracy") {
+    if (by === "accuracy" && cell.accuracy !== null) {
       const guess = 1 / Math.max(2, made.num_outputs || 2);
       share = (cell.accuracy - guess) / (1 - guess);
     } else {
@@ -89,6 +89,27 @@
     return { tries: all, spent: all.reduce((sum, one) => sum + one.epochs, 0), best };
   }
 
+  /** Return a cell as a search has seen it: what it was given, and no more. */
+  function seen(cell, one) {
+    return {
+      ...cell,
+      state: one.loss === null ? "diverged" : "seen",
+      validation_loss: one.loss,
+      accuracy: null,
+      epochs: one.epochs,
+      steps: Math.round((cell.steps / (cell.epochs || 1)) * one.epochs),
+      seconds: (cell.seconds / (cell.epochs || 1)) * one.epochs,
+      curve: cell.curve.filter(([x]) => x <= one.epochs + 1e-9),
+      validation: cell.validation.slice(0, one.epochs),
+    };
+  }
+
+  /** Return what all cells of a map were given, in words. */
+  function amountOf(map) {
+    const word = map.amount === 1 ? map.budget.slice(0, -1) : map.budget;
+    return `${map.amount} ${word}${map.budget === "seconds" ? " of one core" : ""}`;
+  }
+
   function rate(value) {
     return playing.number(value, 3);
   }
@@ -102,21 +123,26 @@
     return `${(100 * share).toFixed(1)}%`;
   }
 
+  function epochsOf(count) {
+    return `${playing.number(count)} ${count === 1 ? "epoch" : "epochs"}`;
+  }
+
   /** Return what is read aloud of a cell. */
   function wordsOf(cell) {
     const pair = `learning rate ${rate(cell.learning_rate)}, batch size ${cell.batch_size}`;
     if (cell.state === "open") return `${pair}: not trained`;
     if (cell.validation_loss === null) return `${pair}: diverged`;
     const score = cell.accuracy === null ? "" : `, accuracy ${percent(cell.accuracy)}`;
-    return `${pair}: ${cell.state}, loss ${loss(cell.validation_loss)}${score}`;
+    const state = cell.state === "seen" ? `after ${epochsOf(cell.epochs)}` : cell.state;
+    return `${pair}: ${state}, loss ${loss(cell.validation_loss)}${score}`;
   }
 
   /** Return what stands in a cell: a number, and the letter of its state. */
   function textOf(cell, by) {
-    const letter = LETTERS[cell.state];
+    const letter = LETTERS[cell.state] || "";
     if (cell.state === "open" || GREYS.has(cell.state)) return letter;
     const number =
-      by === "accuracy"
+      by === "accuracy" && cell.accuracy !== null
         ? `${Math.round(100 * cell.accuracy)}%`
         : cell.validation_loss < 9.995
           ? cell.validation_loss.toFixed(2)
@@ -124,16 +150,17 @@
     return letter ? `${number} ${letter}` : number;
   }
 
-  playing.map = { cellsOf, lowest, ridge, scaledRate, heightOf, goodness, after, wordsOf, textOf };
+  playing.map = { cellsOf, lowest, ridge, scaledRate, heightOf, goodness, after, seen, wordsOf, textOf };
 
   /* ---- The panel ---- */
 
   playing.panels.map = function (root, options) {
     const recording = playing.recorded.map;
     const { maps, searches, made, data } = recording;
-    const budgets = Object.keys(maps);
-    const { element, svg } = { element: playing.element, svg: svgOf };
-    let map = maps[options.budget] || maps.epochs;
+    const searched = maps[searches.map];
+    const { element } = playing;
+    const svg = svgOf;
+    let map = maps[options.budget] || searched;
     let rows = cellsOf(map);
     let chosen = lowest(rows.flat());
     let shown = 0; // events of the search that are on the map
@@ -142,8 +169,8 @@
 
     const budget = playing.choice({
       label: "equal for all",
-      options: budgets.map((name) => [name, `${maps[name].amount} ${WORDS[name]}`]),
-      value: map.budget,
+      options: Object.entries(maps).map(([name, one]) => [name, amountOf(one)]),
+      value: maps[options.budget] ? options.budget : searches.map,
       onChange: changeMap,
     });
     const by = playing.choice({
@@ -195,7 +222,7 @@
     });
     const table = playing.table({
       caption:
-        `What each search found on the map of ${maps.epochs.amount} epochs, with ` +
+        `What each search found on the map of ${amountOf(searched)}, with ` +
         `${searches.budget} epochs in all, from ${searches.seeds.length} seeds. Losses are medians; ` +
         "a miss is how far one is above the map's best.",
       columns: searches.heads,
@@ -243,7 +270,9 @@
         return line;
       };
       const heads = element("tr", { role: "row" });
-      heads.append(element("th", { role: "columnheader", scope: "col" }, "rate ↑ batch →"));
+      const corner = element("th", { role: "columnheader", scope: "col" });
+      corner.append(element("span", {}, "rate ↑ "), element("span", {}, "batch →"));
+      heads.append(corner);
       sizes.forEach((size) => {
         heads.append(element("th", { role: "columnheader", scope: "col" }, String(size)));
       });
@@ -291,24 +320,28 @@
       );
     }
 
-    function isCovered(row, column) {
-      if (!method.value || !cover.value) return false;
-      return !present().tries.some((one) => one.row === row && one.column === column);
+    /** Return a cell as it is shown: as the search has seen it, null where it has not. */
+    function shownAt(row, column, tries) {
+      const cell = rows[row][column];
+      if (!method.value || !cover.value) return cell;
+      const one = tries.find((each) => each.row === row && each.column === column);
+      if (!one) return null;
+      return one.epochs < map.amount || one.loss === null ? seen(cell, one) : cell;
     }
 
     function paint() {
+      const { tries } = present();
       rows.forEach((line, row) =>
-        line.forEach((cell, column) => {
+        line.forEach((whole, column) => {
           const box = boxes[row][column];
-          const covered = isCovered(row, column);
-          const share = Math.round(BLUEST * goodness(cell, map, by.value));
-          box.dataset.state = covered ? "covered" : cell.state;
-          box.style.background =
-            covered || GREYS.has(cell.state) || !share
-              ? ""
-              : `color-mix(in srgb, var(--play-1) ${share}%, var(--play-ground))`;
-          box.firstChild.textContent = covered ? "" : textOf(cell, by.value);
-          box.setAttribute("aria-label", covered ? `${wordsOf(cell).split(":")[0]}: not tried` : wordsOf(cell));
+          const cell = shownAt(row, column, tries);
+          const share = cell ? Math.round(BLUEST * goodness(cell, map, by.value)) : 0;
+          box.dataset.state = cell ? cell.state : "covered";
+          box.style.background = share
+            ? `color-mix(in srgb, var(--play-1) ${share}%, var(--play-ground))`
+            : "";
+          box.firstChild.textContent = cell ? textOf(cell, by.value) : "";
+          box.setAttribute("aria-label", cell ? wordsOf(cell) : notTried(whole));
         })
       );
       const states = new Set(rows.flat().map((cell) => cell.state));
@@ -318,11 +351,15 @@
         "Bluer is better; the numbers say it, too.";
       grid.setAttribute(
         "aria-label",
-        `Validation ${by.value} by learning rate and batch size, ${map.amount} ${WORDS[map.budget]} each`
+        `Validation ${by.value} by learning rate and batch size, ${amountOf(map)} each`
       );
       drawLegend();
       drawOver();
       look(chosen);
+    }
+
+    function notTried(cell) {
+      return `${wordsOf(cell).split(":")[0]}: not tried`;
     }
 
     /* ---- What lies over it ---- */
@@ -364,11 +401,12 @@
     }
 
     function markOf(one, isBest) {
-      const [cx, cy] = middle(one.row, one.column);
+      const [cx, centre] = middle(one.row, one.column);
       const [small, large] = MARKS;
-      const share = (one.epochs - 1) / Math.max(1, maps.epochs.amount - 1);
+      const share = (one.epochs - 1) / Math.max(1, searched.amount - 1);
       const r = Math.sqrt(small ** 2 + (large ** 2 - small ** 2) * share);
       const group = svg("g", { "data-try": one.number });
+      const cy = centre - RAISED;
       const fill = isBest ? "var(--play-ink)" : "var(--play-ground)";
       group.append(svg("circle", { cx, cy, r, fill, stroke: "var(--play-ink)", "stroke-width": 1.5 }));
       const ink = isBest ? "var(--play-ground)" : "var(--play-ink)";
@@ -414,24 +452,27 @@
 
     /* ---- One cell ---- */
 
-    function look(cell) {
-      const [row, column] = placeOf(cell);
+    function look(whole) {
+      const cell = shownAt(...placeOf(whole), present().tries);
       curve.clear();
-      if (isCovered(row, column)) {
-        curveOf.textContent = `${wordsOf(cell).split(":")[0]}: not tried in this search.`;
+      if (!cell) {
+        curveOf.textContent = `${notTried(whole)} in this search.`;
         curve.say("No curve: this cell was not tried.");
         return;
       }
       const start = map.made_with.start_loss;
       const top = 10 * start;
       const low = (loss_) => Math.min(loss_, top);
-      const end = cell.epochs || 1;
-      curve.axes({ x: { from: 0, to: end }, y: { from: 0.02 * start, to: 4 * start } });
+      const end = whole.epochs || 1;
+      const least = Math.min(...cell.curve.map(([, y]) => y), ...cell.validation, 0.05 * start);
+      curve.axes({ x: { from: 0, to: end }, y: { from: 0.8 * least, to: 4 * start } });
       curve.line("start", [[0, start], [end, start]], { role: "faint", dash: true, width: 1.5 }); // prettier-ignore
       curve.line("training", cell.curve.map(([x, y]) => [x, low(y)]), { role: 1, width: 2 }); // prettier-ignore
       const dots = cell.validation.map((one, index) => [Math.min(index + 1, end), low(one)]);
       curve.dots("validation", dots, { role: 2, radius: 4 });
-      curveOf.textContent = `${wordsOf(cell)}. ${cell.steps.toLocaleString("en")} steps, ${playing.number(cell.epochs)} epochs, ${playing.number(cell.seconds)} s.`;
+      curveOf.textContent =
+        `${wordsOf(cell)}. ${cell.steps.toLocaleString("en")} steps, ${epochsOf(cell.epochs)}, ` +
+        `${playing.number(cell.seconds, 2)} seconds of one core.`;
       const told = cell.validation.map(loss).join(", ");
       curve.say(`Loss of ${wordsOf(cell)}. After each epoch the validation loss is ${told || "no number"}.`);
     }
@@ -440,10 +481,7 @@
       map = maps[budget.value];
       rows = cellsOf(map);
       const [row, column] = placeOf(chosen);
-      if (map.budget !== "epochs" && method.value) {
-        method.set("");
-        halt();
-      }
+      if (map !== searched) method.set("");
       build();
       chosen = rows[Math.max(0, row)][Math.max(0, column)];
       mark();
@@ -457,18 +495,19 @@
     }
 
     function present() {
-      return after(events(), shown, maps.epochs.amount);
+      return after(events(), shown, searched.amount);
     }
 
     function changeSearch() {
       halt();
       shown = 0;
-      if (method.value && map.budget !== "epochs") {
-        budget.set("epochs"); // searches were made on that map
-        map = maps.epochs;
+      if (method.value && map !== searched) {
+        const [row, column] = placeOf(chosen);
+        budget.set(searches.map); // searches were made on that map
+        map = searched;
         rows = cellsOf(map);
         build();
-        chosen = rows[placeOf(chosen)[0]][placeOf(chosen)[1]];
+        chosen = rows[Math.max(0, row)][Math.max(0, column)];
       }
       mark();
       tell();
@@ -487,7 +526,7 @@
       paint();
       if (!isThere) {
         const best = lowest(rows.flat());
-        frame.status(`${map.amount} ${WORDS[map.budget]} each. The lowest loss: ${wordsOf(best)}.`);
+        frame.status(`${amountOf(map)} each. The lowest loss: ${wordsOf(best)}.`);
         return;
       }
       if (!shown) {
@@ -500,11 +539,11 @@
       const [number, row, column, given, reached] = events()[shown - 1];
       const pair = `rate ${rate(map.learning_rates[row])}, batch ${map.batch_sizes[column]}`;
       const came = reached === null ? "it diverged" : `loss ${loss(reached)}`;
-      const goal = lowest(cellsOf(maps.epochs).flat()).validation_loss;
+      const goal = lowest(cellsOf(searched).flat()).validation_loss;
       const so = best ? `Best whole training: try ${best.number}, loss ${loss(best.loss)}` : "No whole training yet";
       const end = isOver && best ? `; the map's best is ${loss(goal)}.` : ".";
       frame.status(
-        `Try ${number}: ${pair}, ${given} ${given === 1 ? "epoch" : "epochs"}: ${came}. ` +
+        `Try ${number}: ${pair}, ${epochsOf(given)}: ${came}. ` +
           `${tries.length} pairs, ${spent} of ${searches.budget} epochs spent. ${so}${end}`
       );
     }
