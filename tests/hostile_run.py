@@ -48,7 +48,7 @@ class HostileNet(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(108, 7))
 
 
-hostile_metric.__name__ = HOSTILE[2]
+hostile_metric.__name__ = HOSTILE[0]
 hostile_loss.__name__ = HOSTILE[4]
 HostileNet.__name__ = HostileNet.__qualname__ = HOSTILE[3]
 
