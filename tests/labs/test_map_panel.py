@@ -70,7 +70,7 @@ def test_stop_and_go_on_give_the_map_that_was_never_stopped(panel, wine):
     whole = dict(panel.map.cells)
     for pair in panel.map.order()[4:]:
         panel.map.add(MapCell(*pair))  # as if it had been stopped there
-    panel._look_anew()
+    panel.redraw()
     assert not panel.go_on_button.disabled
     panel.go_on()
     panel._session.wait(60)

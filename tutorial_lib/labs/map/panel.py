@@ -46,6 +46,7 @@ from tutorial_lib.table import Table, loss_text
 
 SIZE, NARROW_SIZE = (9, 3.9), (9, 7.6)
 OF_THIS_MACHINE = "Seconds are those of one core of this machine: another one has another map."
+NARROW = "170px"  # of a choice, so that all controls stand in one row
 TABLE, HIDE_TABLE = "Table", "Hide table"
 
 
@@ -121,11 +122,12 @@ class MapPanel(MeasurePanel):
         self._goes_on = self._is_choosing = False
         self._box: tuple[float, float, float, float] | None = None  # of the map, on the picture
         equal = "What is equal for all cells. Each choice has a map of its own."
+        words = "What the colour of a cell says, of the held-out examples"
         by_name: dict[str, widgets.Widget] = {
-            "budget": controls.dropdown("equal", BUDGETS, "epochs", equal),
-            "by": controls.dropdown("colour", BYS, "loss", "Of the held-out examples"),
             "learning_rate": _slider("learning rate", first.learning_rates, "Of the chosen cell"),
             "batch_size": _slider("batch size", first.batch_sizes, "Of the chosen cell"),
+            "by": controls.dropdown("colour", BYS, "loss", words, width=NARROW),
+            "budget": controls.dropdown("equal", BUDGETS, "epochs", equal, width=NARROW),
         }
         if data.task != "classification":
             by_name.pop("by")
@@ -142,6 +144,7 @@ class MapPanel(MeasurePanel):
         self.table_button = controls.button(TABLE, "table", words[1], table)
         self.table_button.add_class("tutorial-table-button")  # which page.js presses
         buttons = [self.go_on_button, *([self.use_button] if panel else []), self.table_button]
+        self.add_class("tutorial-map")
         self.pointer = MapPointer()
         self.pointer.observe(self.later(self._point), "pointed")
         self.pointer.observe(self.later(self._click), "clicked")
@@ -149,7 +152,7 @@ class MapPanel(MeasurePanel):
         rows = [top, measuring, controls.row(*buttons), self.table_shelf]
         self.children = [*rows, *rest, self.pointer]
         for name in by_name:
-            self.controls[name].observe(self.later(self._look_anew), "value")
+            self.controls[name].observe(self.later(self.redraw), "value")
         warm_up_soon(self, self._main_thread.loop, data, [], len(first.cells))
         self._show()
 
@@ -180,7 +183,7 @@ class MapPanel(MeasurePanel):
                 self.set(learning_rate=cell.learning_rate, batch_size=cell.batch_size)
             finally:
                 self._is_choosing = False
-            self._look_anew()
+            self.redraw()
         return cell
 
     def use(self) -> Hyperparameters | None:
@@ -266,7 +269,7 @@ class MapPanel(MeasurePanel):
             return _with_budget(blank, blank.budget, blank.amount)
         return taken_up(blank, path)
 
-    def _look_anew(self) -> None:
+    def redraw(self) -> None:
         """Draw what there is as the controls say now."""
         if self._is_choosing:
             return
@@ -323,7 +326,9 @@ class MapPanel(MeasurePanel):
         if cell.state != "open":
             right = f", {cell.accuracy:.1%} right" if cell.accuracy == cell.accuracy else ""
             told = cell_in_words(cell)
-            words.append(f"Chosen: {_pair(cell)}: {told}{right}, {cell.seconds:.2g} seconds.")
+            words.append(
+                f"Chosen: {_pair(cell)}: {told}{right}, {cell.seconds:.2g} seconds of a core."
+            )
         if the_map.budget == "seconds":
             words.append(OF_THIS_MACHINE)
         return " ".join(words)
@@ -372,8 +377,8 @@ def _slider(label: str, values: Sequence[Any], tooltip: str) -> widgets.Selectio
         description=label,
         tooltip=tooltip,
         continuous_update=False,
-        style={"description_width": "90px"},
-        layout={"width": "300px"},
+        style={"description_width": "85px"},
+        layout={"width": "275px"},
     )
 
 
