@@ -124,7 +124,7 @@ def test_a_picture_gives_way_to_what_plays_and_stands_where_nothing_does(trainin
 
 
 def test_scripts_are_loaded_when_their_panel_comes_near(training):
-    loaded = "performance.getEntriesByType('resource').map(one => one.name).join(' ')"
+    loaded = "[...document.scripts].map(script => script.src).join(' ')"
     assert "parabola.js" not in training.evaluate(loaded)
     training.get_by_alt_text("A parabola").scroll_into_view_if_needed()
     expect(training.locator("[data-panel=parabola]")).to_have_attribute("data-state", "alive")
