@@ -176,6 +176,20 @@ def test_a_map_in_a_file_is_gone_on_with_and_kept_when_it_begins_anew(wine, tmp_
     second.close()
 
 
+def test_a_recorded_map_is_shown_at_first_and_says_that_it_is_one(wine, panel):
+    panel.run()
+    looks = {"learning_rates": RATES, "batch_sizes": SIZES, "new_model": network}
+    again = map_panel(wine, maps=[panel.map], **looks)
+    assert "9 of 9 cells" in again.status.value
+    assert f"Recorded on {panel.map.made_with['on']}" in again.status.value
+    again.run()
+    assert again.map is not panel.map
+    assert "Recorded" not in again.status.value
+    again.close()
+    with pytest.raises(ValueError, match="learning_rates"):
+        map_panel(wine, new_model=network, maps=[panel.map])
+
+
 def test_the_table_has_each_cell(panel):
     panel.run()
     panel.show_table()
@@ -204,6 +218,7 @@ def test_a_regression_has_no_accuracy_to_colour_by(diabetes):
         ({"save_to": 3}, "save_to"),
         ({"batch_sizes": [500]}, "batch_size"),
         ({"settings": 3}, "settings"),
+        ({"maps": [3]}, "maps"),
     ],
 )
 def test_bad_input_is_refused(wine, options, words):

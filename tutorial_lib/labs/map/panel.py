@@ -1,7 +1,7 @@
 """A map of learning rate and batch size that fills while one watches."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class MapPanel(MeasurePanel):
         new_model: Called with the seed, if it takes one; returns any network that fits the data.
         save_to: A file that keeps the maps, with the budget in its name: map.json becomes
             map-epochs.json. A map that stands there is gone on with.
+        maps: That are shown at first, where no file keeps another one: recorded_map(), say.
 
     Raises:
         TypeError, ValueError: Something is not what is wanted here, does not fit the data, or the
@@ -98,6 +99,7 @@ class MapPanel(MeasurePanel):
         amounts: Mapping[str, float] | None = None,
         new_model: Callable[..., nn.Module] | None = None,
         save_to: str | os.PathLike[str] | None = None,
+        maps: Iterable[HyperparameterMap] = (),
     ) -> None:
         if panel is not None and not isinstance(panel, TrainingPanel):
             raise TypeError(f"panel must be a TrainingPanel; got {shown(panel)}")
@@ -119,6 +121,9 @@ class MapPanel(MeasurePanel):
         }
         self._file = None if save_to is None else path_of("save_to", save_to)
         self.maps = {budget: self._taken_up(blank) for budget, blank in self._blanks.items()}
+        self._recorded: set[int] = set()  # maps that were given, by id
+        for each in maps:
+            self._show_at_first(each)
         self._goes_on = self._is_choosing = False
         self._box: tuple[float, float, float, float] | None = None  # of the map, on the picture
         equal = "What is equal for all cells. Each choice has a map of its own."
@@ -237,7 +242,7 @@ class MapPanel(MeasurePanel):
         """Say what is on the map."""
         nothing = "" if self.map.trained else "An empty map: nothing has been trained yet. "
         words = f"{nothing}{map_in_words(self.map, by=self.values().get('by', 'loss'))}"
-        if self.map.budget == "seconds":
+        if self.map.budget == "seconds" and id(self.map) not in self._recorded:
             words += f" {OF_THIS_MACHINE}"
         return words
 
@@ -268,6 +273,26 @@ class MapPanel(MeasurePanel):
         if path is None or not os.path.lexists(path):
             return _with_budget(blank, blank.budget, blank.amount)
         return taken_up(blank, path)
+
+    def _show_at_first(self, given: HyperparameterMap) -> None:
+        """Show a map that was recorded before, in the place of one that is blank.
+
+        Raises:
+            TypeError, ValueError: It is none, or has other cells or another amount.
+        """
+        if not isinstance(given, HyperparameterMap):
+            raise TypeError(f"maps must be of recorded_map() or measure_map(); got {shown(given)}")
+        blank = self.maps[given.budget]
+        for name in ("learning_rates", "batch_sizes", "amount", "seed"):
+            there, wanted = getattr(given, name), getattr(blank, name)
+            if there != wanted:
+                raise ValueError(
+                    f"a map of maps must have {name} {shown(wanted)}, as the panel; "
+                    f"got {shown(there)}"
+                )
+        if not blank.trained:
+            self.maps[given.budget] = given
+            self._recorded.add(id(given))
 
     def redraw(self) -> None:
         """Draw what there is as the controls say now."""
@@ -309,7 +334,8 @@ class MapPanel(MeasurePanel):
         left, right = columns_or_rows(figure, 2, width_ratios=(1.9, 1))
         is_wide = left.get_subplotspec().get_gridspec().ncols > 1
         draw_map(left, the_map, by=by, chosen=cell, labels=is_wide)
-        of_here = ", of one core of this machine" if budget == "seconds" else ""
+        where = "where it was recorded" if id(the_map) in self._recorded else "of this machine"
+        of_here = f" of a core {where}" if budget == "seconds" else ""
         left.set_title(f"validation {by}: {the_map.amount_text} each{of_here}")
         draw_cell_curve(right, cell, the_map)
         states = {each.state for each in the_map.trained}
@@ -329,7 +355,10 @@ class MapPanel(MeasurePanel):
             words.append(
                 f"Chosen: {_pair(cell)}: {told}{right}, {cell.seconds:.2g} seconds of a core."
             )
-        if the_map.budget == "seconds":
+        if id(the_map) in self._recorded:
+            made = the_map.made_with
+            words.append(f"Recorded on {made.get('on')}, torch {made.get('torch')}.")
+        elif the_map.budget == "seconds":
             words.append(OF_THIS_MACHINE)
         return " ".join(words)
 
