@@ -118,6 +118,8 @@ def test_without_a_best_rate_at_32_there_is_no_rule():
         ("learned", {"loss": 1.1, "losses": [2.3, 3.0, 1.1]}),
         ("slow", {"loss": 2.2, "losses": [2.3, 2.25, 2.22, 2.2]}),
         ("slow", {"loss": 2.2, "losses": [2.3, 2.25, 2.3, 2.2]}),  # within a twentieth
+        ("unsteady", {"loss": 2.33}),  # above where it began
+        ("slow", {"loss": 2.31}),
         ("slow", {"loss": 2.2, "losses": [2.3, 2.0, 2.4, 2.1, 2.5, 2.2]}),  # batches differ so much
         ("unsteady", {"loss": 2.2, "losses": [*[2.3] * 9, *[2.0] * 9, *[2.2] * 9]}),
         ("unsteady", {"loss": 2.2, "losses": [*[2.3] * 9, 9.0, *[2.2] * 9]}),

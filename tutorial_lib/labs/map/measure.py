@@ -75,6 +75,7 @@ MOST_POINTS = 24  # of a cell's curve
 DEAD_SPREAD = 1e-3  # of what the answers differed by at the start
 LEARNED_SHARE = 0.5  # of the loss at the start: what learned ends below
 THROWN_SHARE = 0.05  # of the loss at the start: by so much a loss that was lower has risen again,
+ENDED_SHARE = 0.01  # so far above the start ends what was not only slow
 NOISE = 4.0  # and by so many standard deviations of a part's mean
 
 
@@ -303,7 +304,7 @@ def state_of(
     - unsteady: its steps throw it back. Of the parts of its way that the curve shows, the first
       weights and the last one among them, one has a loss that is higher than that of an earlier
       one, by a twentieth of the loss at the start or more, and by more than the noise of batches
-      explains.
+      explains. Or it ends above the loss at the start by more than a hundredth.
     - slow: the others. It was on its way down all the time, and was not done.
 
     Args:
@@ -320,6 +321,8 @@ def state_of(
         return "dead"
     if loss <= LEARNED_SHARE * start_loss:
         return "learned"
+    if loss > (1 + ENDED_SHARE) * start_loss:
+        return "unsteady"
     means = [fmean(losses[begin:end]) for begin, end in _parts(len(losses))]
     parts = [start_loss, *means, loss]
     noise = NOISE * _jitter(losses) / math.sqrt(max(1, len(losses) // MOST_POINTS))

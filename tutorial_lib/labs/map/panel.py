@@ -121,7 +121,7 @@ class MapPanel(MeasurePanel):
         }
         self._file = None if save_to is None else path_of("save_to", save_to)
         self.maps = {budget: self._taken_up(blank) for budget, blank in self._blanks.items()}
-        self._recorded: set[int] = set()  # maps that were given, by id
+        self._recorded: set[str] = set()  # budgets whose map was given, and is as it was
         for each in maps:
             self._show_at_first(each)
         self._goes_on = self._is_choosing = False
@@ -242,7 +242,7 @@ class MapPanel(MeasurePanel):
         """Say what is on the map."""
         nothing = "" if self.map.trained else "An empty map: nothing has been trained yet. "
         words = f"{nothing}{map_in_words(self.map, by=self.values().get('by', 'loss'))}"
-        if self.map.budget == "seconds" and id(self.map) not in self._recorded:
+        if self.map.budget == "seconds" and self.map.budget not in self._recorded:
             words += f" {OF_THIS_MACHINE}"
         return words
 
@@ -252,6 +252,7 @@ class MapPanel(MeasurePanel):
 
     def _fill(self, *, budget: str, **_: Any) -> Iterator[MapCell]:
         path = self._path(budget)
+        self._recorded.discard(budget)
         if not self._goes_on:
             if path is not None and os.path.lexists(path):
                 refuse_others(path)
@@ -292,7 +293,7 @@ class MapPanel(MeasurePanel):
                 )
         if not blank.trained:
             self.maps[given.budget] = given
-            self._recorded.add(id(given))
+            self._recorded.add(given.budget)
 
     def redraw(self) -> None:
         """Draw what there is as the controls say now."""
@@ -334,7 +335,7 @@ class MapPanel(MeasurePanel):
         left, right = columns_or_rows(figure, 2, width_ratios=(1.9, 1))
         is_wide = left.get_subplotspec().get_gridspec().ncols > 1
         draw_map(left, the_map, by=by, chosen=cell, labels=is_wide)
-        where = "where it was recorded" if id(the_map) in self._recorded else "of this machine"
+        where = "where it was recorded" if the_map.budget in self._recorded else "of this machine"
         of_here = f" of a core {where}" if budget == "seconds" else ""
         left.set_title(f"validation {by}: {the_map.amount_text} each{of_here}")
         draw_cell_curve(right, cell, the_map)
@@ -355,7 +356,7 @@ class MapPanel(MeasurePanel):
             words.append(
                 f"Chosen: {_pair(cell)}: {told}{right}, {cell.seconds:.2g} seconds of a core."
             )
-        if id(the_map) in self._recorded:
+        if the_map.budget in self._recorded:
             made = the_map.made_with
             words.append(f"Recorded on {made.get('on')}, torch {made.get('torch')}.")
         elif the_map.budget == "seconds":

@@ -25,7 +25,7 @@ from tutorial_lib.labs.map.grid import HyperparameterMap, Pair
 from tutorial_lib.panels.run_maker import RunMaker
 from tutorial_lib.table import Table, loss_text
 
-REDUCTION = 3  # successive halving goes on with one of so many
+REDUCTION = 2  # successive halving goes on with one of so many
 IN_VAIN = 100  # draws in a row that bring nothing new, after which a search ends
 Losses = Callable[[float, int], Iterator[float]]  # of a pair: validation losses, epoch by epoch
 NO_OPTUNA = "this search needs Optuna, which is not installed here: pip install optuna"
