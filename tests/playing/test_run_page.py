@@ -171,6 +171,17 @@ def test_of_a_diverged_run_it_is_said_where_and_why(validated):
     assert given_to_panel(markup)["diverged"]
 
 
+def test_of_weights_that_answer_no_numbers_no_mistakes_are_told(validated):
+    for data in (validated, from_tensors((torch.rand(20, 3), torch.rand(20))).hold_out(5)):
+        run = trained(data, until=1, batch_size=5)
+        for weights in run.model.parameters():
+            weights.data.fill_(float("nan"))
+        text = text_of(page(run))
+        assert "Its answers are no numbers" in text
+        assert "loss is no number" in text
+        assert "taken for" not in text
+
+
 def test_of_a_run_that_failed_the_error_is_told(validated):
     run = trained(validated, until=2)
     assert "RuntimeError: no more" in text_of(page(run, error=RuntimeError("no more")))

@@ -54,6 +54,7 @@ SCREENS = (  # the first is printed, too
     (Screen(width=330, dots=2), "(max-width: 700px)"),
     (Screen(width=900, dots=1.5, dark=True), "(prefers-color-scheme: dark)"),
 )
+NO_NUMBERS = "Its answers are no numbers: there is nothing to be compared."
 IN_WORDS = {"learning_rate": "learning rate", "batch_size": "batch size"}
 IN_WORDS |= {"momentum": "momentum", "weight_decay": "weight decay"}
 
@@ -230,7 +231,8 @@ def _bare(model: nn.Module) -> nn.Module:
 def _ending(run: TrainingRun, error: BaseException | None) -> str:
     steps, seconds = run.step_number, sum(record.seconds for record in run.history)
     epochs = run.history[-1].epochs
-    took = f"{seconds:,.1f} s of computing"
+    took = f"{seconds:,.1f}" if seconds >= 1 else f"{seconds:.2g}"
+    took += " s of computing"
     if isinstance(error, Diverged):
         return f"It diverged after {steps:,} steps, {took}: {_plain(error, 400)}"
     if error is not None:
@@ -259,22 +261,24 @@ def _kind(data: Data) -> str:
 
 
 def _result(data: Data, shown: ShownMetric, score: EvaluationRecord | None, why_not: str) -> str:
-    noun = _plain(data.noun, 40)
+    noun, loss = _plain(data.noun, 40), "its mean loss is no number"
+    if score is not None and math.isfinite(score.loss):
+        loss = f"mean loss {loss_text(score.loss)}"
     if data.held_out is None:
         return f"No {noun} are held out to score it on."
     if score is None:
         return f"It could not be scored on the {_kind(data)} {noun}: {why_not}"
     count, value = len(data.held_out), shown.of(score)
     if value is None or not math.isfinite(value):
-        return f"Mean loss {_number(score.loss)} on {count:,} {_kind(data)} {noun}."
+        return f"{loss[:1].upper()}{loss[1:]} on {count:,} {_kind(data)} {noun}."
     if shown.is_share:
         right = share_text(value, count)
-        return f"{right} {_kind(data)} {noun} right, mean loss {_number(score.loss)}."
+        return f"{right} {_kind(data)} {noun} right, {loss}."
     name = _plain(shown.name, 60)
     r2 = score.r2
     more = f", R squared {r2:.2f}" if r2 is not None and math.isfinite(r2) else ""
     words = f"{name[:1].upper()}{name[1:]} {_number(value)} on {count:,} {_kind(data)} {noun}"
-    return f"{words}{more}, mean loss {_number(score.loss)}."
+    return f"{words}{more}, {loss}."
 
 
 def _number(value: float | None) -> str:
@@ -328,7 +332,7 @@ def _facts(run: TrainingRun) -> list[tuple[str, str]]:
     threads = ", ".join(map(str, sorted(run.thread_counts))) or str(run.threads or "")
     facts = [
         ("Network", f"{_plain(type(model).__name__, 60)}, {weights:,} weights"),
-        ("Data", f"{_plain(data.name, 60)}: {_sizes(data)}. {_plain(data.notice, 400)}"),
+        ("Data", f"{_plain(data.name, 60)}: {_sizes(data)}{_plain(data.notice, 400)}"),
         ("Settings", _settings(first, has_own_loss=run.own_loss is not None)),
         ("Of one's own", "; ".join(names)),
         ("Device", _plain(device)),
@@ -340,9 +344,12 @@ def _facts(run: TrainingRun) -> list[tuple[str, str]]:
 
 
 def _sizes(data: Data) -> str:
+    """Return how many examples there are, if the notice does not tell it."""
     splits = {"to train on": data.train, "to choose by": data.validation, "for the test": data.test}
     told = [f"{len(split):,} {how}" for how, split in splits.items() if split is not None]
-    return f"{_plain(data.noun, 40)}, {', '.join(told)}"
+    if f"{len(data.train):,} " in data.notice:
+        return ""
+    return f"{_plain(data.noun, 40)}, {', '.join(told)}. "
 
 
 def _settings(settings: Hyperparameters, *, has_own_loss: bool) -> str:
@@ -441,7 +448,7 @@ def _for_the_panel(run: TrainingRun, series: CurveSeries, shown: ShownMetric) ->
         "numSteps": max(run.num_steps, len(records)),
         "epochs": records[-1].epochs,
         "unit": _plain(run.data.unit, 40),
-        "scoreName": _plain(shown.name, 60),
+        "scoreName": _plain(shown.name, 30),
         "isShare": shown.is_share,
         "diverged": series.diverged,
         "ceiling": loss_ceiling(series.loss[:1]),
@@ -517,16 +524,20 @@ def _worst(run: TrainingRun, split: Split, title: str) -> _Wrong:
     among = f"{len(split):,} {_kind(data)} {_plain(data.noun, 40)}"
     if data.task == "regression":
         indices, texts, heads = _furthest_off(run, split)
-        words = f"The furthest first, of {among}. Neither was it trained on them."
+        if not indices:
+            return _Wrong(title, NO_NUMBERS)
+        words = f"The furthest first, of {among}, none of which it was trained on."
     else:
         mistakes = hardest_mistakes(run.model, split, count=MOST_WRONG)
+        if not all(math.isfinite(mistake.probability) for mistake in mistakes):
+            return _Wrong(title, NO_NUMBERS)
         indices = [mistake.index for mistake in mistakes]
         heads = ["It is", "The answer", "How sure"]
         texts = [
             (
                 _class_name(data, mistake.label),
                 _class_name(data, mistake.answer),
-                _percent(mistake.probability),
+                f"{100 * mistake.probability:.0f}\N{NO-BREAK SPACE}%",
             )
             for mistake in mistakes
         ]
@@ -565,17 +576,14 @@ def _class_name(data: Data, number: int) -> str:
     return _plain(names[number], 60) if number < len(names) else str(number)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%" if math.isfinite(share) else "no number"
-
-
 def _furthest_off(
     run: TrainingRun, split: Split
 ) -> tuple[list[int], list[tuple[str, ...]], list[str]]:
     answers = predict(run.model, split).double()  # (N, T)
     targets = split.targets.detach().cpu().double().reshape(answers.shape)
     off = (answers - targets).abs().mean(dim=1)  # (N,)
-    off = off.nan_to_num(nan=math.inf)
+    if not off.isfinite().all():
+        return [], [], []
     indices = off.argsort(descending=True, stable=True)[:MOST_WRONG].tolist()
     texts = [(_values(targets[i]), _values(answers[i]), _number(off[i].item())) for i in indices]
     return indices, texts, ["True", "The answer", "Off by"]

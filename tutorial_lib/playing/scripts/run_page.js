@@ -108,7 +108,7 @@
     const run = JSON.parse(document.getElementById("run").textContent);
     const last = run.step.length - 1;
     const height = (width) => (width < 480 ? 260 : 320);
-    const ends = { from: 0, to: Math.max(run.epochs, run.x[last]) };
+    const ends = { from: 0, to: run.x[last] };
     const losses = playing.chart({
       x: { label: "epochs", ...ends },
       y: { label: "loss", ...limitsOf(run) },
