@@ -1,18 +1,24 @@
 """Searches of a map: by made-up maps whose answers are worked out by hand."""
 
+import itertools
+import json
 import math
 import sys
 from collections import Counter
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 
 from tutorial_lib import Hyperparameters
 from tutorial_lib.labs.map import search as searches
 from tutorial_lib.labs.map.grid import HyperparameterMap, MapCell
 from tutorial_lib.labs.map.measure import blank_map, fill_map
+from tutorial_lib.labs.map.recorded import SEARCHED, long_map, recording
 from tutorial_lib.labs.map.search import (
     METHODS,
+    REDUCTION,
+    Try,
     best_of,
     latest,
     looked_up,
@@ -25,6 +31,7 @@ from tutorial_lib.labs.map.search import (
     search_table,
     space_of,
 )
+from tutorial_lib.labs.map.tries import draw_searches, draw_tries, size_of
 
 RATES = (0.1, 0.2, 0.4, 0.8)
 SIZES = (8, 16, 32)
@@ -48,8 +55,9 @@ def made_up(curve=None, *, rates=RATES, sizes=SIZES, epochs=EPOCHS) -> Hyperpara
     return HyperparameterMap(rates, sizes, cells, budget="epochs", amount=epochs)
 
 
-def searched(method, the_map, budget, seed=0, **more):
-    return list(search(method, the_map, budget=budget, seed=seed, **more))
+def searched(method, the_map, budget, seed=0, *, reduction=3, **more):
+    given = {"budget": budget, "seed": seed, "reduction": reduction}
+    return list(search(method, the_map, **given, **more))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,11 @@ def test_halving_begins_with_as_many_pairs_as_it_can_bring_to_the_end():
     assert pairs_for(27, [1, 3, 9], 3) == 13
     assert pairs_for(26, [1, 3, 9], 3) == 12
     assert pairs_for(9, [1, 3, 9], 3) == 1
+
+
+def test_halving_halves_where_nothing_else_is_said():
+    given = Counter(each.epochs for each in search("halving", made_up(), budget=25))
+    assert given == {1: 11, 2: 5, 4: 2, 9: 1}  # 11 + 5 + 2 * 2 + 5 = 25 epochs
 
 
 def test_halving_goes_on_with_the_third_that_is_ahead():
@@ -154,7 +167,8 @@ def test_the_same_seed_tries_the_same(method):
 
 
 def test_a_table_counts_over_the_seeds():
-    found = search_all(made_up(), budget=27, seeds=range(4), methods=["random", "halving"])
+    given = {"budget": 27, "seeds": range(4), "reduction": 3}
+    found = search_all(made_up(), **given, methods=["random", "halving"])
     random, halving = search_table(found).rows
     assert halving[:4] == ("successive halving", "12", "26", "0.111")  # 0 + 1/9
     assert halving[-2:] == ("0", "4 of 4")
@@ -194,6 +208,77 @@ def test_a_search_that_trains_takes_the_rate_that_was_drawn(small_map):
     assert tries[-1].spent <= 12
     best = best_of(tries)
     assert list(train(*best.pair))[-1] == best.loss  # it went on where it had stopped
+
+
+# ---- on the picture, and recorded ----
+
+
+@pytest.fixture
+def axes():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def marks_of(axes):
+    return [line for line in axes.lines if line.get_marker() == "o"]
+
+
+def test_marks_are_numbered_and_grow_with_the_epochs(axes):
+    the_map = made_up()
+    tries = [
+        Try(1, 0.2, 16, 1, 5.0, 1, False),
+        Try(2, 0.8, 8, 1, 1.0, 2, False),
+        Try(2, 0.8, 8, 9, 0.5, 10, True),
+    ]
+    draw_tries(axes, the_map, tries)
+    first, second = marks_of(axes)
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert (first.get_xdata()[0], first.get_ydata()[0]) == (1, 1)
+    assert (second.get_xdata()[0], second.get_ydata()[0]) == (0, 3)
+    assert (first.get_markersize(), second.get_markersize()) == (13, 24)
+    assert first.get_markerfacecolor() == "white" != second.get_markerfacecolor()  # the best
+
+
+def test_the_area_of_a_mark_grows_with_its_epochs():
+    areas = [size_of(epochs, 9) ** 2 for epochs in range(1, 10)]
+    assert [b - a for a, b in itertools.pairwise(areas)] == pytest.approx([(24**2 - 13**2) / 8] * 8)
+
+
+def test_a_picture_has_a_map_for_each_search_and_says_what_was_found():
+    the_map = made_up()
+    figure = plt.figure(figsize=(9, 3))
+    tries = {method: searched(method, the_map, 27) for method in TRAINED}
+    draw_searches(figure, the_map, tries)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[-1] == "successive halving: 12 pairs, 26 epochs"
+    assert "The best is number" in figure.axes[-1].get_label()
+    assert [len(marks_of(axes)) for axes in figure.axes] == [3, 3, 12]
+    plt.close(figure)
+
+
+def test_what_is_recorded_for_a_page_is_what_was_searched(few):
+    the_map = made_up(
+        lambda row, column: [2.0] if row else [1.0 + column + 1 / e for e in range(1, 10)]
+    )
+    the_map.made_with = {"on": "2026-01-01", "torch": "2", "python": "3"}
+    content = recording(few, {SEARCHED: the_map}, budget=27, seeds=[0, 5])
+    json.dumps(content, allow_nan=False)
+    for method, (_, of_five) in content["searches"]["tries"].items():
+        tries = searched(method, the_map, 27, 5, reduction=REDUCTION)
+        assert [number for number, *_ in of_five] == [each.number for each in tries]
+        for each, (_, row, column, epochs, loss) in zip(tries, of_five, strict=True):
+            assert (RATES[row], SIZES[column], epochs) == (*each.pair, each.epochs)
+            assert loss is None if each.loss == math.inf else loss == pytest.approx(each.loss, 1e-4)
+
+
+def test_the_map_that_is_searched_is_whole_and_has_every_loss():
+    the_map = long_map()
+    assert the_map.is_whole
+    for cell in the_map.trained:
+        assert len(cell.validation) == 9 or cell.state == "diverged"
+        if cell.state != "diverged":
+            assert cell.validation[-1] == pytest.approx(cell.validation_loss, rel=1e-4)
 
 
 # ---- Optuna ----

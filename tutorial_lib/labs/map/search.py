@@ -168,16 +168,11 @@ def search_all(
 
 
 def search_table(found: Sequence[Found]) -> Table:
-    """Return a row for each search: how many pairs it tried, and what it found, over its seeds."""
-    heads = (
-        "search",
-        "pairs tried",
-        "epochs",
-        "loss found",
-        "the worst",
-        "above the best",
-        "is it",
-    )
+    """Return a row for each search: how many pairs it tried, and what it found, over its seeds.
+
+    The loss found, and by how much it is above that of the best cell, are medians.
+    """
+    heads = ("search", "pairs", "epochs", "loss found", "at worst", "above best", "best cell")
     rows = []
     for method in dict.fromkeys(each.method for each in found):
         its = [each for each in found if each.method == method]
