@@ -167,28 +167,7 @@
     return `(${general(x, 3)}, ${general(y, 3)})`;
   }
 
-  /** Write these ticks along x, each with its line: a small chart has too few by itself. */
-  function xTicks(chart, ticks) {
-    chart.axes({ x: { words: () => "" } });
-    chart.layer("lines of ticks", (group, { toX, top, bottom, svg }) => {
-      for (const x of ticks.map(toX)) {
-        group.append(svg("line", { x1: x, x2: x, y1: top, y2: bottom, stroke: "var(--play-faint)" }));
-      }
-    });
-    chart.layer(
-      "ticks",
-      (group, { toX, bottom, svg }) => {
-        for (const tick of ticks) {
-          const at = { x: toX(tick), y: bottom + 16, "text-anchor": "middle", fill: "var(--play-muted)" };
-          group.append(svg("text", at, playing.number(tick)));
-        }
-      },
-      { above: true },
-    );
-  }
-
   playing.words = { general, fixed, signed, listed, point };
   playing.stops = { even, rates };
   playing.frame = frame;
-  playing.xTicks = xTicks;
 })();

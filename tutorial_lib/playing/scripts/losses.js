@@ -73,16 +73,13 @@
       },
     };
     for (const [name, control] of Object.entries(controls)) control.value = first[name];
-    const x = { label: "error e = guess - target", scale: "linear", from: -3.15, to: 3.15 };
+    const x = { label: "error e = guess - target", scale: "linear", from: -3, to: 3 };
     const charts = [
-      playing.chart({ x, y: { label: "loss", scale: "linear", from: -0.4, to: 9.4 }, height: 260 }),
-      playing.chart({ x, y: { label: "slope of the loss", scale: "linear", from: -6.5, to: 6.5 }, height: 260 }),
+      playing.chart({ x, y: { label: "loss", scale: "linear", from: -0.4, to: 9.4 }, height: 306 }),
+      playing.chart({ x, y: { label: "slope of the loss", scale: "linear", from: -6.5, to: 6.5 }, height: 306 }),
     ];
 
-    for (const chart of charts) {
-      chart.element.style.flexBasis = "210px"; // side by side
-      playing.xTicks(chart, [-3, -2, -1, 0, 1, 2, 3]);
-    }
+    for (const chart of charts) chart.element.style.flexBasis = "210px"; // side by side
 
     function draw({ error, beta, delta }) {
       const curves = lossesAndSlopes(ERRORS, { beta, delta });

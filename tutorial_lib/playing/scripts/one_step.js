@@ -122,12 +122,6 @@
       cell.style.paddingRight = isNarrow ? "3px" : "";
       cell.hidden = isNarrow && cell.cellIndex === GRADIENT;
     }
-    // What is still wider is moved to and fro, with the keyboard, too.
-    const isWider = element.scrollWidth > element.clientWidth;
-    for (const [name, value] of Object.entries({ tabindex: "0", role: "region", "aria-label": CAPTION })) {
-      if (isWider) element.setAttribute(name, value);
-      else element.removeAttribute(name);
-    }
   }
 
   playing.one_step = { stepsInNumbers, lastSteps, sentence, line };

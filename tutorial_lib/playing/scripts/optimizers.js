@@ -53,7 +53,6 @@
       memory: "ms",
       momentum: "beta1",
       is_adaptive: true,
-      has_decay: true,
       rule(weight, gradient, before, settings) {
         const { learning_rate, weight_decay = 0.01 } = settings;
         return adam(weight * (1 - learning_rate * weight_decay), gradient, before, settings);

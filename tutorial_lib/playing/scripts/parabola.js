@@ -6,6 +6,7 @@
 
   const WIDTH = 3; // the weights shown reach from -3 to 3
   const RATES = [0.01, 10]; // those on the scale of rates
+  const LETTER = 8; // pixels, of a bold one, at most on average
   // What descent does -> the number of its colour, and words.
   const BEHAVIOURS = {
     converges: [3, "comes down from one side"],
@@ -110,8 +111,6 @@
     });
     for (const chart of [ball, steps]) chart.element.style.flexBasis = "200px"; // side by side
     scale.element.style.flexBasis = "100%";
-    playing.xTicks(ball, [-2, 0, 2]);
-    playing.xTicks(steps, [0, 5, 10, 15, 20]);
 
     function draw(values) {
       const path = descend(values);
@@ -189,10 +188,13 @@
       if (border < RATES[0] || border > RATES[1]) return;
       const at = toX(border);
       group.append(svg("line", { x1: at, x2: at, y1: high, y2: bottom, stroke: "var(--play-2)", "stroke-width": 2 }));
-      const isRight = at > (left + right) / 2;
-      const words = { x: at + (isRight ? 1 : -1), y: top + 11, "text-anchor": isRight ? "end" : "start" };
-      const look = { class: "playing-name", fill: "var(--play-2-ink)" };
-      group.append(svg("text", { ...words, ...look }, `${name} = ${general(border, 3)}`));
+      const value = general(border, 3);
+      const whole = `${name} = ${value}`;
+      const words = LETTER * whole.length < right - left ? whole : `diverges from ${value}`;
+      const half = (LETTER * words.length) / 2; // near an end of the scale they are moved within
+      const x = Math.min(Math.max(at, left + half), right - half);
+      const look = { class: "playing-name", "text-anchor": "middle", fill: "var(--play-2-ink)" };
+      group.append(svg("text", { x, y: top + 11, ...look }, words));
     });
     chart.layer(
       "rate",

@@ -278,7 +278,8 @@
     const far = 10 * Math.max(...[...xlim, ...ylim].map(Math.abs));
     const near = (value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(value, -far), far));
     chart.clear();
-    chart.axes({ x: { from: xlim[0], to: xlim[1] }, y: { from: ylim[0], to: ylim[1] } });
+    const words = (at) => (at > ylim[0] ? playing.number(at) : ""); // in the corner stands one number
+    chart.axes({ x: { from: xlim[0], to: xlim[1] }, y: { from: ylim[0], to: ylim[1], words } });
     chart.layer("contours", (group, { toX, toY, svg }) => group.append(mapOf(chart, surface, toX, toY, svg)));
     for (const [name, { points }] of Object.entries(descents)) {
       const { role } = playing.optimizers.table[name];

@@ -127,7 +127,7 @@
     const logits = playing.chart({ x: classes, y: { label: "logits, as they go in", scale: "linear" }, height: 220 });
     const shares = playing.chart({
       x: classes,
-      y: { label: "probabilities; strokes: the target", scale: "linear", from: -0.03, to: 1.05 },
+      y: { label: "probabilities; strokes: target", scale: "linear", from: -0.03, to: 1.05 },
       height: 220,
     });
     const loss = playing.chart({
