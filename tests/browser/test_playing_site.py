@@ -228,7 +228,7 @@ def test_a_run_that_diverges_says_so(training):
 
 
 def test_a_change_on_the_way_is_marked(training):
-    choose(training, "on the way", "a tenth of the rate in the last epoch")
+    choose(training, "rate on the way", "a tenth of it in epoch 3")
     train_at_once(training)
     assert training.locator("[data-name='0 mark'] text").text_content() == "lr 0.001"
 

@@ -191,7 +191,8 @@
               return row;
             }
             line.forEach((text, index) => {
-              row.append(index ? element("td", {}, text) : element("th", { scope: "row" }, text));
+              const isHeading = index === 0 && text !== "";
+              row.append(isHeading ? element("th", { scope: "row" }, text) : element("td", {}, text));
             });
             return row;
           })
@@ -496,7 +497,7 @@
       fill: "none",
       stroke: ofRole(thing.role),
       "stroke-width": thing.stroke,
-      "stroke-opacity": thing.faint ? 0.35 : 1,
+      "stroke-opacity": thing.faint === true ? 0.35 : thing.faint || 1,
       "stroke-dasharray": thing.dash ? (thing.dash === true ? "6 4" : thing.dash) : "none",
       "stroke-linejoin": "round",
       "data-name": name,

@@ -144,8 +144,8 @@
       onChange: tellNearest,
     });
     const brake = playing.choice({
-      label: "on the way",
-      options: [[1, "nothing changes"], ...recording.brakes.filter((one) => one !== 1).map(braked)],
+      label: "rate on the way",
+      options: [[1, "stays"], ...recording.brakes.filter((one) => one !== 1).map(braked)],
       onChange: tellNearest,
     });
     const speed = playing.choice({ label: "pace", options: SPEEDS, value: 1 });
@@ -177,6 +177,7 @@
       controls: [rate, size, optimizer, brake, speed, [train, pause, stop, clear]],
       pictures: [losses, scores],
     });
+    root.classList.add("playing-above");
     losses.element.classList.add("playing-wide");
     scores.element.classList.add("playing-slim");
     const wish = playing.element("p", { class: "playing-wish" });
@@ -195,8 +196,8 @@
     draw();
 
     function braked(factor) {
-      const words = factor === 0.1 ? "a tenth of the rate" : `${number(factor)} of the rate`;
-      return [factor, `${words} in the last epoch`];
+      const words = factor === 0.1 ? "a tenth of it" : `${number(factor)} of it`;
+      return [factor, `${words} in epoch ${epochs}`];
     }
 
     function wished() {
@@ -324,7 +325,7 @@
           if (value !== null && value < lowest) lowest = value;
           if (value > highest) highest = value;
         }
-        losses.line(`${index} raw`, raw.map(inEpochs), { ...looks, faint: true, width: 1 });
+        losses.line(`${index} raw`, raw.map(inEpochs), { ...looks, faint: one === present ? 0.35 : 0.2, width: 1 });
         losses.line(`${index} loss`, bold.map(inEpochs), { ...looks, label });
         if (scored.length) {
           const held = scored.map(([epoch, value]) => [epoch, value === null ? NaN : value]);
