@@ -5,8 +5,11 @@ import dataclasses
 import html
 import json
 import re
+import shlex
+import signal
 import sys
 from html.parser import HTMLParser
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -502,3 +505,48 @@ def test_the_command_line_refuses_before_the_first_step(capsys):
     assert cli.main([*SHORT, "--save", "a.html", "--share", "a.html"]) == 2
     assert "that is the file of the run" in capsys.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["mine.html"]
+
+
+def test_a_run_that_is_ended_early_is_shared_and_so_is_its_rest(monkeypatch, capsys):
+    say, lines = cli._say, []
+
+    def say_and_press(line: str) -> None:
+        say(line)
+        lines.append(line)
+        if line.startswith("Epoch:") and sum(map(str.startswith, lines, repeat("Epoch:"))) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli, "_say", say_and_press)
+    options = ["--init", "mindspore", "--per-print-times", "1"]
+    assert cli.main([*SHORT, *options, "--save", "a.run", "--share", "a.html"]) == 130
+    text = text_of(Path("a.html").read_text(encoding="utf-8"))
+    assert "3 of 8 planned steps were taken" in text
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])[3:]
+    assert command[-4:] == ["--share", "a.html", "--per-print-times", "1"]
+    assert cli.main(command) == 0
+    text = text_of(Path("a.html").read_text(encoding="utf-8"))
+    assert "All 8 steps were taken" in text
+    assert "Its 8 losses are those of the tutorial" in text  # with mindspore's first weights
+
+
+def test_a_page_that_cannot_be_written_is_said_and_the_run_stays(monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_page, "replacing", full)
+    assert cli.main([*SHORT, "--save", "a.run", "--share", "a.html"]) == 1
+    said = capsys.readouterr()
+    assert "The run cannot be shared as a.html: No space left on device." in said.err
+    assert "The run is saved as a.run, at step 8." in said.out
+
+
+def test_a_panel_shares_a_run_that_it_has_restored(validated):
+    options = {"settings": Hyperparameters(epochs=1, batch_size=10), "save_to": "a.run"}
+    before = TrainingPanel(validated, **options)
+    before.run()
+    before.close()
+    after = TrainingPanel(validated, **options)
+    after.restore()
+    text = text_of(after.share().read_text(encoding="utf-8"))
+    assert "All 8 steps were taken" in text
+    after.close()

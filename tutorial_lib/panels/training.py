@@ -287,8 +287,9 @@ class TrainingPanel(LivePanel):
         run, session = self.last_run, self._session
         if run is None:
             raise ValueError("the run to share must be there: train one, or Restore the last one")
-        if session is not None and session.wanted != "running":
-            session.join(CLOSE_SECONDS)  # it may be taking its last step
+        if session is not None:
+            ends = session.wanted != "running" or run.step_number == run.num_steps
+            session.join(CLOSE_SECONDS if ends else 0)  # it may be taking its last step
         if self.state == "running":
             raise ValueError(
                 f"the run to share must be at rest, and it is at step {run.step_number:,} of "
