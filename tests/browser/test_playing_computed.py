@@ -618,6 +618,14 @@ EXTREMES = {
 }
 
 
+@pytest.mark.parametrize("num_classes", [2, 25])
+def test_softmax_takes_another_number_of_classes(opened: Any, num_classes: int) -> None:
+    page, panel = opened("softmax", width=360, num_classes=num_classes), softmax_panel(num_classes)
+    assert shown_values(page) == pytest.approx(panel.values())
+    assert sentence_of(page) == words_of(panel)
+    assert page.evaluate(TOUCHING) == []
+
+
 @pytest.mark.parametrize("width", [760, 360])
 @pytest.mark.parametrize("name", EXTREMES)
 def test_no_text_lies_on_another_at_the_extremes(opened: Any, name: str, width: int) -> None:

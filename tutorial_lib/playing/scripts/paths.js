@@ -285,7 +285,12 @@
       const { role } = playing.optimizers.table[name];
       const shown = points.map(([x, y]) => [near(x), near(y)]);
       chart.line(name, shown, { role, width: 1.5 });
-      chart.dots(`steps of ${name}`, shown, { role, radius: 2 });
+      // All dots are one path: a page draws hundreds of circles slowly.
+      chart.layer(`steps of ${name}`, (group, { toX, toY, svg }) => {
+        const d = shown.map(([x, y]) => `M${toX(x).toFixed(1)} ${toY(y).toFixed(1)}h0`).join("");
+        const look = { stroke: `var(--play-${role})`, "stroke-width": 4, "stroke-linecap": "round" };
+        group.append(svg("path", { d, ...look }));
+      });
     }
     const [first] = Object.values(descents);
     chart.layer(
