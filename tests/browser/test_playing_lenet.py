@@ -151,6 +151,9 @@ def ways_to_draw() -> dict[str, np.ndarray]:
     sheets |= {"thin": thin, "empty": np.zeros((280, 280), np.uint8), "all": thin * 0 + 255}
     dot, ones = thin * 0, thin * 0
     dot[3, 4], ones[100:150, 30:40] = 255, 1  # where no number is above 1, 1 is ink
+    for width in (5, 7):  # 2.5 and 3.5 pixels of the box: halves go to the even neighbour
+        sheets[f"bar {width}"] = np.zeros((280, 280), np.uint8)
+        sheets[f"bar {width}"][50:90, 60 : 60 + width] = 255
     return sheets | {"a dot": dot, "ones": ones}
 
 
