@@ -140,6 +140,12 @@ def test_no_search_spends_more_than_its_budget_or_tries_a_pair_twice(method, bud
     assert [each.number for each in last] == list(range(1, len(last) + 1))
 
 
+@pytest.mark.parametrize("method", ["grid", "random"])
+def test_no_training_is_begun_that_cannot_be_ended(method):
+    tries = searched(method, made_up(), 2 * EPOCHS + 8)
+    assert [each.epochs for each in tries] == [EPOCHS, EPOCHS]
+
+
 def test_with_a_budget_for_all_random_search_tries_all_and_finds_the_best():
     tries = searched("random", made_up(), 12 * EPOCHS)
     assert len(tries) == 12
