@@ -27,7 +27,7 @@ from tutorial_lib.labs.map.draw import (
 )
 from tutorial_lib.labs.map.grid import STATES, MapCell
 from tutorial_lib.panels import TrainingPanel
-from tutorial_lib.pictures import PAPER, STYLE, Screen, columns_or_rows, size_on
+from tutorial_lib.pictures import PAPER, STYLE, Screen, alt_of, columns_or_rows, size_on
 from tutorial_lib.pictures.contrast import contrast, on_dark
 from tutorial_lib.pictures.theme import DARK_INK, INK
 
@@ -311,6 +311,7 @@ def test_three_maps_side_by_side_have_one_legend():
         figure = Figure(figsize=(9, 3.4))
         draw_maps(figure.subplots(1, 3), [known()] * 3)
         assert len(figure.legends) == 1
+        assert alt_of(figure).count("14 of 20 cells learned; best rates by batch size") == 3
         assert collisions(figure) == []
 
 

@@ -89,6 +89,7 @@ def draw_maps(row: Sequence[Axes], maps: Sequence[HyperparameterMap]) -> None:
     for number, (axes, the_map) in enumerate(zip(row, maps, strict=True)):
         draw_map(axes, the_map, numbers=False, labels=False)
         axes.set_title(f"{the_map.amount_text} each")
+        axes.set_label(_briefly(the_map))
         if number:
             axes.set_ylabel("")
         axes.tick_params(axis="x", labelsize=7.5)
@@ -177,6 +178,17 @@ def map_in_words(the_map: HyperparameterMap, *, by: str = "loss") -> str:
             told = ", ".join(f"{row.batch_size:,}: {_missed(row.cell)}" for row in missed)
             words.append(f"The rule {rule} gives {told}.")
     return " ".join(words)
+
+
+def _briefly(the_map: HyperparameterMap) -> str:
+    """Say in few words what is on a map: how many cells learned, and the ridge."""
+    counts = Counter(cell.state for cell in the_map.trained)
+    ridge = ", ".join(
+        f"{size}: {cell.learning_rate:.2g} ({cell.validation_loss:.2f})"
+        for size, cell in the_map.ridge().items()
+    )
+    words = f"{the_map.amount_text} each, {counts['learned']} of {len(the_map.cells)} cells learned"
+    return f"{words}; best rates by batch size (loss): {ridge or 'none'}"
 
 
 def map_table(the_map: HyperparameterMap) -> tuple[str, Table]:

@@ -75,8 +75,8 @@ MOST_POINTS = 24  # of a cell's curve
 DEAD_SPREAD = 1e-3  # of what the answers differed by at the start
 LEARNED_SHARE = 0.5  # of the loss at the start: what learned ends below
 THROWN_SHARE = 0.05  # of the loss at the start: by so much a loss that was lower has risen again,
-ENDED_SHARE = 0.01  # so far above the start ends what was not only slow
-NOISE = 4.0  # and by so many standard deviations of a part's mean
+NOISE = 4.0  # and by so many standard deviations of a part's mean;
+ENDED_SHARE = 0.01  # or it has ended so far above the start
 
 
 def blank_map(
