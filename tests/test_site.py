@@ -389,7 +389,7 @@ def test_every_panel_plays_in_the_place_of_its_picture(browser, address, width, 
         assert len(places) >= len(panels)
         for place in places:
             place.evaluate("place => place.parentElement.scrollIntoView()")
-            expect(place).to_have_attribute("data-state", "alive")
+            expect(place).to_have_attribute("data-state", "alive", timeout=30_000)
             assert place.locator("button, input").first.is_visible()
         assert page.locator("img.playing-still:visible").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") == width, name

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from tutorial_lib.playing import bundle
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)
 DOT = (
     "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='300' height='100'>"
     "<rect width='300' height='100' fill='gray'/></svg>"
