@@ -82,6 +82,23 @@ print(json.dumps(told))
     assert told_by(code, tmp_path, begin=BEGIN) == [True, 1, True, 1]
 
 
+def test_a_child_of_a_fork_does_not_wait_for_what_was_left_behind(tmp_path):
+    code = """
+import signal, warnings
+warnings.simplefilter("ignore")
+shared()
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    over = threading.Event()
+    in_background(over.set)
+    over.wait()
+    os._exit(0)
+print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+"""
+    assert told_by(code, tmp_path, begin=BEGIN) == 0
+
+
 def test_where_torch_has_another_openmp_nothing_happens(monkeypatch):
     idle_threads._pause.cache_clear()
     monkeypatch.setattr(sys, "platform", "darwin")

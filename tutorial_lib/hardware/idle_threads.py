@@ -12,6 +12,8 @@ import functools
 import sys
 from collections.abc import Callable
 
+from tutorial_lib.hardware.forks import on_forked_thread
+
 SOFT = 1  # omp_pause_soft: what was set, as the number of threads, stays
 
 
