@@ -24,7 +24,8 @@ def release_idle_threads() -> None:
     them anew, in a tenth of a millisecond. Where torch computes with another OpenMP than GNU's,
     or with one older than GCC 9, nothing happens.
     """
-    if pause := _pause():
+    pause = _pause()
+    if pause and not on_forked_thread():  # it would wait for those that the fork left behind
         pause(SOFT)
 
 
