@@ -76,7 +76,7 @@ def add_a_loss(page: Page) -> None:
 @pytest.mark.parametrize(
     ("name", "num_labs", "then"),
     [
-        ("01_hyperparameters.ipynb", 8, type_rates),
+        ("01_hyperparameters.ipynb", 9, type_rates),
         ("02_losses.ipynb", 3, add_a_loss),
         ("03_optimizers.ipynb", 5, choose_surfaces),
         ("04_training.ipynb", 2, None),
