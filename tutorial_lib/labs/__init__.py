@@ -17,6 +17,9 @@ __getattr__, __dir__ = lazily(
         "map.draw": "draw_maps scaling_table",
         "map.measure": "HyperparameterMap measure_map recorded_map",
         "map.panel": "MapPanel map_panel",
+        "map.recorded": "long_map",
+        "map.search": "real search search_all search_table",
+        "map.tries": "draw_searches draw_tries",
         "parabola.panel": "descent_panel",
         "parity.draw": "draw_epochs draw_parity draw_plateaus",
         "parity.measure": "epochs_table largest_weight_difference load_mnist_runs load_reference "
