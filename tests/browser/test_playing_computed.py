@@ -1,5 +1,6 @@
 """Panels that compute in a page: each formula against Python's, and each control by hand."""
 
+import functools
 import itertools
 import json
 import math
@@ -81,7 +82,10 @@ def answers(page: Page, expression: str, cases: Iterable[Any]) -> list[Any]:
     An answer is what was thrown, as a text, where there was an error.
     """
     one = f"c => {{ try {{ return {expression} }} catch (error) {{ return `${{error}}` }} }}"
-    return page.evaluate(f"cases => cases.map({one})", list(cases))
+    told = "(_, at) => typeof at === 'number' && !Number.isFinite(at) ? `#${at}` : at"
+    # As one text: Playwright takes its time over many numbers. NaN is one in both languages.
+    text = page.evaluate(f"() => JSON.stringify({json.dumps(list(cases))}.map({one}), {told})")
+    return json.loads(re.sub('"#(NaN|-?Infinity)"', r"\1", text))
 
 
 class Differences:
@@ -452,7 +456,7 @@ def test_ways_down_surfaces_are_those_of_torch(computing: Page) -> None:
 
 
 def test_ways_are_told_in_the_words_of_python(computing: Page) -> None:
-    panel = paths_panel()
+    panel = of_notebook("paths")[0]
     shown = {f"show_{name}": True for name in OPTIMIZERS}
     flies = {"surface": "ravine", "learning_rate": 0.2}
     for values in ({}, {"surface": "saddle"} | shown, flies, dict.fromkeys(shown, False)):
@@ -472,22 +476,32 @@ def words_of(panel: Any) -> str:
 # --- the panels, by hand
 
 
+@pytest.fixture(scope="module")
+def pages(browser: Browser) -> Iterator[dict[Any, Page]]:
+    """Pages by width, ground and dots a pixel: to open one takes longer than to fill it anew."""
+    pages: dict[Any, Page] = {}
+    yield pages
+    for page in pages.values():
+        page.close()
+
+
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Any]:
+def opened(browser: Browser, pages: dict[Any, Page]) -> Iterator[Any]:
     """Open a page with panels, of any width, on light ground or dark, with any dots a pixel."""
-    pages = []
+    troubles = []
 
     def open_page(
         *panels: str, width: int = 1366, dark: bool = False, dots: int = 1, **options: Any
-    ):
-        page = browser.new_page(
-            viewport={"width": width, "height": 768},
-            device_scale_factor=dots,
-            color_scheme="dark" if dark else "light",
-            reduced_motion="reduce",
-        )
-        pages.append(page)
-        troubles = page.trouble = []
+    ) -> Page:
+        key = width, dark, dots
+        if key not in pages:
+            pages[key] = browser.new_page(
+                viewport={"width": width, "height": 768},
+                device_scale_factor=dots,
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce",
+            )
+        page = pages[key]
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(message.text))
         page.set_content(html_of(*panels, **options))
@@ -499,9 +513,14 @@ def opened(browser: Browser) -> Iterator[Any]:
         return page
 
     yield open_page
-    for page in pages:
-        assert page.trouble == []
-        page.close()
+    assert troubles == []
+
+
+@functools.cache
+def of_notebook(name: str) -> tuple[Any, dict[str, Any], str]:
+    """Return a panel of the notebook, the values with which it began, and its words then."""
+    panel = PANELS[name]()
+    return panel, panel.values(), words_of(panel)
 
 
 def drawn(page: Page) -> None:
@@ -540,22 +559,22 @@ def name_of(control: Any) -> str:
 
 @pytest.mark.parametrize("name", PANELS)
 def test_controls_are_those_of_the_notebook(opened: Any, name: str) -> None:
-    page, panel = opened(name), PANELS[name]()
+    page, (panel, values, words_then) = opened(name), of_notebook(name)
     parts = page.evaluate(CONTROLS)
     assert [part[0] for part in parts] == [name_of(one) for one in panel.controls.values()]
-    assert shown_values(page) == pytest.approx(panel.values())
+    assert shown_values(page) == pytest.approx(values)
     for _, words, kind, height, spoken, seen in parts:
         assert words.endswith(".")
         assert height >= 24
         assert kind != "range" or (spoken == seen and spoken)
-    assert sentence_of(page) == words_of(panel)
+    assert sentence_of(page) == words_then
     note = page.locator(".playing > .playing-note").inner_text()
     assert note.startswith("Computed in this page")
 
 
 @pytest.mark.parametrize("name", PANELS)
 def test_keys_move_each_control_and_python_says_the_same(opened: Any, name: str) -> None:
-    page, panel = opened(name), PANELS[name]()
+    page, panel = opened(name), of_notebook(name)[0]
     before = shown_values(page)
     if name == "one_step":  # so that those before are heeded
         page.locator("[data-name=num_earlier] input").press("ArrowRight")
@@ -730,7 +749,9 @@ def heeded(page: Page) -> dict[str, bool]:
 )
 def test_what_no_walker_heeds_rests_and_says_why(opened: Any, walkers: tuple[str, ...]) -> None:
     shown = {f"show_{name}": name in walkers for name in OPTIMIZERS}
-    page, panel = opened("paths", **shown), paths_panel()
+    page, panel = opened("paths", **shown), of_notebook("paths")[0]
+    panel.set(surface="ravine")
+    panel.set(momentum=0.8, num_steps=40)
     panel.set(**shown)
     assert heeded(page) == {name: not one.disabled for name, one in panel.controls.items()}
     notes = [getattr(one, "note", "") for one in panel.controls.values()]
