@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -23,7 +24,7 @@ from hostile_run import HOSTILE, hostile_data, hostile_error, hostile_run
 from streamed_digits import Digits
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, cli, evaluate
-from tutorial_lib.data import from_csv, from_dataset, from_tensors
+from tutorial_lib.data import from_csv, from_dataset, from_folder, from_tensors
 from tutorial_lib.engine import Diverged, checkpoint, with_accuracy
 from tutorial_lib.models import make_model
 from tutorial_lib.panels import TrainingPanel
@@ -241,6 +242,13 @@ def made(kind: str, few, path: Path):
     if kind == "large grey pictures":
         inputs = torch.rand(30, 1, 150, 120, generator=draw)
         return from_tensors((inputs, torch.arange(30) % 3)).hold_out(9), None, ["taken for"]
+    if kind == "folder":
+        folder = path.parent / "kept somewhere" / "flags"
+        for number, picture in enumerate(torch.rand(30, 8, 9, 3, generator=draw)):
+            file = folder / ["ours", "theirs"][number % 2] / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((255 * picture).byte().numpy()).save(file)
+        return from_folder(folder), None, ["from_folder('flags')", "taken for"]
     if kind == "table":
         data = from_csv(table(path, regression=False), target="goal")
         return data, None, ["height", "kind", "of 6 validation rows", "nein"]
@@ -264,7 +272,14 @@ def made(kind: str, few, path: Path):
 
 
 KINDS = [
-    *("pictures", "large grey pictures", "table", "table of a regression", "several targets"),
+    *(
+        "pictures",
+        "large grey pictures",
+        "folder",
+        "table",
+        "table of a regression",
+        "several targets",
+    ),
     *("pictures with a number", "words", "streamed", "nothing held out"),
 ]
 
@@ -278,6 +293,7 @@ def test_each_kind_of_data_has_a_sensible_page(kind, few, tmp_path):
         assert word in text
     assert "could not be" not in text
     assert str(tmp_path) not in text
+    assert "somewhere" not in text
 
 
 def test_a_row_of_a_table_is_shown_as_it_was_read(tmp_path):
