@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import itertools
 import math
+from collections import Counter
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -23,6 +25,8 @@ from tutorial_lib import (
 from tutorial_lib.labs import SCHEDULES, planned_rates, recorded_map, scheduled
 from tutorial_lib.labs.batch_size.measure import fit_slope, measure_batches
 from tutorial_lib.labs.lr_finder.measure import lr_finder, suggest
+from tutorial_lib.labs.map.recorded import long_map
+from tutorial_lib.labs.map.search import Found, rungs_of, search_all
 from tutorial_lib.labs.parabola.measure import descent_path
 
 DATA = load_digits("sample")
@@ -613,6 +617,92 @@ def what_the_rules_miss(seed: int) -> Seen:
     holds = holds and all(row.cell.validation_loss > 2.3 for row in lost.values())
     told = [f"{size}: {root[size].misses:.2f}, {linear[size].misses:.2f}" for size in root]
     return Seen(holds, "; ".join(told))
+
+
+# ---- 5: a search that does not see the map; nothing is drawn that its seeds do not say ----
+
+SEARCHES = ("grid", "random", "halving")
+
+
+@functools.cache
+def searched(num_seeds: int, reduction: int = 2) -> dict[str, list[Found]]:
+    """What each search found on the map of nine epochs, from so many seeds."""
+    given = {"budget": 81, "seeds": range(num_seeds), "reduction": reduction}
+    return {name: search_all(long_map(), methods=[name], **given) for name in SEARCHES}
+
+
+def times_best(found: list[Found]) -> int:
+    """From how many seeds the map's best cell was found."""
+    return sum(each.misses <= 0 for each in found)
+
+
+@claim("01", "each with 81 epochs to spend, which is what nine whole trainings cost", seeds=[0])
+def what_searches_are_given(seed: int) -> Seen:
+    """Pairs, and the epochs that they get: halving's at least, from ten seeds."""
+    found = searched(10)
+    given = {
+        tuple(sorted(Counter(each.epochs for each in one.tries if math.isfinite(each.loss)
+                             or each.epochs == 1))) for one in found["halving"]
+    }  # fmt: skip
+    pairs = {name: {len(one.tries) for one in each} for name, each in found.items()}
+    holds = pairs == {"grid": {9}, "random": {9}, "halving": {31}}
+    rates = [len({each.learning_rate for each in one.tries}) for one in found["random"]]
+    holds = holds and given == {(1, 2, 4, 9)} and min(rates) > 3
+    holds = holds and all(one.spent <= 81 for each in found.values() for one in each)
+    return Seen(holds, f"{pairs}, {given}, rates {min(rates)} to {max(rates)}")
+
+
+@claim("01", "This was seed 5, from which each finds about what it usually does.", seeds=[0])
+def a_usual_seed(seed: int) -> Seen:
+    """The losses found from seed 5, beside the medians of 200 seeds."""
+    five = {name: each[5].best.loss for name, each in searched(200).items()}
+    usual = {name: median(loss_found(one) for one in each) for name, each in searched(200).items()}
+    holds = all(abs(five[name] - usual[name]) < 0.002 for name in SEARCHES)
+    return Seen(holds, ", ".join(f"{five[name]:.3f} ({usual[name]:.3f})" for name in SEARCHES))
+
+
+def loss_found(found: Found) -> float:
+    return math.inf if found.best is None else found.best.loss
+
+
+@claim("01", "Halving found the map's best cell from 111 of 200 seeds, random search from 41, the "
+       "grid from 33. From the first ten, random search had looked better than it is.",
+       seeds=[0])  # fmt: skip
+def what_searches_find(seed: int) -> Seen:
+    """From how many seeds each search found the best cell: of 200, and of ten."""
+    many = [times_best(searched(200)[name]) for name in ("halving", "random", "grid")]
+    few = times_best(searched(10)["random"])
+    return Seen(many == [111, 41, 33] and few / 10 > 2 * 41 / 200, f"{many}, {few} of ten")
+
+
+@claim("01", "the best cell was fifth of 56 by then.", seeds=[0])
+def the_best_cell_is_early_among_the_first(seed: int) -> Seen:
+    """The place of the map's best cell after one epoch, and after nine."""
+    the_map = long_map()
+    after_one = sorted(cell.validation[0] for cell in the_map.trained if cell.validation)
+    place = after_one.index(the_map.best().validation[0]) + 1
+    return Seen(place == 5 and len(the_map.cells) == 56, f"{place} of {len(the_map.cells)}")
+
+
+@claim("01", "it finds the best cell from *none* of the 200 seeds: it then looks after epoch 3, "
+       "where that cell's loss has just jumped up.", seeds=[0])  # fmt: skip
+def a_third_is_too_few_here(seed: int) -> Seen:
+    """Halving by thirds: how often it found the best cell, whose losses are these."""
+    times = times_best(searched(200, reduction=3)["halving"])
+    losses = long_map().best().validation[:4]
+    holds = times == 0 and rungs_of(9, 3) == [1, 3, 9] and losses[1] < losses[2] > losses[3]
+    return Seen(holds, f"{times}; " + ", ".join(f"{loss:.2f}" for loss in losses))
+
+
+@claim("01", "The eight cells with the lowest losses read 97.0 % to 98.2 % of the 500 digits, a "
+       "draw by the margins of section 4.", seeds=[0])  # fmt: skip
+def the_best_cells_are_a_draw(seed: int) -> Seen:
+    """The accuracies of the eight cells with the lowest losses, and the margins of both ends."""
+    told = sorted(long_map().trained, key=lambda cell: cell.validation_loss)[:8]
+    low, high = (end(cell.accuracy for cell in told) for end in (min, max))
+    margins = [2 * math.sqrt(share * (1 - share) / len(DATA.validation)) for share in (low, high)]
+    holds = (f"{low:.1%}", f"{high:.1%}") == ("97.0%", "98.2%") and high - low < sum(margins)
+    return Seen(holds, f"{low:.1%} to {high:.1%}, margins {margins[0]:.1%} and {margins[1]:.1%}")
 
 
 @claim("01", "The constant rate ends highest. The three plans that end with small steps end well "
