@@ -60,7 +60,8 @@ add_module_names = False
 logger = logging.getLogger(__name__)
 NAME = re.compile(r"fa-(?!solid|brands|regular|fw|lg|sm|custom)[a-z-]+")
 FUNCTION = re.compile(r"<mi>(ln|log|exp|cos|sin)</mi>(?!<mo[^>]*>(?:&#x00028;|\())")  # no bracket
-NAMELESS = {  # as the theme writes it -> as a screen reader needs it
+NAMELESS = {  # as the theme or Sphinx writes it -> as a screen reader needs it
+    '<th class="head"><p></p></th>': "<td></td>",  # a corner is the heading of nothing
     '<summary><span class="toctree-toggle"': (
         '<summary aria-label="Pages of this part"><span class="toctree-toggle"'
     ),
