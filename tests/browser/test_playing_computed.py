@@ -33,11 +33,11 @@ from tutorial_lib.labs.paths.measure import SURFACES, descend, steps_in_numbers
 from tutorial_lib.labs.paths.panel import paths_panel, step_panel
 from tutorial_lib.optimizers import OPTIMIZERS, apply_rule
 from tutorial_lib.pictures.theme import PALETTE
+from tutorial_lib.playing.bundle import PANELS as NEEDED
 from tutorial_lib.playing.bundle import script_text, style_text
 
 pytestmark = pytest.mark.browser
 
-SCRIPTS = ("core", "computed", "optimizers", "parabola", "losses", "softmax", "one_step", "paths")
 PANELS = {  # of the page -> of the notebook
     "parabola": descent_panel,
     "losses": loss_panel,
@@ -61,11 +61,12 @@ THOROUGH = bool(os.environ.get("TUTORIAL_THOROUGH"))
 
 
 def html_of(*panels: str, **options: Any) -> str:
-    """Return a page with panels; options are those of the last one."""
+    """Return a page with panels and what they need; without any, with all scripts."""
     said = json.dumps(options).replace("'", "&#39;")
     places = [f"<div class='playing' data-panel='{name}' data-options='{said}'></div>"
               for name in panels]  # fmt: skip
-    scripts = script_text(*(f"{name}.js" for name in SCRIPTS))
+    needed = dict.fromkeys(script for name in panels or PANELS for script in NEEDED[name])
+    scripts = script_text("core.js", *needed)
     return PAGE.format(style=style_text(), panels="".join(places), scripts=scripts)
 
 
