@@ -30,6 +30,7 @@ LABS = (
     "RacePanel(data, {'slow': settings, 'fast': settings.replace(learning_rate=0.1)}, seeds=1)",
     "batch_size_panel(panel.last_run.model, data)",
     "batch_race_panel(data)",
+    "map_panel(data)",
     "descent_panel()",
     "schedules_panel(num_steps=50)",
     "loss_panel()",
@@ -54,7 +55,7 @@ FIRST = """import os
 from tutorial_lib import Hyperparameters, load_digits
 from tutorial_lib.labs import (
     DigitPad, LossPlane, LrFinderPanel, RacePanel, batch_race_panel, batch_size_panel,
-    descent_panel, inside_panel, loss_panel, paths_panel, plane_panel, schedules_panel,
+    descent_panel, inside_panel, loss_panel, map_panel, paths_panel, plane_panel, schedules_panel,
     softmax_panel, step_panel)
 from tutorial_lib.panels import TrainingPanel
 data, settings = load_digits("sample"), Hyperparameters(epochs=1, batch_size=100)

@@ -24,6 +24,7 @@ from tutorial_lib.pictures import (
     VERMILION,
     label_ends,
     plain_log_ticks,
+    wrapped,
 )
 from tutorial_lib.pictures.png import LIGHT
 from tutorial_lib.table import Table, loss_text
@@ -139,7 +140,9 @@ def draw_cell_curve(
         axes.set_title("choose a cell")
         plain_log_ticks(axes)
         return
-    axes.set_title(f"rate {cell.learning_rate:.3g}, batch {cell.batch_size:,}: {cell.state}")
+    title = f"rate {cell.learning_rate:.3g}, batch {cell.batch_size:,}: {cell.state}"
+    room = 90 * axes.get_position().width * axes.figure.get_figwidth()
+    axes.set_title(wrapped(title, room, axes.title.get_fontsize()))
     top = 10 * start
     if cell.curve:
         x, y = np.array(cell.curve).T
