@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tutorial_lib.labs.losses.draw import rounded
 from tutorial_lib.labs.losses.measure import losses_and_slopes, softmax_view
 from tutorial_lib.labs.losses.panel import loss_panel, softmax_panel
 
@@ -16,6 +17,13 @@ def test_each_loss_and_its_slope_worked_by_hand():
     assert curves["MSE"] == ([9.0, 0.25], [-6.0, 1.0])
     assert curves["SmoothL1"] == ([2.5, 0.125], [-1.0, 0.5])  # 3 - 1/2; 0.25 / 2
     assert curves["Huber"] == ([4.0, 0.125], [-2.0, 0.5])  # 2 (3 - 2/2); 0.25 / 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0.000"), (-0.0, "0.000"), (-0.25, "-0.250"), (2e-4, "0.0002")]
+)
+def test_a_zero_is_written_without_a_sign(value, text):
+    assert rounded(value) == text
 
 
 def test_huber_is_smooth_l1_times_its_threshold():

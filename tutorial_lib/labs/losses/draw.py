@@ -84,6 +84,7 @@ def draw_softmax(three: Sequence[Axes], view: SoftmaxView, label: int) -> None:
 
 def rounded(value: float) -> str:
     """Write a number to three decimals; one that would read 0.000 is told by two digits."""
+    value += 0.0  # a zero has no sign
     return f"{value:.3f}" if value == 0 or not abs(value) < 0.001 else f"{value:.2g}"
 
 
