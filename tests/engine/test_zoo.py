@@ -25,8 +25,8 @@ from tutorial_lib import Diverged, Hyperparameters, TrainingRun, evaluate
 from tutorial_lib.data import Data, Split
 from tutorial_lib.engine.drive import with_accuracy
 from tutorial_lib.engine.processes import why_not_shared
-from tutorial_lib.models import _LAYERS, draws_at_random, make_model, surely_draws_nothing
 from tutorial_lib.interrupts import is_held_here
+from tutorial_lib.models import _LAYERS, draws_at_random, make_model, surely_draws_nothing
 from tutorial_lib.random_state import RANDOM_STATE
 
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
