@@ -145,6 +145,14 @@ def test_a_rate_has_its_height_between_the_rows_and_beyond(page, rate, height):
     assert found == pytest.approx(height, abs=1e-9)
 
 
+def test_only_a_whole_training_is_the_best_and_a_try_counts_as_far_as_it_came(page):
+    events = [[1, 0, 0, 1, 2.0], [2, 1, 1, 1, 0.1], [3, 2, 0, 1, None], [1, 0, 0, 9, 0.5]]
+    found = page.evaluate("events => playing.map.after(events, 4, 9)", events)
+    assert (found["spent"], found["best"]["number"]) == (9 + 1 + 1, 1)
+    before = page.evaluate("events => playing.map.after(events, 3, 9)", events)
+    assert (before["spent"], before["best"]) == (3, None)
+
+
 # ---- what a visitor does ----
 
 
