@@ -92,9 +92,10 @@ site: $(READY)  ## make web pages of it all in the folder site, executing nothin
 	    --requirement pyproject.toml --extra site; }
 	$(BIN)/python tools/build_site.py
 
-record: $(READY)  ## record anew what the site plays: runs of the training panel, the pad's network
+record: $(READY)  ## record anew what the site plays: runs of the training panel, the pad's network, the map
 	$(BIN)/python -m tutorial_lib.playing.record
 	$(BIN)/python -m tutorial_lib.playing.record_lenet
+	$(BIN)/python -m tutorial_lib.labs.map.recorded
 
 venv: $(READY)  ## set up .venv with what requirements.lock names
 

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from tutorial_lib import Hyperparameters
+from tutorial_lib.labs.map import recorded
 from tutorial_lib.labs.map import search as searches
 from tutorial_lib.labs.map.grid import HyperparameterMap, MapCell
 from tutorial_lib.labs.map.measure import blank_map, fill_map
@@ -32,6 +33,7 @@ from tutorial_lib.labs.map.search import (
     space_of,
 )
 from tutorial_lib.labs.map.tries import draw_searches, draw_tries, size_of
+from tutorial_lib.playing import bundle
 
 RATES = (0.1, 0.2, 0.4, 0.8)
 SIZES = (8, 16, 32)
@@ -285,6 +287,23 @@ def test_the_map_that_is_searched_is_whole_and_has_every_loss():
         assert len(cell.validation) == 9 or cell.state == "diverged"
         if cell.state != "diverged":
             assert cell.validation[-1] == pytest.approx(cell.validation_loss, rel=1e-4)
+
+
+def test_the_command_writes_the_maps_that_travel_with_the_tutorial(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recorded, "PATH", tmp_path / "map.js")
+    assert recorded.main(["--help"]) == 2
+    assert not recorded.PATH.exists()
+    assert recorded.main([]) == 0
+    assert "searched by grid, random, halving" in capsys.readouterr().out
+    for path in (recorded.PATH, bundle.path_of("recorded/map.js")):  # what pages play is the same
+        *_, last = path.read_text(encoding="utf-8").splitlines()
+        content = json.loads(last.partition(" = ")[2].removesuffix(";"))
+        the_map = HyperparameterMap.from_json(json.dumps(content["maps"][SEARCHED]))
+        assert [cell.validation for cell in the_map.trained] == [
+            cell.validation for cell in long_map().trained
+        ]
+        rows = search_table(search_all(long_map(), budget=81, methods=TRAINED)).rows
+        assert content["searches"]["rows"][:3] == [list(row) for row in rows]
 
 
 # ---- Optuna ----
