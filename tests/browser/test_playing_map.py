@@ -281,8 +281,7 @@ def test_it_says_where_and_when_it_was_recorded(whole, recorded):
 # ---- on every screen, for everybody ----
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1366])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1366, "light")])
 def test_it_fits_and_axe_finds_nothing(open_map, width, scheme):
     page = open_map(viewport={"width": width, "height": 768}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") == width

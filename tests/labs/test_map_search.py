@@ -421,6 +421,12 @@ def test_a_cell_that_was_not_trained_is_named():
         searched("random", the_map, 27)
 
 
+def test_a_training_that_ends_too_early_is_no_divergence():
+    tries = search("random", made_up(), budget=27, train=lambda rate, size: iter([1.0, 0.5]))
+    with pytest.raises(ValueError, match=r"for each of 9 epochs.*it ended after 2"):
+        list(tries)
+
+
 def test_a_search_by_training_needs_held_out_examples(pictures):
     with pytest.raises(ValueError, match="needs held-out examples, and 'noise' has none"):
         real(pictures, Hyperparameters())

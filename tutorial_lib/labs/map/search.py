@@ -109,7 +109,7 @@ def search(
         seed: Decides what is drawn.
         reduction: 2 or more.
         train: None: what was measured is looked up. Else trains for real, as `real(...)` does, at
-            the very rate that was drawn.
+            the very rate that was drawn; it yields a loss for each epoch.
 
     Raises:
         TypeError, ValueError: An argument lies outside its range, or the map is not one of equal
@@ -298,7 +298,12 @@ class _Tries:
             self._running[pair], self.losses[pair] = self._train(*pair), []
         losses = self.losses[pair]
         while len(losses) < epochs and not self._is_done(losses) and self.left:
-            loss = next(self._running[pair], math.inf)
+            loss = next(self._running[pair], None)
+            if loss is None:
+                raise ValueError(
+                    f"train must yield a loss for each of {self.space.epochs} epochs, or an "
+                    f"infinite one; it ended after {len(losses)}"
+                )
             losses.append(loss if math.isfinite(loss) else math.inf)
             self.spent += 1
         number = list(self.losses).index(pair) + 1
