@@ -16,6 +16,7 @@ from tutorial_lib.labs.map.draw import (
     BLUEST,
     MARKS,
     draw_cell_curve,
+    draw_legend,
     draw_map,
     draw_maps,
     goodness,
@@ -235,6 +236,7 @@ def figure_of(the_map, screen=PAPER, chosen=None, **looks):
         axes = columns_or_rows(figure, 2, width_ratios=(1.9, 1))
         draw_map(axes[0], the_map, chosen=chosen, **looks)
         draw_cell_curve(axes[1], chosen, the_map)
+        draw_legend(axes[0], STATES, lines=screen.is_narrow)
         figure.canvas.draw()
     return figure
 

@@ -123,8 +123,8 @@ def draw_legend(axes: Axes, states: Iterable[str], *, lines: bool = True) -> Non
             for name, (colour, style) in named.items()
         ]
     if parts:
-        room = 100 * axes.figure.get_figwidth() // LEGEND_PIXELS
-        columns = len(parts) if len(parts) <= room else math.ceil(len(parts) / 3)
+        room = int(100 * axes.figure.get_figwidth() // LEGEND_PIXELS)
+        columns = max(1, min(len(parts), room))
         looks = {"loc": "outside lower center", "ncols": columns, "fontsize": 7.5}
         axes.figure.legend(handles=parts, **looks)
 

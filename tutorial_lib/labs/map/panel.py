@@ -134,6 +134,8 @@ class MapPanel(MeasurePanel):
             "by": controls.dropdown("colour", BYS, "loss", words, width=NARROW),
             "budget": controls.dropdown("equal", BUDGETS, "epochs", equal, width=NARROW),
         }
+        for name in ("by", "budget"):
+            by_name[name].style.description_width = "55px"  # so that their words have room
         if data.task != "classification":
             by_name.pop("by")
         self.table_shelf = TableShelf()
