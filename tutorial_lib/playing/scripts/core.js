@@ -560,7 +560,7 @@
    * Put controls and pictures together; a list within `controls` is a row of buttons.
    *
    * `status(text)` shows where things stand. It is read aloud once it has stood for a moment, so
-   * that what changes many times a second is not.
+   * that what changes many times a second is not, and from the first touch or key on.
    */
   function layout(root, { title, controls = [], pictures = [], status = "" }) {
     const heading = element("p", { class: "playing-title", id: newId("title") }, title);
@@ -579,6 +579,10 @@
     root.setAttribute("role", "group");
     root.setAttribute("aria-labelledby", heading.id);
     let waiting = null;
+    let isInUse = false; // before that nothing is read aloud: a page may have several panels
+    for (const sign of ["keydown", "pointerdown", "click", "input", "change"]) {
+      root.addEventListener(sign, () => (isInUse = true), { capture: true });
+    }
     return {
       controls: shelf,
       pictures: stage,
@@ -586,6 +590,7 @@
         if (shown.textContent === text) return;
         shown.textContent = text;
         clearTimeout(waiting);
+        if (!isInUse) return;
         waiting = setTimeout(() => {
           spoken.textContent = text;
         }, 700);
