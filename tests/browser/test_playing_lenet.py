@@ -197,7 +197,7 @@ def read_in_python(page, model) -> tuple[int, float]:
 
 def said_of(page) -> tuple[int, float]:
     words = page.locator(".playing-status").inner_text()
-    digit, percent = re.fullmatch(r"The network reads a (\d) \((\d+) %\)\.", words).groups()
+    digit, percent = re.fullmatch(r"The network reads an? (\d) \((\d+) %\)\.", words).groups()
     return int(digit), int(percent) / 100
 
 

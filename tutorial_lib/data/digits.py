@@ -42,6 +42,7 @@ CLASS_NAMES = {
 }  # fmt: skip
 NUM_VALIDATION = {"sample": 500}  # of the digits that are not trained on
 SAMPLE_SHA256 = "1f75c140503b3082c96134f5593303f3133e59989a92e21f060c644c655c3722"
+FULL_SET_MISSING = "The full MNIST is not available here"  # and then the reason
 RETRY_SECONDS = 180.0  # "auto" does not try a failed download again before
 QUIET_SECONDS = 5.0  # so long another notebook is waited for without a word: the sample takes 3
 
@@ -69,7 +70,7 @@ def load_digits(source: str = "auto", device: str | torch.device = "auto") -> Da
         return _load("mnist", device, no_download=reason if recently else "")
     except DataUnavailable as error:
         digits = _load("sample", device)
-        why = f"The full MNIST is not available here: {error.reason}."
+        why = f"{FULL_SET_MISSING}: {error.reason}."
         return replace(digits, notice=f"{digits.notice} {why}")
 
 

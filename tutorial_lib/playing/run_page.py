@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from tutorial_lib.config import SHORT_NAMES, Hyperparameters, labels_by_difference
 from tutorial_lib.data import DOWNLOADED, Data, Split
+from tutorial_lib.data.digits import FULL_SET_MISSING
 from tutorial_lib.data.table_file import rows_as_read
 from tutorial_lib.engine import Diverged, EvaluationRecord, TrainingRun, script_of
 from tutorial_lib.engine.drive import score_of
@@ -332,7 +333,7 @@ def _facts(run: TrainingRun) -> list[tuple[str, str]]:
     threads = ", ".join(map(str, sorted(run.thread_counts))) or str(run.threads or "")
     facts = [
         ("Network", f"{_plain(type(model).__name__, 60)}, {weights:,} weights"),
-        ("Data", f"{_plain(data.name, 60)}: {_sizes(data)}{_plain(data.notice, 400)}"),
+        ("Data", f"{_plain(data.name, 60)}: {_sizes(data)}{_notice(data)}"),
         ("Settings", _settings(first, has_own_loss=run.own_loss is not None)),
         ("Of one's own", "; ".join(names)),
         ("Device", _plain(device)),
@@ -341,6 +342,11 @@ def _facts(run: TrainingRun) -> list[tuple[str, str]]:
         ("Versions", _versions()),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _notice(data: Data) -> str:
+    """Return what is to be known of the data, without why there are no others on this machine."""
+    return _plain(data.notice.partition(f" {FULL_SET_MISSING}")[0], 400)
 
 
 def _sizes(data: Data) -> str:
@@ -542,7 +548,8 @@ def _worst(run: TrainingRun, split: Split, title: str) -> _Wrong:
             for mistake in mistakes
         ]
         words = (
-            f"Those with the highest loss first, of {among}, none of which it was trained on."
+            f"Those with the highest loss first, {MOST_WRONG} at most, of {among}. It was trained "
+            "on none of them."
             if indices
             else f"None: all {among} are named right."
         )

@@ -91,14 +91,15 @@
 
   /** Return a cell as a search has seen it: what it was given, and no more. */
   function seen(cell, one) {
+    const given = cell.validation.length || 1; // a validation loss stands after each epoch
     return {
       ...cell,
       state: one.loss === null ? "diverged" : "seen",
       validation_loss: one.loss,
       accuracy: null,
       epochs: one.epochs,
-      steps: Math.round((cell.steps / (cell.epochs || 1)) * one.epochs),
-      seconds: (cell.seconds / (cell.epochs || 1)) * one.epochs,
+      steps: Math.round((cell.steps / given) * one.epochs),
+      seconds: (cell.seconds / given) * one.epochs,
       curve: cell.curve.filter(([x]) => x <= one.epochs + 1e-9),
       validation: cell.validation.slice(0, one.epochs),
     };
@@ -123,8 +124,22 @@
     return `${(100 * share).toFixed(1)}%`;
   }
 
+  function secondsOf(count) {
+    const words = playing.number(count, 2);
+    return `${words} ${words === "1" ? "second" : "seconds"}`;
+  }
+
   function epochsOf(count) {
     return `${playing.number(count)} ${count === 1 ? "epoch" : "epochs"}`;
+  }
+
+  /** Return how often a cell has gone through the training set; what fills no batch is left out. */
+  function passesOf(map, cell) {
+    const whole = Math.max(1, cell.validation.length);
+    if (map.budget !== "epochs" || cell.state === "diverged" || cell.epochs > whole - 0.005) {
+      return epochsOf(cell.epochs);
+    }
+    return `${epochsOf(whole)} (without the last images of each, which fill no batch)`;
   }
 
   /** Return what is read aloud of a cell. */
@@ -471,8 +486,8 @@
       const dots = cell.validation.map((one, index) => [Math.min(index + 1, end), low(one)]);
       curve.dots("validation", dots, { role: 2, radius: 4 });
       curveOf.textContent =
-        `${wordsOf(cell)}. ${cell.steps.toLocaleString("en")} steps, ${epochsOf(cell.epochs)}, ` +
-        `${playing.number(cell.seconds, 2)} seconds of one core.`;
+        `${wordsOf(cell)}. ${cell.steps.toLocaleString("en")} steps, ${passesOf(map, cell)}, ` +
+        `${secondsOf(cell.seconds)} of one core.`;
       const told = cell.validation.map(loss).join(", ");
       curve.say(`Loss of ${wordsOf(cell)}. After each epoch the validation loss is ${told || "no number"}.`);
     }
@@ -544,7 +559,7 @@
       const end = isOver && best ? `; the map's best is ${loss(goal)}.` : ".";
       frame.status(
         `Try ${number}: ${pair}, ${epochsOf(given)}: ${came}. ` +
-          `${tries.length} pairs, ${spent} of ${searches.budget} epochs spent. ${so}${end}`
+          `${tries.length} ${tries.length === 1 ? "pair" : "pairs"}, ${spent} of ${searches.budget} epochs spent. ${so}${end}`
       );
     }
 

@@ -133,7 +133,7 @@
       frame.status(
         isEmpty
           ? NOTHING_DRAWN
-          : `The network reads a ${best} (${(100 * probabilities[best]).toFixed(0)} %).`
+          : `The network reads ${best === 8 ? "an" : "a"} ${best} (${(100 * probabilities[best]).toFixed(0)} %).`
       );
     }
 

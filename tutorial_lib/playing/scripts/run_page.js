@@ -172,6 +172,7 @@
       words: (place) => `${whole(run.step[place])} of ${whole(run.numSteps)}`,
       onInput(place) {
         rest();
+        leavePlaces();
         show(place);
       },
     });
@@ -180,11 +181,17 @@
       main: true,
       onClick() {
         if (began) return rest();
+        leavePlaces();
         began = { at: performance.now(), index: index === last ? 0 : index };
         play.set({ label: "Pause" });
         requestAnimationFrame(go);
       },
     });
+    /** Name no place any more: so each can be chosen again. */
+    function leavePlaces() {
+      choice.element.querySelector("select").selectedIndex = -1;
+    }
+
     const places = placesOf(run);
     const choice = playing.choice({
       label: "Go to",

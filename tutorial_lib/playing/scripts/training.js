@@ -414,7 +414,7 @@
     function verdict() {
       const last = present.run.scores[present.run.scores.length - 1];
       const isDead = last && last[2] < 0.15 && lossAt(present) > 2.2;
-      return isDead ? " It has learned nothing: guessing gets one in ten right, too." : "";
+      return isDead ? " It has learned next to nothing: guessing gets one in ten right, too." : "";
     }
 
     function sentence() {
