@@ -167,7 +167,9 @@ def test_a_reader_that_goes_away_ends_the_run_saved(python, one_stream):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["doctor"], LONG])
+@pytest.mark.parametrize(
+    "arguments", [["doctor"], LONG, *[["--help"], ["train", "--help"]] * (TIMES > 1)]
+)
 def test_what_cannot_be_printed_is_one_sentence(python, arguments):
     with open("/dev/full", "w") as full:
         done = python.run(WARM, *arguments, stdout=full)

@@ -184,7 +184,9 @@ def a_rate_of_two_sits_or_overflows(seed: int) -> Seen:
     return Seen(dead, f"up to {max(run.losses):.0e}, then {end:.2f}")
 
 
-@claim("01", "The good rate leads the lowest and the highest by far more than the margin.")
+@claim(
+    "01", "The good rate leads the lowest and the highest by far more than the margin.", quick=False
+)
 def the_lead_is_beyond_the_margin(seed: int) -> Seen:
     """The accuracies at 0.1, 0.01 and 2 with their margins."""
     good, low, high = (trained(seed, learning_rate=rate) for rate in (0.1, 0.01, 2.0))
