@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from axe import load_axe, violations
+from windows import windows
 
 from tutorial_lib import evaluate, load_digits
 from tutorial_lib.data import normalise
@@ -47,22 +48,14 @@ def address(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def open_pad(browser, address):
     """Return a function that opens the pad in a window; what it said is in `page.said`."""
-    contexts = []
+    with windows(browser, address) as open_one:
 
-    def open_pad(**options):
-        context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}} | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.said = []
-        page.on("console", lambda message: page.said.append(message.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.goto(address)
-        page.locator(".playing-paper").wait_for()
-        return page
+        def open_pad(**options):
+            page = open_one(**options)
+            page.locator(".playing-paper").wait_for()
+            return page
 
-    yield open_pad
-    for context in contexts:
-        context.close()
+        yield open_pad
 
 
 @pytest.fixture(scope="module")

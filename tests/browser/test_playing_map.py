@@ -5,6 +5,7 @@ import json
 
 import pytest
 from axe import load_axe, violations
+from windows import windows
 
 from tutorial_lib.labs.map.draw import goodness
 from tutorial_lib.labs.map.grid import HyperparameterMap
@@ -32,22 +33,14 @@ def address(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def open_map(browser, address):
     """Return a function that opens the map in a window; what it said is in `page.said`."""
-    contexts = []
+    with windows(browser, address) as open_one:
 
-    def open_map(**options):
-        context = browser.new_context(**{"viewport": {"width": 1366, "height": 768}} | options)
-        contexts.append(context)
-        page = context.new_page()
-        page.said = []
-        page.on("console", lambda message: page.said.append(message.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.goto(address)
-        page.get_by_role("grid").wait_for()
-        return page
+        def open_map(**options):
+            page = open_one(**options)
+            page.get_by_role("grid").wait_for()
+            return page
 
-    yield open_map
-    for context in contexts:
-        context.close()
+        yield open_map
 
 
 @pytest.fixture(scope="module")
