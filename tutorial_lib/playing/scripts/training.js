@@ -189,7 +189,7 @@
         `seed ${made.seed}, on one core of a processor named ${made.processor}: real trainings of ` +
         `LeNet on ${data.train.toLocaleString("en")} ${data.noun} for ${epochs} epochs, momentum ` +
         `${recording.momentum} where there is one. In this page nothing is trained; in JupyterLab ` +
-        "each setting is, and it can be changed while it trains."
+        "any setting is trained for real, and can be changed on the way."
     );
     tellNearest();
     show();
