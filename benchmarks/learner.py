@@ -3,8 +3,8 @@
 Nothing says how many threads to take: the loop by hand has as many as torch takes, ours as many as
 it chooses. Of each pair all processes are new, and so is the folder for caches that is theirs
 together: what a learner's first run finds out stands there for the second, but nothing of the busy
-neighbour of the pair before. A figure is the mean of all steps in a window of time, stalls
-included, in two windows, the second in the opposite order.
+neighbour of the pair before. A figure is the mean of all steps in four windows of time, stalls
+included, in which all take turns, every other time in the opposite order.
 """
 
 import contextlib
@@ -31,7 +31,8 @@ from startup import ROOT, TOKEN, fetch, lab
 from tutorial_lib.panels.training import REST_SECONDS
 
 SIZES = (32, 256)
-SECONDS = 1.0  # of a window; of a panel's, which draws five times a second, twice that
+SECONDS = 0.5  # of a window; of a panel's, which draws five times a second, twice that
+ROUNDS = 2  # there and back
 PEER_PAIRS = 3  # each of their epochs takes long
 WORKER = Path(__file__).with_name("learner_worker.py")
 FIXED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "LOKY_MAX_CPU_COUNT")  # what a learner has not set
@@ -251,7 +252,7 @@ def in_turn(ways: Mapping[str, Way], sizes: Sequence[int], *, seconds: float = S
     found = {}
     for size in sizes:
         windows = {name: [] for name in ways}
-        for name in (*ways, *reversed(ways)):
+        for name in (*ways, *reversed(ways)) * ROUNDS:
             windows[name].append(ways[name].take(size, seconds))
         for name, own in windows.items():
             milliseconds = 1000 * sum(w.seconds for w in own) / sum(w.steps for w in own)

@@ -18,7 +18,7 @@ from tutorial_lib.engine.records import Change, Diverged, EvaluationRecord, Step
 from tutorial_lib.engine.snapshot import Snapshot, WaitingSignals, update_is_safe
 from tutorial_lib.engine.thread_count import threads_for
 from tutorial_lib.evaluation import MetricFunction
-from tutorial_lib.hardware import fixed_threads, is_in_force, use_threads
+from tutorial_lib.hardware import fixed_threads, is_in_force, keep_freed_memory, use_threads
 from tutorial_lib.losses import LossFunction, check_loss, loss_function
 from tutorial_lib.models import UNKNOWN, Habits, habits_of
 from tutorial_lib.optimizers import adjust_optimizer, make_optimizer
@@ -151,6 +151,7 @@ class Run:
         """
         if self.threads is not None and is_in_force(self.threads):
             return
+        keep_freed_memory()  # a step needs what the one before has freed
         fixed, before = fixed_threads(), self._fixed_threads
         self._fixed_threads = fixed
         if self.threads is None:

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 
 from tutorial_lib.hardware.forks import on_forked_thread
+from tutorial_lib.hardware.freed_memory import keep_freed_memory
 from tutorial_lib.hardware.kept_threads import keep_threads, kept_threads
 from tutorial_lib.models import LeNet5
 from tutorial_lib.random_state import seeded
@@ -248,6 +249,7 @@ def use_usual_threads() -> ThreadChoice:
     That is for what a learner computes by hand, too; a run then asks for its own network. To
     measure it takes a tenth of a second.
     """
+    keep_freed_memory()
     with torch.inference_mode(False), torch.enable_grad(), seeded(0):
         return choose_threads(USUAL, lambda: _usual_step()())
 
