@@ -6,6 +6,7 @@ const SETTLED_MS = 150; // a window that is being drawn larger is measured once
 const SPEAK_MS = 5000; // at least, from one thing that is spoken to the next
 const FIELDS = "input:not([type=checkbox]), select, textarea";
 const LOW_HERTZ = 220, LOWEST_HEARD = 0.01, HIGHEST_HEARD = 10; // a loss of 0.01 is an A
+const views = new Map(); // element of a view -> its panel's id, and what it measures
 const ENDED = ["restarting", "autorestarting", "terminating", "dead"]; // what a kernel may be
 
 /** Return the luminance, 0 to 1, of what an element stands on. */
@@ -366,13 +367,23 @@ function render({ model, el }) {
   keepTone(model, el, signal);
   let timer;
 
+  /** Tell the kernel what the widest view of this panel measures; the others scale its picture.
+   *
+   * A view speaks only when it has changed itself: two of them would answer each other for ever.
+   */
   function measure() {
     const width = panel()?.clientWidth;
     if (!width) return; // it is hidden, or not there yet
+    if (panel().checkVisibility?.({ opacityProperty: true }) === false) return; // JupyterLab's way
     const told = { width, dots: window.devicePixelRatio, dark: groundOf(panel()) < 0.4 };
     panel().classList.toggle("tutorial-dark", told.dark);
-    if (JSON.stringify(told) === JSON.stringify(model.get("screen"))) return;
-    model.set("screen", told);
+    if (JSON.stringify(told) === JSON.stringify(views.get(el)?.told)) return;
+    const id = model.get("panel");
+    views.set(el, { id, told });
+    const same = [...views.values()].filter((view) => view.id === id).map((view) => view.told);
+    const widest = same.reduce((one, other) => (one.width < other.width ? other : one));
+    if (JSON.stringify(widest) === JSON.stringify(model.get("screen"))) return;
+    model.set("screen", widest);
     model.save_changes();
   }
 
@@ -419,6 +430,7 @@ function render({ model, el }) {
     cancelAnimationFrame(begin);
     clearTimeout(timer);
     ending.abort();
+    views.delete(el);
     sizes.disconnect();
     looks.disconnect();
     model.off("change:picture_words", describe);
