@@ -34,9 +34,33 @@ AGAIN = (
     BITS
     + """
 run = new_run(LeNet5(), batch_size=32)
-print(json.dumps({"bits": bits_of(run, 3), "threads": run.threads, "why": run.why_threads}))
+again = {"bits": bits_of(run, 3), "threads": run.threads, "why": run.why_threads}
+told = {"again": again}
 """
 )
+# A child has none of the threads that its parent computed with: to wait for them is to hang.
+FORKED = """
+run = new_run(threads=2)
+losses(run, 2)
+score = evaluate(run.model, data.test).loss
+child = os.fork()
+if child == 0:
+    begun = losses(run, 1)
+    made = new_run(LeNet5(), batch_size=32)
+    losses(made, 1)
+    model = LeNet5()
+    nn.functional.cross_entropy(model(data.train.images[:64]), data.train.labels[:64]).backward()
+    session = Session(itertools.islice(background := new_run(threads=2), 1))
+    session.start()
+    theirs = {"score": evaluate(run.model, data.test).loss, "ended": session.wait()}
+    theirs |= {"begun": begun, "counts": sorted(run.thread_counts), "why": made.why_threads}
+    theirs |= {"threads": [run.threads, made.threads, torch.get_num_threads()]}
+    theirs |= {"background": sorted(background.thread_counts)}
+    open("child.json", "w").write(json.dumps(theirs))
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+told["forked"] = [status, losses(run, 1), json.load(open("child.json"))]
+"""
 RESTORED = (
     BITS
     + """
@@ -65,6 +89,12 @@ def first(folder):
     return told_by(FIRST, folder)
 
 
+@pytest.fixture(scope="module")
+def second(first, folder):
+    """Return what a second process tells: of the same run again, and of a child of a fork."""
+    return told_by(f"{AGAIN}{FORKED if ONE_CORE else ''}\nprint(json.dumps(told))", folder)
+
+
 def test_a_run_has_a_measured_number_which_is_kept(first):
     assert 1 <= first["threads"][0] <= usable_cores()
     assert first["why"].startswith("measured: a step takes ")
@@ -78,8 +108,8 @@ def test_the_same_run_again_has_the_same_bits(first):
     assert first["bits"][0] == first["bits"][1]
 
 
-def test_the_same_run_in_a_new_process_has_the_same_bits_or_says_why_not(first, folder):
-    again = told_by(AGAIN, folder)
+def test_the_same_run_in_a_new_process_has_the_same_bits_or_says_why_not(first, second):
+    again = second["again"]
     if again["threads"] == first["threads"][0]:
         assert again["bits"] == first["bits"][0]
     else:  # the machine has become busy, or quiet
@@ -115,37 +145,9 @@ def test_a_number_that_was_set_before_the_import_wins(folder):
     assert told == [3, "as torch.set_num_threads was told", 3, 1]
 
 
-# A child has none of the threads that its parent computed with: to wait for them is to hang.
-FORKED = (
-    BITS
-    + """
-run = new_run(threads=2)
-losses(run, 2)
-score = evaluate(run.model, data.test).loss
-child = os.fork()
-if child == 0:
-    begun = losses(run, 1)
-    made = new_run(LeNet5(), batch_size=32)
-    losses(made, 1)
-    model = LeNet5()
-    nn.functional.cross_entropy(model(data.train.images[:64]), data.train.labels[:64]).backward()
-    session = Session(itertools.islice(background := new_run(threads=2), 1))
-    session.start()
-    told = {"score": evaluate(run.model, data.test).loss, "ended": session.wait()}
-    told |= {"begun": begun, "counts": sorted(run.thread_counts), "why": made.why_threads}
-    told |= {"threads": [run.threads, made.threads, torch.get_num_threads()]}
-    told |= {"background": sorted(background.thread_counts)}
-    open("child.json", "w").write(json.dumps(told))
-    os._exit(0)
-status = os.waitpid(child, 0)[1]
-print(json.dumps([status, losses(run, 1), json.load(open("child.json"))]))
-"""
-)
-
-
 @linux_only
-def test_a_child_of_a_fork_trains_alone_and_says_so(folder):
-    status, theirs, told = told_by(FORKED, folder)
+def test_a_child_of_a_fork_trains_alone_and_says_so(second):
+    status, theirs, told = second["forked"]
     assert (status, told["ended"]) == (0, "finished")
     assert told["begun"] == pytest.approx(theirs, rel=1e-5)
     assert told["counts"] == [1, 2]

@@ -39,27 +39,36 @@ alone = count()  # others, which wait for nothing of ours
 """
 
 
-def test_they_go_and_come_again(tmp_path):
-    code = """
-told = [shared()]
-release_idle_threads()
-told.append(fallen_to(alone))
-told += [shared(), torch.get_num_threads()]
-print(json.dumps([number - alone for number in told[:3]] + told[3:]))
-"""
-    assert told_by(code, tmp_path, begin=BEGIN) == [2, 0, 2, 3]
-
-
-def test_of_the_main_and_the_training_thread_one_has_them(tmp_path):
+def test_they_go_and_come_again_and_of_the_main_and_the_training_thread_one_has_them(tmp_path):
     code = """
 told, over = [shared()], threading.Event()
+release_idle_threads()
+told.append(fallen_to(alone))
+told += [shared(), torch.get_num_threads() + alone]
 in_background(lambda: (told.append(shared()), over.set()))
 over.wait()
 told += [fallen_to(alone + 1), shared()]
 print(json.dumps([number - alone for number in told]))
 """
-    # Those of the main thread; the training thread and its own; that one alone; and again.
-    assert told_by(code, tmp_path, begin=BEGIN) == [2, 3, 1, 3]
+    again, then = [2, 0, 2, 3], [3, 1, 3]  # with the training thread's own; it alone; and again
+    assert told_by(code, tmp_path, begin=BEGIN) == again + then
+
+
+def test_a_child_of_a_fork_does_not_wait_for_what_was_left_behind(tmp_path):
+    code = """
+import signal, warnings
+warnings.simplefilter("ignore")
+shared()
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    over = threading.Event()
+    in_background(over.set)
+    over.wait()
+    os._exit(0)
+print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+"""
+    assert told_by(code, tmp_path, begin=BEGIN) == 0
 
 
 def test_a_run_that_rests_leaves_none(tmp_path):
@@ -80,23 +89,6 @@ told += [session.join(60) == "stopped", fallen_to(alone + 1) - alone]
 print(json.dumps(told))
 """
     assert told_by(code, tmp_path, begin=BEGIN) == [True, 1, True, 1]
-
-
-def test_a_child_of_a_fork_does_not_wait_for_what_was_left_behind(tmp_path):
-    code = """
-import signal, warnings
-warnings.simplefilter("ignore")
-shared()
-child = os.fork()
-if child == 0:
-    signal.alarm(30)
-    over = threading.Event()
-    in_background(over.set)
-    over.wait()
-    os._exit(0)
-print(json.dumps(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
-"""
-    assert told_by(code, tmp_path, begin=BEGIN) == 0
 
 
 def test_where_torch_has_another_openmp_nothing_happens(monkeypatch):
