@@ -12,6 +12,17 @@ import warm_python as warm
 pytestmark = pytest.mark.skipif(not warm.IS_POSSIBLE, reason="each script loads torch anew")
 WAITS = "import os, time; print(os.getpid(), flush=True); time.sleep(100)"
 
+POOL = """
+import os
+from loky import ProcessPoolExecutor
+
+def told():
+    import os, sys
+    return os.getppid(), "torch" in sys.modules
+
+print(os.getpid(), *ProcessPoolExecutor(1).submit(told).result())
+"""
+
 
 @pytest.fixture
 def stand_in(warm_python):
@@ -81,3 +92,9 @@ def test_what_stands_for_python_ends_as_it_does_and_takes_it_along(stand_in, num
 def test_what_stands_for_python_hands_on_an_exit_code(stand_in):
     with stand_in("-u", "-c", "import sys; print('here'); sys.exit(5)") as python:
         assert (python.stdout.read(), python.wait()) == ("here\n", 5)
+
+
+def test_the_processes_of_its_pools_are_forks_and_know_their_parent(stand_in):
+    with stand_in("-c", POOL) as python:
+        pid, parent, has_torch = python.stdout.read().split()
+    assert (python.returncode, parent, has_torch) == (0, pid, "True")

