@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import io
 import json
 import re
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from axe import load_axe, violations
+from PIL import Image
 from windows import windows
 
 from tutorial_lib import evaluate, load_digits
@@ -255,6 +257,14 @@ def test_it_says_what_is_recorded_and_when(pad, recorded):
     note = pad.locator(".playing-note").inner_text()
     for words in (recorded["date"], "61,706 weights", "96.0% of 500 test digits", "seed 0"):
         assert words in note
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_paper_is_as_light_or_dark_as_the_page(scheme, open_pad):
+    page = open_pad(color_scheme=scheme)
+    for paper in page.locator("canvas").all():
+        seen = Image.open(io.BytesIO(paper.screenshot())).convert("L")
+        assert (seen.getpixel((seen.width // 2, seen.height // 2)) < 64) == (scheme == "dark")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -126,6 +126,14 @@ def test_a_picture_gives_way_to_what_plays_and_stands_where_nothing_does(trainin
     assert training.locator("[data-panel=losses]").is_hidden()
 
 
+def test_a_run_takes_no_room_from_the_picture_that_it_is_drawn_on(training):
+    plot = training.locator("[data-panel=training] .playing-wide clipPath rect")
+    before = plot.get_attribute("width")
+    train_at_once(training)
+    assert training.locator("[data-panel=training] .playing-name").first.is_visible()
+    assert plot.get_attribute("width") == before
+
+
 def test_scripts_are_loaded_when_their_panel_comes_near(training):
     loaded = "[...document.scripts].map(script => script.src).join(' ')"
     assert "parabola.js" not in training.evaluate(loaded)

@@ -26,6 +26,7 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_static_path = ["static"]
+html_favicon = "static/favicon.svg"  # browsers ask for one anyway
 html_css_files = ["site.css"]
 templates_path = ["templates"]
 html_math_renderer = "mathml"

@@ -260,9 +260,10 @@
    *
    * An axis is {label, scale: "linear" | "log", from, to, words}; an end that is left out follows
    * the data, `words` writes its ticks. A role is 1 to 8, "ink" or "faint". `height` is a number of
-   * pixels, or a function of the width. What is drawn is on the page before it is painted next.
+   * pixels, or a function of the width. `beside` is a label, or one as long, that is to come: its room
+   * is kept, so that what is drawn does not get narrower by it. What is drawn is on the page before it is painted next.
    */
-  function chart({ x, y, alt, height = 300 }) {
+  function chart({ x, y, alt, height = 300, beside = "" }) {
     const clip = newId("clip");
     const canvas = svg("svg", { class: "playing-chart", role: "img", "aria-label": alt || "" });
     const legend = element("div", { class: "playing-legend", "aria-hidden": "true" });
@@ -329,7 +330,7 @@
       const left = 12 + Math.max(12, ...yTicks.map((tick) => widthOf(yWords(tick))));
 
       const labelled = [...things].filter(([, thing]) => thing.kind === "line" && thing.label);
-      const longest = Math.max(0, ...labelled.map(([, thing]) => widthOf(thing.label, 600)));
+      const longest = Math.max(...[beside, ...labelled.map(([, thing]) => thing.label)].map((text) => widthOf(text, 600)));
       const isBeside = longest > 0 && longest < 0.3 * width && labelled.length * 16 < bottom - top;
       const right = width - (isBeside ? longest + 14 : 12);
       const toX = mapped(axes.x, xRange, left, right);

@@ -157,6 +157,7 @@
     const losses = playing.chart({
       x: { label: "epochs", from: 0, to: epochs },
       y: { label: "Loss: each batch faint, smoothed bold; held out dashed", scale: "log" },
+      beside: labelsOf([nearest(recording, wished()).run])[0],
       height: (width) => Math.min(330, Math.max(260, 0.6 * width)),
     });
     const scores = playing.chart({
