@@ -11,8 +11,9 @@ from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, from_tensors
 from tutorial_lib.labs import DigitPad
-from tutorial_lib.labs.digit_pad import handwriting
+from tutorial_lib.labs.digit_pad import handwriting, plain
 from tutorial_lib.labs.digit_pad import panel as pad
+from tutorial_lib.panels.with_picture import VIEW
 from tutorial_lib.pictures import theme
 
 
@@ -182,6 +183,34 @@ def test_without_a_frontend_the_pad_is_a_picture():
     told = f"A drawing on the pad. {reader.words}"
     assert metadata["image/png"]["alt"] == reader.picture().alt == told
     assert data["image/png"] == base64.b64encode(reader.picture().data).decode()
+
+
+def test_a_page_without_the_script_chooses_digits_and_sees_what_is_read():
+    reader = DigitPad(Says(3))
+    data, _ = reader._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == reader.shown.model_id
+    assert reader.shown.children == (reader, reader.plain)
+    before = reader.plain.image.value
+    reader.plain.digit.value = 8
+    assert (
+        reader.drawing
+        == handwriting.draw_strokes(handwriting.STROKES[8], pad.SIDE, pad.PEN).tobytes()
+    )
+    assert "The network reads a 3 (94 %)." in reader.plain.words.value
+    assert reader.plain.image.value not in (before, b"")
+    large = reader.drawing
+    reader.plain.size.value = 0.25
+    assert reader.drawing.count(0) > large.count(0)
+    reader.plain.digit.value = plain.NO_DIGIT
+    assert not any(reader.drawing)
+    assert pad.NOTHING_DRAWN in reader.plain.words.value
+
+
+def test_digits_cannot_be_chosen_for_a_network_that_reads_none():
+    reader = DigitPad(Says(1, 3), data=grey(3, ["shirt", "<b>coat", "bag"]))
+    reader._repr_mimebundle_()
+    assert reader.plain.row.layout.display == "none"
+    assert "&lt;b&gt;coat" in reader.plain.words.value
 
 
 def test_the_browser_knows_the_same_paper_pen_and_colours():

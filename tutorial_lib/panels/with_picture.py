@@ -17,6 +17,11 @@ DISPLAY_THEMSELVES = hasattr(widgets.Widget, "_ipython_display_") or "google.col
 class WithPicture:
     """Mixed into a widget: a page takes the live one, its picture, or its words."""
 
+    @property
+    def shown(self) -> widgets.Widget:
+        """What a page takes as the live one: the widget, or a box that it stands in."""
+        return self
+
     def stand_in(self) -> tuple[str, Picture | None]:
         """Return words and a picture, or words alone, that stand for the widget; for subclasses."""
         raise NotImplementedError
@@ -28,7 +33,7 @@ class WithPicture:
         if picture is not None:
             bundle["image/png"], metadata["image/png"] = picture._repr_png_()
         if self.comm is not None:  # it has not been closed
-            bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+            bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.shown.model_id}
         return bundle, metadata
 
     if DISPLAY_THEMSELVES:

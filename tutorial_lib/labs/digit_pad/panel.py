@@ -1,11 +1,13 @@
 """A pad to draw a digit on, which a trained network reads the moment the pen is lifted."""
 
+import contextlib
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets as widgets
 import matplotlib.style
 import numpy as np
 import traitlets
@@ -24,6 +26,7 @@ from tutorial_lib.labs.digit_pad.handwriting import (
     read_digit,
 )
 from tutorial_lib.labs.digit_pad.own_pictures import as_ink
+from tutorial_lib.labs.digit_pad.plain import PlainPad
 from tutorial_lib.panels import MainThread, WithPicture, controls, replace_previous
 from tutorial_lib.pictures import STYLE, Picture, plain_text, png_of
 from tutorial_lib.table import shortened
@@ -42,7 +45,8 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
     """Paper to draw on; as soon as the pen is lifted, bars say what the network reads.
 
     The drawing becomes a picture of 28 x 28 as those of MNIST were made, light ink on dark and
-    normalised as they are, and that is shown too.
+    normalised as they are, and that is shown too. Where a page cannot load the pad's script,
+    digits can be chosen instead.
 
     Args:
         model: The network that reads, any that maps (1, 1, 32, 32) to logits (1, K); or a function
@@ -71,6 +75,8 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
     reads_digits = traitlets.Bool(True, help="whether they are the ten digits").tag(sync=True)
     words = traitlets.Unicode(NOTHING_DRAWN).tag(sync=True)
 
+    _box: widgets.Widget | None = None  # none yet where a pad could not be made
+
     def __init__(
         self, model: nn.Module | Callable[[], nn.Module | None], *, data: Data | None = None
     ) -> None:
@@ -87,12 +93,19 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
         super().__init__()
         self._show_names(names)
         self.words = self._invitation
+        self.plain = PlainPad(lambda *chosen: self._main_thread.call(self._choose, *chosen))
+        self._box = widgets.VBox([self, self.plain])  # where the script came, the plain one hides
         self.observe(lambda _: self._main_thread.call(self._look), "drawing")
         self.on_msg(lambda _, message, __: self._main_thread.call(self.preset, message["preset"]))
         replace_previous(self)
 
     def __repr__(self) -> str:
         return "DigitPad()"
+
+    @property
+    def shown(self) -> widgets.Widget:
+        """The pad, with what stands for it on a page without its script."""
+        return self._box or self
 
     def recognise(self, pixels: Any) -> int | None:
         """Put a picture on the pad and return the digit, or the class, that the network reads.
@@ -139,8 +152,16 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
         return Picture(self._png(), width=700, alt=f"{drawn} {self.words}")
 
     def close(self) -> None:
-        """Give the widget back."""
-        controls.close_all(self)
+        """Give the widgets back."""
+        controls.close_all(self.shown)
+
+    def _choose(self, digit: int | None, size: float) -> None:
+        """Draw what was chosen on a page without the pad's script; a failure is in its words."""
+        with contextlib.suppress(ValueError):
+            if digit is None:
+                self.recognise(np.zeros((SIDE, SIDE)))
+            else:
+                self.preset(digit, size=size)
 
     def _look(self) -> None:
         """Read what is on the pad, with the network as it is now."""
@@ -158,6 +179,13 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
                 self._show_names(list(bars))
             self.probabilities = list(bars.values())
             self.words = words
+        if self.plain.in_use:  # its picture takes a tenth of a second
+            self._show_plainly()
+
+    def _show_plainly(self) -> Picture:
+        picture = self.picture()
+        self.plain.show(self.words, picture, reads_digits=self.reads_digits)
+        return picture
 
     def _read(self, digit: np.ndarray) -> tuple[str, dict[str, float]]:
         """Return words, and name -> probability for each bar."""
@@ -222,7 +250,7 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
 
     def stand_in(self) -> tuple[str, Picture]:
         """Return what stands for the live pad where it cannot be shown."""
-        return repr(self), self.picture()
+        return repr(self), self._show_plainly()
 
 
 def _classes_of(data: Data) -> tuple[str, ...]:
