@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 NEAR = 0.5  # dots that boxes may share: letters are placed on whole ones
+APART = 2.0  # pixels of the page between words on one line, at least: "1020" is no 10 and 20
 
 
 def collisions(figure: Figure) -> list[str]:
@@ -28,7 +29,7 @@ def collisions(figure: Figure) -> list[str]:
         *(
             f"{one} and {other}"
             for (one, box), (other, its_box) in combinations(boxes, 2)
-            if _overlap(box, its_box)
+            if _overlap(box, its_box, APART * figure.dpi / 100)
         ),
         *(f"{text} and the edge" for text, box in boxes if not _contains(figure.bbox, box)),
         *(
@@ -40,8 +41,8 @@ def collisions(figure: Figure) -> list[str]:
     ]
 
 
-def _overlap(one: Bbox, other: Bbox) -> bool:
-    across = min(one.x1, other.x1) - max(one.x0, other.x0)
+def _overlap(one: Bbox, other: Bbox, apart: float = 0.0) -> bool:
+    across = min(one.x1, other.x1) - max(one.x0, other.x0) + apart
     return across > NEAR and min(one.y1, other.y1) - max(one.y0, other.y0) > NEAR
 
 

@@ -21,8 +21,10 @@ from tutorial_lib.labs.schedules.panel import schedules_panel
 from tutorial_lib.labs.slices.measure import LossPlane
 from tutorial_lib.labs.slices.panel import plane_panel
 from tutorial_lib.pictures import PAPER, STYLE, Screen, size_on
+from tutorial_lib.pictures.screen import NARROWEST
 
 SCREENS = {"paper": PAPER, "hardly wide": Screen(660), "narrow": Screen(600), "zoomed": Screen(330)}
+SCREENS["narrowest"] = Screen(NARROWEST)
 AWKWARD = "lr 0.01, momentum 0.9, nesterov, weight decay 0.0005, "
 
 

@@ -4,6 +4,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tutorial_lib.pictures import PAPER, Screen, boxes_on, columns_or_rows, size_on
+from tutorial_lib.pictures.layout import LEAST
 
 PAIR = (0.1, 0.2, 0.3, 0.7), (0.6, 0.2, 0.35, 0.7)
 
@@ -44,10 +45,10 @@ def test_what_lies_between_axes_keeps_its_width():
     assert width / other == pytest.approx(0.3 / 0.35)
 
 
-def test_axes_keep_a_quarter_of_their_width_though_what_is_between_them_must_shrink():
+def test_axes_keep_the_least_of_their_width_though_what_is_between_them_must_shrink():
     size, boxes = boxes_on(Screen(300), (9, 3), PAIR, (9, 6), PAIR)
     (_, _, width, _), (right, _, other, _) = in_pixels(size, boxes)
-    assert width == pytest.approx(0.25 * 270)
+    assert width == pytest.approx(LEAST * 270)
     assert right + other < 300
     assert size == (3, 6)
 

@@ -11,6 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tutorial_lib.pictures.labels import fit_title
 from tutorial_lib.pictures.layout import Box, Size
 from tutorial_lib.pictures.png import encode
 from tutorial_lib.pictures.screen import PAPER, Screen
@@ -67,6 +68,7 @@ class BlittedFigure:
     def _render_background(self) -> None:
         self.frames_rendered += 1
         for axes in self.axes:
+            fit_title(axes)
             for artist in _contents(axes):
                 artist.set_animated(True)  # not drawn with the rest
         self._canvas.draw()

@@ -15,6 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from tutorial_lib.pictures.contrast import ink_of
 
 SIZES = 8.5, 7.5  # points: what is tried first, and where there is little height
+SMALLEST = 7  # points: no letters of a title are smaller
 LINE = 1.35  # height of a line, in its size
 BELOW, ABOVE = 3, 1.5  # points beyond the axes: ticks are below, a title above
 ASIDE = 5  # points from the axes: past the marker at the end of a line
@@ -46,6 +47,15 @@ def text_width(words: str, size: float) -> float:
 def width_of(axes: Axes) -> float:
     """Return how many pixels of the page axes are wide."""
     return axes.get_window_extent().width * 100 / axes.figure.dpi
+
+
+def fit_title(axes: Axes) -> None:
+    """Let the title be smaller where it would reach beyond the picture's right edge."""
+    words, size = axes.get_title("left"), axes.title.get_fontsize()
+    room = (axes.figure.bbox.x1 - axes.get_window_extent().x0) * 100 / axes.figure.dpi
+    while text_width(words, size) > room and size > SMALLEST:
+        size -= 0.5
+    axes.set_title(words, loc="left", fontsize=size)
 
 
 def wrapped(words: str, room: float, size: float, lines: int | None = None) -> str:

@@ -12,7 +12,7 @@ from tutorial_lib.pictures.screen import NARROW, Screen
 
 Box = tuple[float, float, float, float]  # left, bottom, width, height, in shares of the picture
 Size = tuple[float, float]  # width and height, in hundreds of pixels
-LEAST = 0.25  # of their width, axes keep so much; then what is between them shrinks, too
+LEAST = 0.22  # of their width, axes keep so much; then what is between them shrinks, too
 LOWER = 0.8  # of their height, axes keep so much that stood side by side
 
 

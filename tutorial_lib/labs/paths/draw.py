@@ -24,6 +24,7 @@ from tutorial_lib.pictures import (
     plain_text,
     run_colours,
 )
+from tutorial_lib.pictures.curve import TICK_WIDTH
 from tutorial_lib.pictures.labels import text_width, width_of
 
 _LOWEST, _HIGHEST = 1e-8, 1e4  # heights beyond these are drawn there
@@ -58,7 +59,8 @@ def draw_descents(pair: Sequence[Axes], surface: Surface, descents: Mapping[str,
     left.set(xlim=surface.xlim, ylim=surface.ylim, xlabel="weight 1", ylabel="weight 2")
     left.set_title(f"{surface.name}; square: start, star: lowest")
     right.set(yscale="log", xlabel="step", ylabel="height above the lowest point")
-    right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    most = min(5, max(1, int(width_of(right) / TICK_WIDTH)))
+    right.xaxis.set_major_locator(MaxNLocator(most, integer=True))
     all_heights = [height for descent in descents.values() for height in descent.heights]
     above = not all(height <= _HIGHEST for height in all_heights)  # or no number
     below = any(height < _LOWEST for height in all_heights)
@@ -128,7 +130,7 @@ def _fitted(
         tuple(re.sub(" (?=before|after)|  |(?<=torch)(?=.)", "\n", text) for text in row)
         for row in rows
     ]
-    for size, lines in ((10.5, rows), (9, rows), (10.5, in_two), (7, in_two)):
+    for size, lines in ((10.5, rows), (9, rows), (10.5, in_two), (7, in_two), (6, in_two)):
         columns = zip(*lines, strict=True)
         widths = [max(text_width(text, size) for text in column) for column in columns]
         ends = np.add(_COLUMNS, np.divide(widths, room))

@@ -45,7 +45,7 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     ticks = (-1, 0, 1) if is_narrow else (-1, -0.5, 0, 0.5, 1)
     left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=ticks)
     left.set(xlabel="x, along direction 1", ylabel="y, along direction 2")
-    left.set_title("loss; square: start, star: the trained net")
+    left.set_title(f"loss; square: start, star: {'trained' if is_narrow else 'the trained net'}")
     right.set(xlabel="step", ylabel="loss")
     right.set_visible(bool(ways))  # it has nothing to show while the plane is measured
     if not ways:
