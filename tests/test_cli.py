@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from warm_python import Script, WarmPython
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, checkpoint, cli
 from tutorial_lib.doctor import Finding
@@ -133,8 +134,11 @@ def test_a_real_ctrl_c_ends_with_the_command_that_goes_on():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="an interrupt is a signal; ps is Linux's")
-def test_ctrl_c_ends_all_processes_of_torchrun_and_one_goes_on(sample, capsys):
-    with under_torchrun("--per-print-times", "1", "--save", "a.run") as (torchrun, lines):
+def test_ctrl_c_ends_all_processes_of_torchrun_and_one_goes_on(sample, warm_python, capsys):
+    with under_torchrun(warm_python, "--per-print-times", "1", "--save", "a.run") as (
+        torchrun,
+        lines,
+    ):
         seconds = interrupted_after_its_first_step(torchrun, lines)
         rest = torchrun.stdout.read().splitlines()
     print(f"two processes had ended {seconds:.1f} s after Ctrl-C")
@@ -156,8 +160,11 @@ def test_ctrl_c_ends_all_processes_of_torchrun_and_one_goes_on(sample, capsys):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the processes with Linux's ps")
-def test_a_killed_process_ends_all_of_torchrun_and_the_save_is_whole():
-    with under_torchrun("--per-print-times", "1", "--save", "a.run") as (torchrun, lines):
+def test_a_killed_process_ends_all_of_torchrun_and_the_save_is_whole(warm_python):
+    with under_torchrun(warm_python, "--per-print-times", "1", "--save", "a.run") as (
+        torchrun,
+        lines,
+    ):
         next(line for line in lines if line.startswith("Epoch:[  0/100], step:[    2/"))
         ps = ["ps", "-o", "pid=", "--ppid", str(torchrun.pid)]
         ranks = subprocess.run(ps, capture_output=True, text=True, check=True).stdout.split()
@@ -194,21 +201,15 @@ def test_two_hosts_train_as_one(sample, warm_python):
     assert checkpoint.load("a.run").state["history"]["loss"] == pytest.approx(losses, abs=1e-4)
 
 
-def torchrun_command(*options: str) -> list[str]:
-    return [sys.executable, "-m", "torch.distributed.run", *options, "-m", "tutorial_lib"]
-
-
 @contextlib.contextmanager
-def under_torchrun(*options: str):
+def under_torchrun(python: WarmPython, *options: str):
     """Start two processes on a long run; yield torchrun and its lines."""
-    command = [*torchrun_command("--nproc-per-node=2"), *SHORT, "--epochs", "100", *options]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as torchrun:
+    words = ["--nproc-per-node=2", "-m", "tutorial_lib", *SHORT, "--epochs", "100", *options]
+    with python.torchrun(*words, stderr=subprocess.DEVNULL) as torchrun:
         yield torchrun, iter(torchrun.stdout.readline, "")
 
 
-def interrupted_after_its_first_step(torchrun: subprocess.Popen, lines: Iterator[str]) -> float:
+def interrupted_after_its_first_step(torchrun: Script, lines: Iterator[str]) -> float:
     """Press Ctrl-C once it trains; return how many seconds torchrun took to end."""
     next(line for line in lines if line.startswith("Epoch:"))
     torchrun.send_signal(signal.SIGINT)

@@ -22,6 +22,7 @@ from tutorial_lib import checkpoint, cli, interrupts
 TIMES = int(os.environ.get("TUTORIAL_THOROUGH", "1"))
 PYTHON = [sys.executable, "-m", "tutorial_lib"]
 WARM = "import runpy; runpy.run_module('tutorial_lib', run_name='__main__')"  # the same, loaded
+AS_NOHUP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"  # before it starts
 SHORT = ["train", "--data", "sample", "--batch-size", "500", "--epochs", "2"]
 LONG = ["train", "--data", "sample", "--batch-size", "500", "--epochs", "100"]
 EACH_STEP = ["--per-print-times", "1"]
@@ -118,9 +119,8 @@ def test_a_signal_after_the_last_step_leaves_the_run_saved(python, function, sav
 
 
 @only_posix
-def test_what_nohup_switches_off_stays_off():
-    command = shlex.join([*PYTHON, *SHORT, *EACH_STEP])
-    with started(["sh", "-c", f"trap '' HUP; exec {command}"]) as process:
+def test_what_nohup_switches_off_stays_off(python):
+    with python.start(f"{AS_NOHUP}\n{WARM}", *SHORT, *EACH_STEP) as process:
         next(line for line in process.stdout if line.startswith("Epoch:"))
         process.send_signal(signal.SIGHUP)
         out, _ = process.communicate()

@@ -154,9 +154,12 @@ def let_pools_fork(stand_in: str) -> None:
     from loky.backend import fork_exec
 
     start = fork_exec.fork_exec
-    fork_exec.fork_exec = lambda command, *rest, **options: start(
-        [stand_in, *command[1:]], *rest, **options
-    )
+
+    @functools.wraps(start)
+    def fork(command: list[str], *rest: Any, **options: Any) -> int:
+        return start([stand_in, *command[1:]], *rest, **options)
+
+    fork_exec.fork_exec = fork
 
 
 def parent_of(pid: int) -> int:
@@ -253,12 +256,12 @@ class WarmPython:
             print(error, file=sys.stderr)
         return subprocess.CompletedProcess(command, script.returncode, out, error)
 
-    def torchrun(self, *words: Any) -> "Script | subprocess.Popen":
-        """Run torchrun with these words; its processes are forks, too."""
+    def torchrun(self, *words: Any, **options: Any) -> "Script | subprocess.Popen":
+        """Run torchrun with these words, as popen does; its processes are forks, too."""
         variables = {"PYTHON_EXEC": f"{self.address}.sh"} if IS_POSSIBLE else {}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command = [sys.executable, "-m", "torch.distributed.run", *words]
-        return self.popen(command, env={**os.environ, **variables}, **pipes)
+        return self.popen(command, env={**os.environ, **variables}, **pipes | options)
 
 
 @contextlib.contextmanager

@@ -124,10 +124,11 @@ assert paused.state == "paused"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_child_of_a_fork_has_sessions_of_its_own(monkeypatch):
+def test_a_child_of_a_fork_has_sessions_of_its_own(warm_python, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("PYTHONWARNINGS", "ignore::DeprecationWarning")  # Python's, of any fork
-    assert of_script(FORKS) == (0, "")
+    done = warm_python.run(BEGIN + FORKS)
+    assert (done.returncode, done.error) == (0, "")
 
 
 FORK_WHILE_TORCH_LOADS = """
