@@ -165,4 +165,8 @@ def _layouts(orientation: str) -> tuple[dict[str, str], ...]:
     if orientation == "vertical":
         looks = {"flex_flow": "column", "align_items": "center"}
         return looks, {"height": "140px"}, {"width": "54px"}
-    return {"align_items": "center"}, WIDE, {"width": "84px"}
+    looks = {
+        "flex_flow": "row wrap",
+        "align_items": "center",
+    }  # the field below, if there is no room
+    return looks, WIDE | {"min_width": "200px"}, {"width": "84px"}

@@ -34,10 +34,7 @@ class TableShelf(widgets.VBox):
 
 
 def table_html(caption: str, table: Table) -> str:
-    """Return a table with a caption, and with a heading for each column and each row.
-
-    It scrolls by itself where it is too wide, so that it takes the keyboard's focus.
-    """
+    """Return a table with a caption, and with a heading for each column and each row."""
     heads = "".join(_cell("th", head, "col") for head in table.heads)
     lines = (
         _cell("th", row[0], "row") + "".join(_cell("td", cell) for cell in row[1:])
@@ -45,13 +42,28 @@ def table_html(caption: str, table: Table) -> str:
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     words = plain_html(caption)
-    return (
-        f'<div role="region" tabindex="0" aria-label="{words}" '
-        'style="max-width: 900px; max-height: 320px; overflow: auto; line-height: 1.4">'
+    whole = (
         f'<table><caption style="{CAPTION}">{words}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
-        # page.css shows it, where page.js copies.
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    )
+    # page.css shows it, where page.js copies.
+    copy = (
         '<button type="button" class="tutorial-copy" style="display: none">Copy the table</button>'
+    )
+    return scrolling(words, whole, "max-height: 320px; line-height: 1.4") + copy
+
+
+def scrolling(name: str, table: str, looks: str = "") -> str:
+    """Return a table in a box as wide as its panel, that scrolls where the table is wider.
+
+    Args:
+        name: What the box is called, as HTML: it takes the keyboard's focus.
+        table: As HTML.
+        looks: CSS of the box.
+    """
+    return (
+        f'<div role="region" tabindex="0" aria-label="{name}" style="contain: inline-size; '
+        f'max-width: 900px; overflow: auto; {looks}">{table}</div>'
     )
 
 

@@ -38,6 +38,7 @@ from tutorial_lib.labs.race.summary import (
 from tutorial_lib.losses import LOSSES, LossFunction, loss_function
 from tutorial_lib.panels import CodeShelf, MeasurePanel, controls
 from tutorial_lib.panels.run_maker import NewRun, RunMaker
+from tutorial_lib.panels.table_shelf import scrolling
 from tutorial_lib.pictures import MUTED, RUN_COLOURS, plain_text, run_colours
 
 NOBODY = "there is none: add one below"
@@ -66,7 +67,8 @@ class RunnerRow(widgets.HBox):
         self.code = controls.button("", "code", repeats, show_code, width="40px")
         remove, words = panel.later(lambda: panel.remove(self.label)), "Take it off the panel"
         self.remove = controls.button("Remove", "trash", words, remove, width="94px")
-        words = widgets.HTML(html.escape(panel.in_words(settings)), layout={"width": "410px"})
+        room = {"flex": "1 1 220px", "width": "auto", "max_width": "410px"}
+        words = widgets.HTML(html.escape(panel.in_words(settings)), layout=room)
         parts = [
             widgets.HTML(colour_square(colour)),
             self.name,
@@ -350,7 +352,8 @@ class RacePanel(MeasurePanel):
         )
         looks["num_held_out"] = self._num_held_out
         ended = not self.is_active()
-        self._table.value = standings_table(rows, self._colours, target, ended=ended, **looks)
+        table = standings_table(rows, self._colours, target, ended=ended, **looks)
+        self._table.value = scrolling("standings", table) if table else ""
         if not self.runners:
             return f"{NOBODY}.".capitalize()
         if y != "loss" and not self._num_held_out:
@@ -465,5 +468,6 @@ def _toggle(
     width = max(80, 9 * max(map(len, options)))
     style = {"description_width": "50px", "button_width": f"{width}px"}
     layout = {"width": f"{58 + (width + 6) * len(options)}px", "flex": "0 0 auto"}
+    layout["max_width"] = "100%"
     looks = {"description": description, "tooltip": tooltip, "style": style, "layout": layout}
     return widgets.ToggleButtons(options=options, value=value, **looks)

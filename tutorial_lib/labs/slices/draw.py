@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from tutorial_lib.labs.slices.measure import REACH, GridRow, PlaneStep
 from tutorial_lib.optimizers import OPTIMIZERS
@@ -45,8 +46,10 @@ def draw_plane(pair: Sequence[Axes], records: Sequence[GridRow | PlaneStep]) -> 
     ticks = (-1, 0, 1) if is_narrow else (-1, -0.5, 0, 0.5, 1)
     left.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xticks=ticks)
     left.set(xlabel="x, along direction 1", ylabel="y, along direction 2")
-    left.set_title(f"loss; square: start, star: {'trained' if is_narrow else 'the trained net'}")
+    wide = "loss; square: start, star: the trained net"
+    left.set_title("loss; ■ start, ★ trained" if is_narrow else wide)
     right.set(xlabel="step", ylabel="loss")
+    right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     right.set_visible(bool(ways))  # it has nothing to show while the plane is measured
     if not ways:
         return
