@@ -165,8 +165,5 @@ def _layouts(orientation: str) -> tuple[dict[str, str], ...]:
     if orientation == "vertical":
         looks = {"flex_flow": "column", "align_items": "center"}
         return looks, {"height": "140px"}, {"width": "54px"}
-    looks = {
-        "flex_flow": "row wrap",
-        "align_items": "center",
-    }  # the field below, if there is no room
+    looks = {"flex_flow": "row wrap", "align_items": "center"}  # a narrow one has its field below
     return looks, WIDE | {"min_width": "200px"}, {"width": "84px"}

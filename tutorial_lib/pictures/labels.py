@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cbook import is_math_text
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
@@ -117,7 +118,7 @@ def _room_beside(axes: Axes) -> float:
     """Return how many pixels of the page there are for names beside axes."""
     figure, pixels = axes.figure, axes.figure.dpi / 100  # of the picture, for one of the page
     box = axes.get_window_extent()
-    if figure.get_layout_engine() is not None:
+    if not isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine | None):
         return min(MOST_ROOM, SHARE * box.width / pixels)
     others = [other.get_window_extent() for other in figure.axes]
     nexts = [o.x0 - BESIDE_NEXT * pixels for o in others
