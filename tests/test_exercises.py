@@ -1,6 +1,7 @@
 """Exercises: right answers of every kind pass, common wrong ones are told what is wrong."""
 
 import math
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +21,7 @@ from tutorial_lib.exercises.trials import digits, outcome
 from tutorial_lib.learning_record import read
 from tutorial_lib.optimizers import momentum_update
 
+THOROUGH = "TUTORIAL_THOROUGH" in os.environ
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 ALL = {name: exercise for some in EXERCISES.values() for name, exercise in some.items()}
 FUNCTIONS = (
@@ -218,7 +220,7 @@ def test_every_kind_of_right_answer_passes(name, said):
         assert said(name, answer) == f"Right. {ALL[name].right}"
 
 
-@pytest.mark.parametrize("name", ["mse_settings", "catch_up"])
+@pytest.mark.parametrize("name", ["mse_settings", *["catch_up"] * THOROUGH])
 def test_a_run_stands_for_its_settings(name, said):
     run = TrainingRun(LeNet5(), digits(), RIGHT[name][0])
     assert said(name, run).startswith("Right.")

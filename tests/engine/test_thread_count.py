@@ -280,6 +280,7 @@ def test_processes_share_the_cores_or_what_the_user_has_fixed(free, sample, fixe
     assert again.threads == each
 
 
+@pytest.mark.usefixtures("warm_ranks")
 def test_every_process_computes_with_the_number_that_is_recorded(free, sample):
     def threads_as_loss(run, inputs, targets):
         return 0 * run.loss_function(run.model(inputs), targets) + torch.get_num_threads()

@@ -402,6 +402,7 @@ def test_laid_out_code_is_given_back(few):
     assert set(_instances) - before == set()
 
 
+@pytest.mark.usefixtures("warm_ranks")
 def test_several_processes_are_driven_like_one_and_end_with_their_run(sample, tmp_path):
     two = partial(ProcessesRun, processes=2)
     settings = Hyperparameters(epochs=100, batch_size=100)
