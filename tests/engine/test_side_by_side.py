@@ -1,5 +1,6 @@
 """Runs side by side are told as if they took turns here: the same bits, whatever befalls them."""
 
+import inspect
 import itertools
 import os
 import signal
@@ -14,6 +15,7 @@ from functools import partial
 import psutil
 import pytest
 import torch
+from loky.backend import fork_exec
 from torch import nn
 
 from tutorial_lib import Hyperparameters, LeNet5, TrainingRun, from_tensors
@@ -30,9 +32,12 @@ LENGTHS = (7, 0, 3, 12, 5)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_process_stays():
-    yield
+def no_process_stays_or_is_a_fork():
     pool.end()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fork_exec, "fork_exec", inspect.unwrap(fork_exec.fork_exec))
+        yield
+        pool.end()
 
 
 def until(condition, seconds=20.0):
