@@ -94,7 +94,14 @@ def test_what_stands_for_python_hands_on_an_exit_code(stand_in):
         assert (python.stdout.read(), python.wait()) == ("here\n", 5)
 
 
-def test_the_processes_of_its_pools_are_forks_and_know_their_parent(stand_in):
+def test_the_processes_of_its_pools_are_forks_and_know_their_parent(stand_in, capfd):
     with stand_in("-c", POOL) as python:
         pid, parent, has_torch = python.stdout.read().split()
     assert (python.returncode, parent, has_torch) == (0, pid, "True")
+    assert capfd.readouterr().err == ""
+
+
+def test_what_stands_for_python_ends_by_the_signal_that_ended_it(stand_in, capfd):
+    with stand_in("-c", "import os; os.kill(os.getpid(), 9)") as python:
+        assert python.wait() == -signal.SIGKILL
+    assert capfd.readouterr().err == ""

@@ -71,7 +71,6 @@ def load() -> None:
     import gc
     import importlib
 
-    import loky  # noqa: F401  # it keeps this Python for what looks after its pools
     import mlxtend.data
 
     sys.modules["triton"] = None  # of no use on a processor; at the end it would name its leaks
@@ -400,6 +399,8 @@ def is_handed_on(file: int) -> bool:
 
 def stand_for(address: str, arguments: list[str]) -> int:
     """Be a Python with these arguments, as far as others can tell: a fork of the warm one."""
+    if "resource_tracker" in arguments[-1]:  # what looks after a pool needs no torch
+        os.execv(sys.executable, [sys.executable, *arguments])
     came: list[int] = []
     inherited = [file for file in map(int, os.listdir("/proc/self/fd")) if file > 2]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -418,7 +419,8 @@ def stand_for(address: str, arguments: list[str]) -> int:
             pass_on(number)
         code = script.wait()
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        with contextlib.suppress(OSError):  # of SIGKILL
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     return code
 
