@@ -13,6 +13,7 @@ from tutorial_lib import Hyperparameters
 from tutorial_lib.labs.batch_size.panel import batch_race_panel, batch_size_panel
 from tutorial_lib.labs.inside.panel import inside_panel
 from tutorial_lib.labs.losses.panel import loss_panel, softmax_panel
+from tutorial_lib.labs.lr_finder.panel import LrFinderPanel
 from tutorial_lib.labs.map.panel import map_panel
 from tutorial_lib.labs.parabola.panel import descent_panel
 from tutorial_lib.labs.paths.panel import paths_panel, step_panel
@@ -20,6 +21,7 @@ from tutorial_lib.labs.race.panel import RacePanel
 from tutorial_lib.labs.schedules.panel import schedules_panel
 from tutorial_lib.labs.slices.measure import LossPlane
 from tutorial_lib.labs.slices.panel import plane_panel
+from tutorial_lib.panels import TrainingPanel
 from tutorial_lib.pictures import PAPER, STYLE, Screen, size_on
 from tutorial_lib.pictures.screen import NARROWEST
 
@@ -44,6 +46,7 @@ def race_of_eight(data):
 PANELS = {
     "batch size": lambda data: batch_size_panel(network(), data),
     "batch race": lambda data: batch_race_panel(data, new_model=network),
+    "finder": lambda data: LrFinderPanel(TrainingPanel(data, new_model=network)),
     "inside": lambda data: inside_panel(data, new_model=network),
     "map": lambda data: map_panel(data, new_model=network, batch_sizes=(8, 16, 32)),
     "plane": lambda data: plane_panel(LossPlane(network(), data.train), size=4, num_steps=6),

@@ -6,7 +6,16 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tutorial_lib.labs.lr_finder.measure import LOWEST, SPREAD, LrRecord, Suggestion
-from tutorial_lib.pictures import BLUE, GREEN, MUTED, VERMILION, draw_noisy, note
+from tutorial_lib.pictures import (
+    BLUE,
+    GREEN,
+    MUTED,
+    VERMILION,
+    draw_noisy,
+    note,
+    text_width,
+)
+from tutorial_lib.pictures.labels import width_of
 
 NUM_EARLY = 20  # steps that show at which height a test begins
 
@@ -40,13 +49,17 @@ def draw_lr_finder(
     axes.set_ylim(bottom, level + 0.25 * (abs(level) or 1))
     axes.axhline(level, color=MUTED, lw=1, ls=":")
     note(axes, "where it began", (1.2 * first, level), (0, 8), color=MUTED)
+    taken = -np.inf  # from the left up to here, in pixels, words stand on the lowest rows
     for rate, words, colour in (
         (suggestion.learning_rate, "use this", GREEN),
         (suggestion.ended_at, "lost again", VERMILION),
     ):
         if rate is not None:
             axes.axvline(rate, color=colour, lw=1.5)
-            note(axes, f"{words}\n{rate:.2g}", (rate, bottom), (-4, 6), ha="right", color=colour)
+            at = width_of(axes) * np.log(rate / first) / np.log(1.2 * last / first)
+            up = 6 if at - text_width(words, 10) - 8 > taken else 34
+            note(axes, f"{words}\n{rate:.2g}", (rate, bottom), (-4, up), ha="right", color=colour)
+            taken = at
 
 
 def _limit(axes: Axes, losses: np.ndarray) -> None:

@@ -12,7 +12,7 @@ def draw_schedules(
 ) -> None:
     """Draw the rate of each step for each plan, the chosen one bold."""
     for number, (name, rates) in enumerate(plans.items()):
-        looks = {"lw": 2.4} if chosen in (None, name) else {"lw": 1.0, "alpha": 0.45}
+        looks = {"lw": 2.8} if chosen in (None, name) else {"lw": 1.0}
         steps = range(1, len(rates) + 1)
         axes.plot(steps, rates, color=run_colour(number), label=plain_text(name), **looks)
     axes.set(xlabel="step", ylabel="learning rate")
