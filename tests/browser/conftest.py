@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+# With nbformat, for a second, it builds 38 grammars of addresses; jsonschema can do without.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {

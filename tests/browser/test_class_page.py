@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from windows import SCREENS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -45,8 +46,7 @@ def open_page(browser, address):
         context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1366])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_it_fits_and_nothing_of_a_learner_runs(width, scheme, open_page):
     page, events = open_page(width, scheme)
     assert events == []

@@ -11,7 +11,7 @@ import pytest
 import torch
 from axe import load_axe, violations
 from PIL import Image
-from windows import windows
+from windows import SCREENS, windows
 
 from tutorial_lib import evaluate, load_digits
 from tutorial_lib.data import normalise
@@ -267,8 +267,7 @@ def test_paper_is_as_light_or_dark_as_the_page(scheme, open_pad):
         assert (seen.getpixel((seen.width // 2, seen.height // 2)) < 64) == (scheme == "dark")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1366])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_readers_find_nothing_that_keeps_them_out(width, scheme, open_pad):
     page = open_pad(viewport={"width": width, "height": 768}, color_scheme=scheme)
     page.get_by_label("or show it a").select_option(label="3")

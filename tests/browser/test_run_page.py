@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe import load_axe, violations
+from windows import SCREENS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -202,8 +203,7 @@ def test_on_paper_the_picture_stands_for_the_panel(open_page, address):
     assert not page.locator(".playing").is_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_readers_find_nothing_that_keeps_them_out(width, scheme, open_page, address):
     page = open_page(address, width, color_scheme=scheme)
     load_axe(page)

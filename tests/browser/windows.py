@@ -1,10 +1,16 @@
 """Windows of a real browser that look at a page, and note what it says."""
 
 import contextlib
+import itertools
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from playwright.sync_api import Browser, Page
+
+SCREENS = [(360, "dark"), (1366, "light")]  # pixels wide, and the ground
+if os.environ.get("TUTORIAL_THOROUGH"):
+    SCREENS = list(itertools.product((360, 1366), ("light", "dark")))
 
 
 @contextlib.contextmanager
