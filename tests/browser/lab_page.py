@@ -13,12 +13,13 @@ PROMPTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
     .map(cell => [cell.model.executionCount,
         cell.node.querySelector('.jp-InputPrompt')?.innerText ?? '*'])
 """
+PAUSE = 100  # ms between two looks; else Playwright looks, and the page is drawn, 60 times a second
 
 
 def open_notebook(page: Page, lab: str, name: str) -> None:
     """Open a notebook and wait for its kernel."""
     page.goto(f"{lab}/lab/tree/{name}?reset")
-    page.wait_for_function(READY, timeout=120_000)
+    page.wait_for_function(READY, timeout=120_000, polling=PAUSE)
 
 
 def save_notebook(page: Page, lab: str, name: str, notebook: dict) -> None:
@@ -39,6 +40,7 @@ def run_all(page: Page, *, timeout: float = 240) -> None:
     page.wait_for_function(
         f"() => ({PROMPTS})().every(([count, text]) => count && !text.includes('*'))",
         timeout=timeout * 1000,
+        polling=PAUSE,
     )
 
 
@@ -122,5 +124,6 @@ def restart_kernel(page: Page) -> None:
     )
     page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status"
-        " === 'idle'"
+        " === 'idle'",
+        polling=PAUSE,
     )

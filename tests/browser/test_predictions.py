@@ -1,5 +1,7 @@
 """A choice by arrow keys and a number by typing, in a real notebook: seen, heard and locked."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from axe import load_axe, violations
@@ -97,12 +99,18 @@ def test_run_all_passes_through_and_says_nothing(notebook: Page) -> None:
         expect(question(notebook, number).locator("input:enabled")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def look_at_both_themes(page: Page, folder: Path, name: str) -> None:
+    """See that axe finds nothing in the questions as they are now, on dark ground and on light."""
+    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+        change_theme(page, theme)
+        assert violations(page, ".tutorial-prediction") == []
+        page.screenshot(path=folder / f"{name}, {theme}.png")
+
+
 def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
-    notebook: Page, theme: str, tmp_path
+    notebook: Page, tmp_path
 ) -> None:
     page = notebook
-    change_theme(page, theme)
     choice, number = ask_anew(page)
     group = choice.get_by_role("radiogroup", name="Which rate ends lowest after three epochs?")
     assert min(group.locator("label").evaluate_all(HEIGHTS)) >= 24
@@ -121,8 +129,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     page.screenshot(path=tmp_path / "typing.png")
     page.keyboard.press("Enter")
     expect(number).to_contain_text("You expect 2.5 nats, give or take 0.1.")
-    assert violations(page, ".tutorial-prediction") == []
-    page.screenshot(path=tmp_path / "asked.png")
+    look_at_both_themes(page, tmp_path, "asked")
 
     run_cell(page, MEASURING)
     assert printed(page, MEASURING) == f"{SAID_CHOICE} {SAID_NUMBER}"
@@ -132,8 +139,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     for each in (choice, number):
         expect(each.locator("input:enabled, button:enabled")).to_have_count(0)
     expect(choice.get_by_role("radio", name="0.1", exact=True)).to_be_checked()
-    assert violations(page, ".tutorial-prediction") == []
-    page.screenshot(path=tmp_path / "measured.png")
+    look_at_both_themes(page, tmp_path, "measured")
     run_cell(page, PAGE)
     picture = page.locator(".jp-CodeCell").nth(PAGE).locator("img")
     expect(picture).to_have_attribute(
