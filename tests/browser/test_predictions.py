@@ -120,7 +120,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     guess.focus()
     page.keyboard.type("lots")
     page.keyboard.press("Tab")
-    expect(number.get_by_role("status")).to_contain_text("which is no number", timeout=10_000)
+    expect(number.locator(".tutorial-spoken")).to_contain_text("which is no number", timeout=10_000)
     expect(number.get_by_role("textbox", name="give or take (nats)")).to_be_focused()
     page.keyboard.type("0.1")
     page.keyboard.press("Shift+Tab")
@@ -135,7 +135,7 @@ def test_a_choice_by_arrow_keys_and_a_number_by_typing_are_locked_and_compared(
     assert printed(page, MEASURING) == f"{SAID_CHOICE} {SAID_NUMBER}"
     expect(choice).to_contain_text(SAID_CHOICE)
     expect(number).to_contain_text(SAID_NUMBER)
-    expect(choice.get_by_role("status")).to_have_text(SAID_CHOICE, timeout=10_000)
+    expect(choice.locator(".tutorial-spoken")).to_have_text(SAID_CHOICE, timeout=10_000)
     for each in (choice, number):
         expect(each.locator("input:enabled, button:enabled")).to_have_count(0)
     expect(choice.get_by_role("radio", name="0.1", exact=True)).to_be_checked()

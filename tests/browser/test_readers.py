@@ -78,6 +78,7 @@ FOCUSED = """() => {
     return (at.getAttribute("role") ?? at.localName) + " "
         + (at.getAttribute("aria-label") || at.labels?.[0]?.innerText || at.innerText.trim());
 }"""
+LEADS = ("Train", "Stop")
 PITCHES = """() => {
     window.pitches = [];
     const set = AudioParam.prototype.setTargetAtTime;
@@ -88,9 +89,11 @@ PITCHES = """() => {
 }"""
 LISTEN = """region => {
     window.heard = [[performance.now(), region.textContent]];
-    new MutationObserver(() => window.heard.push([performance.now(), region.textContent]))
+    new MutationObserver(() => region.textContent
+            && window.heard.push([performance.now(), region.textContent]))
         .observe(region, {childList: true, characterData: true, subtree: true});
 }"""
+TWICE = "() => window.heard.filter(([_, text]) => text.startsWith('Training:')).length > 1"
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +235,13 @@ def test_the_keyboard_reaches_everything_in_order_with_a_ring_around_it(
     ]
 
 
+def close_table(page: Page, opened: float) -> None:
+    """Press Escape once a second click of the button is one."""
+    double = 1000 * controls.DOUBLE_CLICK_SECONDS
+    page.wait_for_function(f"() => performance.now() > {opened + double + 100}")
+    page.keyboard.press("Escape")
+
+
 def test_t_shows_the_curve_as_a_table_and_escape_goes_back(
     training: Locator, notebook: Page, tmp_path
 ) -> None:
@@ -251,9 +261,7 @@ def test_t_shows_the_curve_as_a_table_and_escape_goes_back(
     lines = notebook.evaluate("() => navigator.clipboard.readText()").split("\n")
     assert lines[0] == "epoch\tloss\theld-out loss\theld-out accuracy"
     training.get_by_role("region").focus()
-    double = 1000 * controls.DOUBLE_CLICK_SECONDS  # so soon a second click is none
-    notebook.wait_for_function(f"() => performance.now() > {opened + double + 100}")
-    notebook.keyboard.press("Escape")
+    close_table(notebook, opened)
     expect(table).to_have_count(0)
     expect(handle).to_be_focused()
 
@@ -267,7 +275,70 @@ def test_t_in_a_field_is_a_letter(training: Locator, notebook: Page) -> None:
     expect(training.get_by_role("table")).to_have_count(0)
 
 
-def test_a_run_is_heard_in_words_each_five_seconds_and_as_a_tone_and_its_end_always(
+def test_a_table_that_is_opened_by_its_button_has_the_focus(
+    training: Locator, notebook: Page
+) -> None:
+    button = training.get_by_role("button", name="Table", exact=True)
+    button.focus()
+    opened = notebook.evaluate("() => performance.now()")
+    notebook.keyboard.press("Space")
+    expect(training.get_by_role("region")).to_be_focused()
+    close_table(notebook, opened)
+    expect(training.get_by_role("table")).to_have_count(0)
+    expect(training.locator(".tutorial-table-button")).to_be_focused()
+
+
+def test_a_choice_and_a_lone_field_say_what_they_are_for(training: Locator) -> None:
+    for role, name, words in (
+        ("combobox", "optimizer", re.compile("For a new run")),
+        ("textbox", "epochs", re.compile("Takes a whole number, 1 or more")),
+        ("textbox", "momentum", re.compile("Takes a number from 0 to below 1")),
+    ):
+        expect(training.get_by_role(role, name=name)).to_have_accessible_description(words)
+
+
+def test_line_by_line_nothing_is_read_twice_or_spoken_by_a_bar(training: Locator) -> None:
+    label = training.locator(".widget-label").filter(visible=True)
+    expect(label).to_have_count(5)
+    expect(label.and_(training.locator("[aria-hidden=true]"))).to_have_count(5)
+    expect(training.get_by_role("progressbar")).to_have_count(0)
+    expect(training.get_by_role("img", name=re.compile(r"^progress: \d+ of \d+$"))).to_have_count(1)
+    expect(training.locator(".tutorial-spoken")).to_be_empty()
+
+
+def test_a_button_that_its_own_click_disables_keeps_the_focus(
+    training: Locator, notebook: Page
+) -> None:
+    train, stop = (training.get_by_role("button", name=name, exact=True) for name in LEADS)
+    train.focus()
+    notebook.keyboard.press("Space")
+    expect(train).to_have_attribute("aria-disabled", "true")
+    expect(train).to_be_focused()
+    expect(stop).to_be_enabled()
+    notebook.keyboard.press("Tab")
+    expect(train).to_have_attribute("disabled", "")
+    stop.focus()
+    notebook.keyboard.press("Space")
+    expect(training.get_by_text("Stopped:")).to_be_visible(timeout=15_000)
+    expect(stop).to_be_focused()
+    expect(stop).to_have_attribute("aria-disabled", "true")
+    expect(train).to_be_enabled()
+
+
+def test_the_pad_speaks_its_answer_alone(notebook: Page) -> None:
+    pad = notebook.locator(".digit-pad")
+    pad.get_by_role("combobox").select_option("3")
+    expect(pad.locator(".digit-pad-words")).to_contain_text("The network reads a")
+    expect(pad.get_by_role("listitem").first).to_have_text(re.compile(r"^0\d+ %$"))
+    expect(pad.locator("output, [role=status], [role=alert]")).to_have_count(0)
+    clear = pad.get_by_role("button", name="Clear")
+    clear.focus()
+    notebook.keyboard.press("Space")
+    expect(pad.locator(".digit-pad-words")).to_contain_text("Draw a digit")
+    expect(clear).to_be_focused()
+
+
+def test_a_run_is_heard_in_words_each_ten_seconds_and_as_a_tone_and_its_end_at_once(
     training: Locator, notebook: Page
 ) -> None:
     training.locator(".tutorial-spoken").evaluate(LISTEN)
@@ -276,8 +347,9 @@ def test_a_run_is_heard_in_words_each_five_seconds_and_as_a_tone_and_its_end_alw
     training.get_by_role("button", name="Train", exact=True).click()
     spoken = training.locator(".tutorial-spoken")
     expect(spoken).to_contain_text("Training: epoch", timeout=20_000)
-    notebook.wait_for_function("() => window.heard.length > 2", timeout=30_000)
+    notebook.wait_for_function(TWICE, timeout=40_000)
     training.get_by_role("button", name="Stop", exact=True).click()
+    stopped = notebook.evaluate("() => performance.now()")
     expect(spoken).to_contain_text("Stopped:", timeout=15_000)
     training.get_by_role("button", name="Hear it", pressed=True).click()
     pitches = notebook.evaluate("() => window.pitches")
@@ -285,7 +357,10 @@ def test_a_run_is_heard_in_words_each_five_seconds_and_as_a_tone_and_its_end_alw
     heard = notebook.evaluate("() => window.heard")[1:]
     times, words = zip(*heard, strict=True)
     print([(round(time / 1000, 1), text[:60]) for time, text in heard])
-    assert all(later - time > 4900 for time, later in itertools.pairwise(times))
+    goes_on = [(time, text) for time, text in heard if text.startswith("Training:")]
+    assert all(later - time > 9000 for (time, _), (later, _) in itertools.pairwise(goes_on))
+    assert all(len(text) < 80 for _, text in goes_on)  # there is time to say it
+    assert times[-1] - stopped < 5000
     assert all(text != after for text, after in itertools.pairwise(words))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tutorial_lib import Hyperparameters
 from tutorial_lib.evaluation import ACCURACY, ShownMetric
-from tutorial_lib.panels import PlayPanel, TrainingPanel, controls, live
+from tutorial_lib.panels import MeasurePanel, PlayPanel, TrainingPanel, controls, live
 from tutorial_lib.panels.live import SPOKEN_SECONDS, LivePanel
 from tutorial_lib.panels.page import PanelPage
 from tutorial_lib.panels.table_shelf import table_html
@@ -42,6 +42,11 @@ class Busy(LivePanel):
         return self.goes_on
 
 
+def loss_finder() -> MeasurePanel:
+    """Return a panel that has something to measure."""
+    return MeasurePanel("finder", lambda: iter(()), lambda *_: "Nothing yet.", lambda: 3, {})
+
+
 @pytest.fixture
 def busy(monkeypatch):
     """Return a panel, what it has spoken so far, and a function that lets seconds pass."""
@@ -52,7 +57,7 @@ def busy(monkeypatch):
     panel.close()
 
 
-def test_what_goes_on_is_spoken_each_five_seconds_and_its_end_at_once(busy):
+def test_what_goes_on_is_spoken_each_ten_seconds_and_its_end_at_once(busy):
     panel, spoken, wait = busy
     for step in range(100):
         panel.say("Training:", f"step {step}.")
@@ -160,6 +165,24 @@ def test_a_training_panel_has_its_run_in_words_and_as_a_table(few):
     assert panel.table_button.description == "Hide table"
     panel.table_button.click()
     assert not panel.table_shelf.is_open
+    panel.close()
+
+
+def test_a_run_that_goes_on_is_spoken_shorter_than_it_is_written(few):
+    panel = TrainingPanel(few, settings=Hyperparameters(epochs=2, batch_size=10))
+    panel.run()
+    said = panel.in_few_words("Training:")
+    assert re.fullmatch(r"Training: epoch 2 of 2, loss [\d.]+, \d+ of \d+ right\.", said)
+    assert panel.in_few_words("Finished:") == panel.page.spoken
+    panel.close()
+
+
+def test_a_measurement_that_goes_on_is_spoken_by_how_far_it_is(monkeypatch):
+    panel = loss_finder()
+    monkeypatch.setattr(type(panel), "state", "running")
+    assert panel.in_few_words("Measuring:") == "Measuring: 0 of 3."
+    monkeypatch.undo()
+    assert panel.in_few_words("Ready.") == "Ready. Nothing yet."
     panel.close()
 
 

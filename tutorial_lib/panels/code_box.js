@@ -3,7 +3,7 @@
 function render({ model, el }) {
   el.classList.add("code-box");
   el.innerHTML = `
-    <button type="button" aria-live="polite"></button>
+    <button type="button"></button>
     <textarea readonly spellcheck="false" wrap="off" aria-label="The script"></textarea>`;
   const button = el.querySelector("button");
   const area = el.querySelector("textarea");
@@ -14,6 +14,8 @@ function render({ model, el }) {
     button.textContent = "Copy to the clipboard";
   };
 
+  // Only what comes of a click is spoken, not that the button is there.
+  button.addEventListener("focus", () => button.setAttribute("aria-live", "polite"));
   button.addEventListener("click", async () => {
     area.select();
     try {

@@ -28,7 +28,7 @@ DRAWING_SHARE = 0.05  # of the time, at most
 MOST_SECONDS = 4.0  # between two drawings, and between two signs of life
 SCREEN_SHARE = 0.2  # of the time at most goes into following a window that changes its size,
 SCREEN_SECONDS = 1.0  # but so soon it is followed, however long a drawing took
-SPOKEN_SECONDS = 5.0  # between two states of what goes on that are spoken, at least
+SPOKEN_SECONDS = 10.0  # between two states of what goes on that are spoken: one takes nine
 SILENCE_SECONDS = 12  # after so many without a sign of life, the page says so
 WAITS = (
     "This kernel cannot answer clicks while it draws: a button that starts something keeps it busy "
@@ -139,8 +139,13 @@ class LivePanel(WithPicture, widgets.VBox):
         if self.is_active() and headline == self._headline and now < self._speaks_at:
             return
         self._headline, self._speaks_at = headline, now + SPOKEN_SECONDS
-        self.page.spoken, self.page.picture_words = self._words, self.picture_in_words()
+        self.page.spoken = self.in_few_words(headline)
+        self.page.picture_words = self.picture_in_words()
         self.page.ended_words = ENDED.format(cure=self.cure())
+
+    def in_few_words(self, headline: str) -> str:
+        """Say the state, as it is spoken; of what goes on no more than there is time for."""
+        return self._words
 
     def picture_in_words(self) -> str:
         """Say what the picture shows; for subclasses."""

@@ -95,6 +95,12 @@ class MeasurePanel(LivePanel):
             print(self._words)
         return self.records
 
+    def in_few_words(self, headline: str) -> str:
+        """Say how far a measurement is while it goes on, and what is to be seen at its end."""
+        if self.state == "running":
+            return "{} {:,} of {:,}.".format(headline, *self.how_far())
+        return super().in_few_words(headline)
+
     def picture_in_words(self) -> str:
         """Say what is to be seen, as the one who draws it does."""
         nothing = "" if self.records else "An empty picture: nothing has been measured yet. "

@@ -3,8 +3,10 @@
 
 const PANEL = ".tutorial-panel";
 const SETTLED_MS = 150; // a window that is being drawn larger is measured once
-const SPEAK_MS = 5000; // at least, from one thing that is spoken to the next
+const REST_MS = 600; // words that go on changing while a hand moves are spoken once it rests
+const SPOKEN_MS = 10_000; // so long they stand: who reads line by line has met them above already
 const FIELDS = "input:not([type=checkbox]), select, textarea";
+const NAMED = /(Slider|ToggleButtons|RadioButtons|Progress|Text|Textarea|Dropdown|Select)View$/;
 const LOW_HERTZ = 220, LOWEST_HEARD = 0.01, HIGHEST_HEARD = 10; // a loss of 0.01 is an A
 const views = new Map(); // element of a view -> its panel's id, and what it measures
 const ENDED = ["restarting", "autorestarting", "terminating", "dead"]; // what a kernel may be
@@ -32,6 +34,21 @@ function nameOf(model, box) {
     box?.get("_dom_classes").includes("number-control") &&
     box.get("children").map((part) => part.get("description")).find(Boolean);
   return own || beside() || model.get("tooltip") || model.get("description_tooltip") || "";
+}
+
+/** Tell what a control is for, where the page has that at its label alone, for the mouse. */
+function tellPurpose(model, field, signal) {
+  const words = () => model.get("tooltip") ?? model.get("description_tooltip") ?? "";
+  follow(model, "tooltip description_tooltip", signal, () => {
+    if (words() && !field.title) setAll(field, { "aria-description": words() });
+    else field.removeAttribute("aria-description");
+  });
+}
+
+/** Keep a label from being read once more beside the control that says it as its name. */
+function hideLabel(element) {
+  const label = element.querySelector(":scope > .widget-label");
+  if (label) setAll(label, { "aria-hidden": true });
 }
 
 /** Set what is not so yet: whoever listens for changes hears of real ones only. */
@@ -145,11 +162,30 @@ function tellRadios(model, box, element) {
   setAll(group, { role: "radiogroup", "aria-label": nameOf(model, box) });
 }
 
+/** Let a button that its own click disables keep the focus: who listens would be thrown out of the
+ * panel. It is told as disabled, does nothing, and is disabled as others are once that has gone.
+ */
+function keepFocus(model, button, signal) {
+  function rest() {
+    const rests = model.get("disabled");
+    const holds = rests && button.getRootNode().activeElement === button;
+    if (holds) setAll(button, { "aria-disabled": true });
+    else button.removeAttribute("aria-disabled");
+    button.disabled = rests && !holds;
+  }
+
+  const drop = (event) => model.get("disabled") && event.stopImmediatePropagation();
+  button.addEventListener("click", drop, { capture: true, signal }); // before ipywidgets hears it
+  button.addEventListener("blur", () => setTimeout(rest), { signal });
+  follow(model, "description icon tooltip value disabled button_style", signal, rest);
+}
+
 /** Say what a button does: an icon is no word. */
 function tellButton(model, element, signal) {
   const button = element.matches("button") ? element : element.querySelector("button");
+  if (!button) return;
+  keepFocus(model, button, signal);
   follow(model, "description icon tooltip value disabled button_style", signal, () => {
-    if (!button) return;
     hideIcons(button);
     if (!model.get("description")) setAll(button, { "aria-label": nameOf(model) });
     if (model.get("_view_name") === "ToggleButtonView")
@@ -161,17 +197,14 @@ function hideIcons(element) {
   for (const icon of element.querySelectorAll("i")) setAll(icon, { "aria-hidden": true });
 }
 
+/** Let a progress bar be found, and not spoken by itself: the state tells as much already. */
 function tellProgress(model, element, signal) {
   const bar = element.querySelector(".progress") ?? element;
   follow(model, "value max", signal, () => {
     const [value, max] = [model.get("value"), model.get("max")];
     setAll(bar, {
-      role: "progressbar",
-      "aria-label": model.get("description") || "progress",
-      "aria-valuemin": model.get("min"),
-      "aria-valuemax": max,
-      "aria-valuenow": value,
-      "aria-valuetext": `${value} of ${max}`,
+      role: "img",
+      "aria-label": `${model.get("description") || "progress"}: ${value} of ${max}`,
     });
   });
 }
@@ -179,6 +212,7 @@ function tellProgress(model, element, signal) {
 /** Give a control of ipywidgets the names, values and states that it does not tell by itself. */
 function tellControl(model, box, element, signal) {
   const kind = model.get("_view_name");
+  if (NAMED.test(kind)) hideLabel(element);
   if (/^(Int|Float|FloatLog)SliderView$/.test(kind)) tellNumberSlider(model, box, element, signal);
   else if (/SliderView$/.test(kind)) tellOtherSlider(model, box, element, signal);
   else if (kind === "ToggleButtonsView") tellToggles(model, element, signal);
@@ -186,22 +220,23 @@ function tellControl(model, box, element, signal) {
   else if (/ButtonView$/.test(kind)) tellButton(model, element, signal);
   else if (kind === "ProgressView") tellProgress(model, element, signal);
   else if (/(Text|Textarea|Dropdown|Select)View$/.test(kind))
-    for (const field of element.querySelectorAll(FIELDS))
+    for (const field of element.querySelectorAll(FIELDS)) {
       setAll(field, { "aria-label": nameOf(model, box) });
+      tellPurpose(model, field, signal);
+    }
 }
 
 /** Return what speaks words through a live region: the last ones always, none of them twice. */
 function speaker(region, signal) {
-  let timer, last = -SPEAK_MS;
+  let timer, last;
+  const hush = () => region.replaceChildren();
   signal.addEventListener("abort", () => clearTimeout(timer));
   return (words) => {
     clearTimeout(timer);
-    const speak = () => {
-      if (region.textContent === words) return;
-      region.textContent = words;
-      last = performance.now();
-    };
-    timer = setTimeout(speak, Math.max(0, last + SPEAK_MS - performance.now()));
+    timer = setTimeout(() => {
+      if (words !== last) region.textContent = last = words;
+      timer = setTimeout(hush, SPOKEN_MS);
+    }, REST_MS);
   };
 }
 
@@ -263,8 +298,8 @@ function keepKeys(root, signal) {
   );
 }
 
-/** Let T show the curve as a table and hide it again, Escape too; and copy it. */
-function keepTable(root, signal) {
+/** Let T show the curve as a table and hide it again, Escape too; and copy it, and say so. */
+function keepTable(root, speak, signal) {
   const button = () => root.querySelector(".tutorial-table-button");
   const isTable = (element) => element?.closest?.(".tutorial-table");
   const table = () => root.querySelector(".tutorial-table [role=region]");
@@ -273,6 +308,13 @@ function keepTable(root, signal) {
     if (table()) coming.disconnect();
   });
   let from; // what had the focus before
+
+  /** Let the table that comes have the focus: who listens would not hear of it otherwise. */
+  function expectTable(origin) {
+    from = origin;
+    coming.observe(root, { childList: true, subtree: true });
+  }
+
   signal.addEventListener("abort", () => coming.disconnect());
   root.addEventListener(
     "keydown",
@@ -282,20 +324,18 @@ function keepTable(root, signal) {
       if (!isKey && !(event.key === "Escape" && isTable(event.target))) return;
       event.preventDefault();
       event.stopPropagation();
-      if (table()) {
-        const back = from?.isConnected && !isTable(from) ? from : button();
-        back.focus();
-      } else {
-        from = event.target;
-        coming.observe(root, { childList: true, subtree: true });
-      }
+      const isOpen = Boolean(table());
+      if (isOpen) (from?.isConnected && !isTable(from) ? from : button()).focus();
       button().click();
+      if (!isOpen) expectTable(event.target);
     },
     { signal },
   );
   root.addEventListener(
     "click",
     async (event) => {
+      const byKey = event.detail === 0;
+      if (byKey && event.target.closest(".tutorial-table-button") && !table()) expectTable(button());
       const copy = event.target.closest?.(".tutorial-copy");
       if (!copy) return;
       const rows = [...isTable(copy).querySelectorAll("tr")];
@@ -307,6 +347,7 @@ function keepTable(root, signal) {
         getSelection().selectAllChildren(isTable(copy).querySelector("table"));
         copy.textContent = "Selected: press Ctrl-C or Cmd-C";
       }
+      speak(copy.textContent);
     },
     { signal },
   );
@@ -359,7 +400,7 @@ function render({ model, el }) {
   const ending = new AbortController(), { signal } = ending;
   el.classList.add("tutorial-page");
   el.innerHTML = `<div class="tutorial-end" role="alert" hidden></div>
-    <div class="tutorial-spoken" role="status" aria-live="polite"></div>`;
+    <div class="tutorial-spoken" aria-live="polite" aria-atomic="true"></div>`;
   const [end, spoken] = el.children;
   const panel = () => el.closest(PANEL);
   const picture = () => panel()?.querySelector(":scope > img");
@@ -369,7 +410,7 @@ function render({ model, el }) {
 
   /** Tell the kernel what the widest view of this panel measures; the others scale its picture.
    *
-   * A view speaks only when it has changed itself: two of them would answer each other for ever.
+   * A page says it once: two windows that show one panel would answer each other for ever.
    */
   function measure() {
     const width = panel()?.clientWidth;
@@ -413,7 +454,7 @@ function render({ model, el }) {
     sizes.observe(panel());
     measure();
     describe();
-    keepTable(panel(), signal);
+    keepTable(panel(), speak, signal);
     keepKeys(panel(), signal);
     const top = await model.widget_manager.get_model(model.get("panel")).catch(() => undefined);
     if (!top || signal.aborted) return;

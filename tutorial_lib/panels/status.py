@@ -35,6 +35,15 @@ class Scoring:
             return f"{shortened(self.shown.name, 30)} {loss_text(value)} on {held_out}"
         return f"{share_text(value, count)} held-out {shortened(self.noun, 30)} right"
 
+    def in_few_words(self, score: EvaluationRecord) -> str:
+        """Say the same without what it is counted on: "18 of 20 right"."""
+        value = self.shown.of(score)
+        if value is None:
+            return f"held-out loss {loss_text(score.loss)}"
+        if not self.shown.is_share:
+            return f"{shortened(self.shown.name, 30)} {loss_text(value)}"
+        return f"{share_text(value, self.num_held_out)} right"
+
 
 def scoring_of(data: Data, metric: MetricFunction | None = None) -> Scoring:
     """Return how runs on such data are scored.
@@ -102,6 +111,14 @@ class Progress:
         if self.score is not None:
             text += f", {self.scoring.in_words(self.score)}"
         return text
+
+    def in_few_words(self) -> str:
+        """Say where the run stands, for those who listen while it goes on."""
+        if self.last is None:
+            return self.position()
+        text = f"epoch {self.last.epoch + 1} of {self.last.epochs}"
+        text += f", loss {loss_text(self.smoothed_loss)}"
+        return f"{text}, {self.scoring.in_few_words(self.score)}" if self.score else text
 
     def pace(self) -> str:
         """Say how many examples a second, and how long it will take; "" while that is unknown."""

@@ -322,6 +322,12 @@ class TrainingPanel(LivePanel):
             self.table_shelf.show(*curve_table(display.curve.runs, display.scoring.shown))
         self.table_button.description = HIDE_TABLE if self.table_shelf.is_open else TABLE
 
+    def in_few_words(self, headline: str) -> str:
+        """Say how far a run is while it goes on, shorter than it is written."""
+        if headline in ("Training:", "Pausing:", "Stopping:"):
+            return f"{headline} {self._display.progress.in_few_words()}."
+        return super().in_few_words(headline)
+
     def picture_in_words(self) -> str:
         """Say of each run where its loss and its scores began, went and ended."""
         return curve_in_words(self._display.curve.runs, self._display.scoring.shown)

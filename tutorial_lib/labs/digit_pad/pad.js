@@ -49,7 +49,7 @@ function inkOf(canvas) {
 /** Make a bar for a class; its name is text, whatever it holds. */
 function bar(name) {
   const item = document.createElement("li");
-  item.innerHTML = "<b></b><span><i></i></span><output></output>";
+  item.innerHTML = "<b></b><span><i></i></span><data></data>"; // an <output> would be spoken
   item.firstChild.textContent = item.firstChild.title = name;
   return item;
 }
@@ -114,6 +114,13 @@ function render({ model, el }) {
       down = NO_PEN;
       send(inkOf(paper));
     });
+  /** Disable Clear where there is nothing to clear; while it has the focus, in words alone. */
+  function restClear() {
+    const rests = !model.get("drawing").byteLength;
+    clear.setAttribute("aria-disabled", rests);
+    clear.disabled = rests && clear.getRootNode().activeElement !== clear;
+  }
+  clear.addEventListener("blur", () => setTimeout(restClear));
   clear.addEventListener("click", () => {
     preset.value = "";
     send(new DataView(new ArrayBuffer(0)));
@@ -125,7 +132,7 @@ function render({ model, el }) {
   const followers = {
     drawing: () => {
       if (down === NO_PEN) show(paper, model.get("drawing")); // never under a moving pen
-      clear.disabled = !model.get("drawing").byteLength;
+      restClear();
     },
     seen: () => show(seen, model.get("seen")),
     words: () => {
@@ -148,7 +155,7 @@ function render({ model, el }) {
         const percent = 100 * (probabilities[row] ?? 0);
         item.classList.toggle("digit-pad-best", probabilities[row] === highest);
         item.querySelector("i").style.width = `${percent}%`;
-        item.querySelector("output").textContent = probabilities.length
+        item.querySelector("data").textContent = probabilities.length
           ? `${percent.toFixed(0)} %`
           : "";
       });
