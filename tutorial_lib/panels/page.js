@@ -9,6 +9,7 @@ const FIELDS = "input:not([type=checkbox]), select, textarea";
 const NAMED = /(Slider|ToggleButtons|RadioButtons|Progress|Text|Textarea|Dropdown|Select)View$/;
 const LOW_HERTZ = 220, LOWEST_HEARD = 0.01, HIGHEST_HEARD = 10; // a loss of 0.01 is an A
 const views = new Map(); // element of a view -> its panel's id, and what it measures
+const lastTold = new Map(); // a panel's id -> what this page has told the kernel
 const ENDED = ["restarting", "autorestarting", "terminating", "dead"]; // what a kernel may be
 
 /** Return the luminance, 0 to 1, of what an element stands on. */
@@ -19,6 +20,11 @@ function groundOf(element) {
       return (0.2126 * numbers[0] + 0.7152 * numbers[1] + 0.0722 * numbers[2]) / 255;
   }
   return 1;
+}
+
+/** Say whether an element is in sight: JupyterLab lets a cell out of sight have no opacity. */
+function isSeen(element) {
+  return element.checkVisibility?.({ opacityProperty: true }) ?? true;
 }
 
 /** Yield a widget's model, and those of all that is in it, each with the box that it is in. */
@@ -413,17 +419,17 @@ function render({ model, el }) {
    * A page says it once: two windows that show one panel would answer each other for ever.
    */
   function measure() {
-    const width = panel()?.clientWidth;
-    if (!width) return; // it is hidden, or not there yet
-    if (panel().checkVisibility?.({ opacityProperty: true }) === false) return; // JupyterLab's way
+    const width = panel()?.clientWidth, id = model.get("panel");
+    if (!width || !isSeen(panel())) return; // it is hidden, or not there yet
     const told = { width, dots: window.devicePixelRatio, dark: groundOf(panel()) < 0.4 };
     panel().classList.toggle("tutorial-dark", told.dark);
-    if (JSON.stringify(told) === JSON.stringify(views.get(el)?.told)) return;
-    const id = model.get("panel");
     views.set(el, { id, told });
-    const same = [...views.values()].filter((view) => view.id === id).map((view) => view.told);
-    const widest = same.reduce((one, other) => (one.width < other.width ? other : one));
-    if (JSON.stringify(widest) === JSON.stringify(model.get("screen"))) return;
+    const seen = [...views].filter(([view, of]) => of.id === id && isSeen(view));
+    const widest = seen.reduce((wide, [, of]) => (wide.width < of.told.width ? of.told : wide), told);
+    const words = JSON.stringify(widest);
+    if (words === lastTold.get(id)) return;
+    lastTold.set(id, words);
+    if (words === JSON.stringify(model.get("screen"))) return;
     model.set("screen", widest);
     model.save_changes();
   }
@@ -472,6 +478,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     ending.abort();
     views.delete(el);
+    lastTold.delete(model.get("panel"));
     sizes.disconnect();
     looks.disconnect();
     model.off("change:picture_words", describe);
