@@ -8,6 +8,10 @@ import traitlets
 
 from tutorial_lib.panels import controls
 
+# What stands in for a widget without its script says why: its box of errors need not.
+NO_ERROR_BOX = """<style>
+:has(+ .plain-instead) > .jupyter-widgets-error-widget {display: none}
+</style>"""
 BY_HAND = "To copy: click into the script, then Ctrl-A and Ctrl-C, or Cmd-A and Cmd-C."
 
 
@@ -30,8 +34,8 @@ class PlainCode(widgets.VBox):
     def __init__(self, code: str) -> None:
         rows = code.rstrip().count("\n") + 2
         area = widgets.Textarea(code, rows=rows, layout={"width": "100%"}, tooltip="The script")
-        super().__init__([widgets.HTML(BY_HAND), area])
-        self.add_class("code-plain")
+        super().__init__([widgets.HTML(NO_ERROR_BOX + BY_HAND), area])
+        self.add_class("plain-instead").add_class("code-plain")
 
 
 class CodeShelf(widgets.VBox):

@@ -424,8 +424,9 @@ function render({ model, el }) {
     const told = { width, dots: window.devicePixelRatio, dark: groundOf(panel()) < 0.4 };
     panel().classList.toggle("tutorial-dark", told.dark);
     views.set(el, { id, told });
-    const seen = [...views].filter(([view, of]) => of.id === id && isSeen(view));
-    const widest = seen.reduce((wide, [, of]) => (wide.width < of.told.width ? of.told : wide), told);
+    const same = [...views].filter(([view, of]) => of.id === id && isSeen(view));
+    const seen = same.map(([, of]) => of.told);
+    const widest = seen.reduce((wide, each) => (wide.width < each.width ? each : wide), told);
     const words = JSON.stringify(widest);
     if (words === lastTold.get(id)) return;
     lastTold.set(id, words);

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from tutorial_lib.panels import controls
+from tutorial_lib.panels.code_box import NO_ERROR_BOX
 from tutorial_lib.pictures import Picture
 
 NO_DIGIT = "none"
@@ -38,9 +39,9 @@ class PlainPad(widgets.VBox):
         self._draw = draw
         for control in (self.digit, self.size):
             control.observe(self._chosen, "value")
-        why = widgets.HTML(f"{WAIT}{NO_SCRIPT} {FROM_CODE}")
+        why = widgets.HTML(f"{NO_ERROR_BOX}{WAIT}{NO_SCRIPT} {FROM_CODE}")
         super().__init__([why, self.row, self.words, self.image])
-        self.add_class("digit-pad-plain")
+        self.add_class("plain-instead").add_class("digit-pad-plain")
 
     def _chosen(self, _: object) -> None:
         self.in_use = True
