@@ -220,6 +220,7 @@ def test_every_kind_of_right_answer_passes(name, said):
         assert said(name, answer) == f"Right. {ALL[name].right}"
 
 
+# Of the two kinds that are taken, the quicker one; both where the suite is thorough.
 @pytest.mark.parametrize("name", ["mse_settings", *["catch_up"] * THOROUGH])
 def test_a_run_stands_for_its_settings(name, said):
     run = TrainingRun(LeNet5(), digits(), RIGHT[name][0])
