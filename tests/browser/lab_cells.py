@@ -11,12 +11,18 @@ from nbformat.v4 import new_code_cell, new_notebook
 IS_LAB = "its controls cannot be shown here"  # what a panel says in text, so in a saved notebook
 
 
-def labs_alone(notebook: NotebookNode) -> NotebookNode:
-    """Return a notebook of the lines that show a lab, and of those that define what these use."""
+def labs_alone(notebook: NotebookNode, *, also: tuple[str, ...] = ()) -> NotebookNode:
+    """Return a notebook of the lines that show a lab, and of those that define what these use.
+
+    Args:
+        also: Words of lines that are needed, too: what they do has no name.
+    """
     lines, shown = [], []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            lines += ast.parse(cell.source).body
+            for line in ast.parse(cell.source).body:
+                shown += [len(lines)] * any(words in ast.unparse(line) for words in also)
+                lines.append(line)
             if shows_a_lab(cell):
                 shown.append(len(lines) - 1)
     codes = [compile(ast.Module([line], []), "<line>", "exec") for line in lines]
@@ -35,11 +41,18 @@ def shows_a_lab(cell: NotebookNode) -> bool:
 
 
 def definers(codes: list[CodeType], number: int) -> Iterator[int]:
-    """Yield for each name that a line uses the last line before it that defines the name."""
-    for name in used(codes[number]):
+    """Yield for each name that a line uses the last line before it that defines the name.
+
+    A function that it uses finds its names as they are by then.
+    """
+    names, waiting = set(), used(codes[number])
+    while waiting:
+        name = waiting.pop()
+        names.add(name)
         before = [place for place in range(number) if name in defined(codes[place])]
         if before:
             yield before[-1]
+            waiting |= used_within(codes[before[-1]]) - names
 
 
 def defined(code: CodeType) -> set[str]:
@@ -55,4 +68,10 @@ def used(code: CodeType) -> set[str]:
             own.add(step.argval)
         elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
             taken |= {step.argval} - own
-    return taken.union(*(used(part) for part in code.co_consts if isinstance(part, CodeType)))
+    return taken | used_within(code)
+
+
+def used_within(code: CodeType) -> set[str]:
+    """Return the names that the functions in a line take from outside."""
+    parts = (part for part in code.co_consts if isinstance(part, CodeType))
+    return set().union(*map(used, parts))
