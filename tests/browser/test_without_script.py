@@ -35,8 +35,7 @@ def test_digits_can_be_chosen_and_code_be_copied_without_a_script(page: Page, la
     plain.get_by_label("show it a").select_option("7")
     expect(plain.get_by_text("The network reads a 7")).to_be_visible()
     before = plain.locator("img").get_attribute("src")
-    plain.locator("input[type=text]").fill("0.1")
-    plain.locator("input[type=text]").press("Enter")
+    plain.get_by_label("size").select_option("an eighth")
     expect(plain.locator("img")).not_to_have_attribute("src", before)
 
     press(panel(page), "Copy as code")

@@ -107,6 +107,12 @@ def test_the_pad_follows_the_last_model():
     assert reader.preset(7) == 2
 
 
+def test_an_eight_has_its_article():
+    reader = DigitPad(Says(8))
+    reader.preset(8)
+    assert reader.words == "The network reads an 8 (94 %)."
+
+
 def test_a_network_that_fails_is_told_in_words():
     reader = DigitPad(lambda: nn.Linear(3, 10))
     sheet = handwriting.draw_strokes(handwriting.STROKES[1], pad.SIDE, pad.PEN)

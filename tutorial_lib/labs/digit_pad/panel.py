@@ -198,7 +198,7 @@ class DigitPad(WithPicture, anywidget.AnyWidget):
         best, percent = names[self._answer], 100 * probabilities[self._answer]
         words = f"The network says: {shortened(best)} ({percent:.0f} %)."
         if names == DIGITS:
-            article = "an" if best == 8 else "a"
+            article = "an" if best == "8" else "a"
             words = f"The network reads {article} {best} ({percent:.0f} %)."
         likeliest = np.argsort(probabilities)[::-1] if len(names) > MOST_BARS else range(len(names))
         return words, {names[place]: probabilities[place] for place in likeliest[:MOST_BARS]}

@@ -10,6 +10,7 @@ from tutorial_lib.panels.code_box import NO_ERROR_BOX
 from tutorial_lib.pictures import Picture
 
 NO_DIGIT = "none"
+SIZES = (("whole", 1), ("a half", 1 / 2), ("a quarter", 1 / 4), ("an eighth", 1 / 8))
 NO_SCRIPT = "This page could not load the pad's script, so nothing can be drawn on it."
 FROM_CODE = "From code, <code>pad.recognise(picture)</code> reads any picture of yours."
 
@@ -31,16 +32,16 @@ class PlainPad(widgets.VBox):
         digits = [NO_DIGIT, *range(10)]
         self.digit = controls.dropdown("show it a", digits, NO_DIGIT, "A digit drawn for you.")
         share = "Its part of the paper. The pen stays as thick, and the network sees it enlarged."
-        looks = {"step": 0.05, **controls.ON_RELEASE}
-        self.size = controls.play_slider("size", 1, 0.1, 1, share, **looks)
+        self.size = controls.dropdown("size", SIZES, 1, share)
         self.row, self.words = controls.row(self.digit, self.size), widgets.HTML()
-        self.image = widgets.Image(format="png", layout={"max_width": "100%", "display": "none"})
+        looks = {"width": "700px", "max_width": "100%", "display": "none"}  # until there is one
+        self.image = widgets.Image(format="png", layout=looks)
         self.in_use = False  # whether anybody has chosen something here
         self._draw = draw
         for control in (self.digit, self.size):
             control.observe(self._chosen, "value")
         why = widgets.HTML(f"{NO_ERROR_BOX}{WAIT}{NO_SCRIPT} {FROM_CODE}")
-        super().__init__([why, self.row, self.words, self.image])
+        super().__init__([why, self.row, self.words, widgets.HBox([self.image])])
         self.add_class("plain-instead").add_class("digit-pad-plain")
 
     def _chosen(self, _: object) -> None:
