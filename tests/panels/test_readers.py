@@ -42,9 +42,14 @@ class Busy(LivePanel):
         return self.goes_on
 
 
-def loss_finder() -> MeasurePanel:
+def finder() -> MeasurePanel:
     """Return a panel that has something to measure."""
-    return MeasurePanel("finder", lambda: iter(()), lambda *_: "Nothing yet.", lambda: 3, {})
+
+    def draw(figure, records):
+        figure.add_subplot()
+        return "Nothing yet."
+
+    return MeasurePanel("finder", lambda: iter(()), draw, lambda: 3, {})
 
 
 @pytest.fixture
@@ -178,7 +183,7 @@ def test_a_run_that_goes_on_is_spoken_shorter_than_it_is_written(few):
 
 
 def test_a_measurement_that_goes_on_is_spoken_by_how_far_it_is(monkeypatch):
-    panel = loss_finder()
+    panel = finder()
     monkeypatch.setattr(type(panel), "state", "running")
     assert panel.in_few_words("Measuring:") == "Measuring: 0 of 3."
     monkeypatch.undo()
