@@ -142,16 +142,3 @@ def test_a_notebook_that_is_opened_again_has_its_live_panel(notebook: Page) -> N
     close_and_open(notebook)
     expect_live(seen(notebook, 0))
     press(seen(notebook, 0), "Stop")
-
-
-def test_where_the_kernel_has_ended_the_saved_picture_stands_with_what_to_do(
-    notebook: Page,
-) -> None:
-    notebook.evaluate(f"() => {NOTEBOOK}.sessionContext.restartKernel()")
-    close_and_open(notebook)
-    output = notebook.locator(".jp-OutputArea-output", has_text="Run the cell again").first
-    expect(output).to_be_visible(timeout=20_000)
-    expect(output.locator("img")).to_have_attribute(
-        "alt", "An empty picture of loss and accuracy: no run has begun."
-    )
-    expect(notebook.get_by_text("Error displaying widget")).to_have_count(0)
