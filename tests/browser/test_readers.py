@@ -340,6 +340,7 @@ def test_the_pad_speaks_its_answer_alone(notebook: Page) -> None:
 def test_a_run_is_heard_in_words_each_ten_seconds_and_as_a_tone_and_its_end_at_once(
     training: Locator, notebook: Page
 ) -> None:
+    write_number(training, "epochs", "60")
     training.locator(".tutorial-spoken").evaluate(LISTEN)
     notebook.evaluate(PITCHES)
     training.get_by_role("button", name="Hear it").click()
