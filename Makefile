@@ -120,7 +120,7 @@ home:
 	  echo "HOME, '$${HOME-}', is no folder that can be written; uv and JupyterLab keep files there. Name one, as in: make HOME=/tmp $(MAKECMDGOALS)" >&2; \
 	  exit 1; }
 
-$(READY): requirements.lock pyproject.toml | home
+$(READY): requirements.lock pyproject.toml $(wildcard tutorial_lib/labextensions/*/static/*.js) | home
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "This needs Python 3.11 or newer, which $(PYTHON) is not; name one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
 	  exit 1; }

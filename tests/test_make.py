@@ -245,3 +245,13 @@ def test_make_lab_prints_a_loopback_address_that_needs_its_token(printed):
         assert b"00_start_here.ipynb" in answer.read()
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(contents, timeout=60)
+
+
+@pytest.mark.skipif(
+    shutil.which("make") is None or not READY.exists(), reason="needs make and its .venv"
+)
+def test_an_extension_that_was_changed_is_installed_anew():
+    (script,) = ROOT.glob("tutorial_lib/labextensions/*/static/*.js")
+    command = ["make", "--dry-run", f"--what-if={script.relative_to(ROOT)}", "venv"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--editable ." in told.stdout

@@ -470,7 +470,11 @@ function render({ model, el }) {
   });
   for (const root of [document.documentElement, document.body])
     looks.observe(root, { attributes: true });
-  window.addEventListener("resize", soon, { signal }); // also where only the dots have changed
+  window.addEventListener("resize", soon, { signal });
+  (function watchDots() {
+    const same = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    same.addEventListener("change", () => (soon(), watchDots()), { once: true, signal });
+  })(); // on another screen only the dots may change, and no size
   const say = () => speak(model.get("spoken"));
   model.on("change:picture_words", describe);
   model.on("change:spoken", say);

@@ -72,7 +72,7 @@ def batch_size_panel(
         return measure_batches(model, data.train, num_batches=num_batches, loss=loss)
 
     words = "More of them give steadier points, and take longer."
-    batches = controls.count_slider("batches a size", 24, 4, 100, words, least=2)
+    batches = controls.count_slider("batches of each", 24, 4, 100, words, least=2)
     by_name = {"num_batches": batches}
     looks = {"size": (9, 3), "narrow_size": (9, 8)}
     return MeasurePanel("batch size", measure, draw, lambda **_: len(sizes), by_name, **looks)

@@ -59,7 +59,7 @@
   function slider({ label, values, value, words = number, onInput = () => {} }) {
     const input = element("input", { type: "range", id: newId("slider"), step: 1, min: 0 });
     input.max = values.length - 1;
-    const shown = element("output", { for: input.id, class: "playing-value" });
+    const shown = element("output", { for: input.id, class: "playing-value", "aria-live": "off" });
     const made = element(
       "div",
       { class: "playing-control playing-slider" },
