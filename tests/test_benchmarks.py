@@ -134,7 +134,8 @@ def test_a_way_s_milliseconds_are_the_mean_over_its_windows_and_say_its_threads(
 
     class Way:
         def __init__(self):
-            self.windows = [learner.Window(1.0, 100, 2), learner.Window(3.0, 100, 2)]
+            few = [learner.Window(1.0, 100, 2), learner.Window(3.0, 100, 2)]
+            self.windows = few * learner.ROUNDS
 
         def take(self, batch_size, seconds):
             return self.windows.pop()

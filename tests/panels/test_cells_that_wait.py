@@ -95,7 +95,7 @@ def test_a_measurement_tells_its_share(measuring, told):
 
 
 def test_the_line_goes_with_an_interrupt_and_the_measurement_stops(measuring, told, monkeypatch):
-    monkeypatch.setattr(measuring, "how_far", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(measuring, "_rest", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     threading.Timer(1, is_told.set).start()  # else the measurement waits for it
     measuring.run()
     assert (measuring.state, told[-1]) == ("stopped", "closed")
