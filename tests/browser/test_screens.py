@@ -70,6 +70,3 @@ def test_pictures_follow_the_screen(page: Page, lab: str, tmp_path) -> None:
     look("narrow", "seen.dots === 2")
     page.set_viewport_size({"width": 1366, "height": 768})
     look("wide", "seen.width > 640 && seen.shape < 0.6")
-    screen = {"width": 1366, "height": 768, "deviceScaleFactor": 1, "mobile": False}
-    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", screen)
-    look("other screen", "seen.dots === 1")  # where nothing else has changed
