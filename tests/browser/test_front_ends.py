@@ -29,6 +29,8 @@ SERVERS = {
     "lab": ["jupyterlab", "--no-browser", "--expose-app-in-browser"],
     "voila": ["voila", "--no-browser"],
 }
+IS_THOROUGH = "TUTORIAL_THOROUGH" in os.environ
+OTHERS = SERVERS.keys() - {"lab"}  # that one as it comes: test_windowing.py has most of it
 PAGES = {
     "notebook": "notebooks/panel.ipynb",
     "nbclassic": "nbclassic/notebooks/panel.ipynb",
@@ -60,7 +62,7 @@ def wait_until_it_answers(address: str, server: subprocess.Popen, log: Path) -> 
     pytest.fail(f"the front end does not answer; its log:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="module", params=[*SERVERS])
+@pytest.fixture(scope="module", params=sorted(SERVERS if IS_THOROUGH else OTHERS))
 def front_end(request, tmp_path_factory) -> Iterator[tuple[str, str]]:
     """Serve a notebook with a panel and a pad; yield the front end's name and the address."""
     name, folder = request.param, tmp_path_factory.mktemp(request.param)
